@@ -1,0 +1,1 @@
+"""Architectures, one file each: a config dataclass and the module that it describes."""

@@ -1,0 +1,31 @@
+"""``python -m workers.training COMMAND``: train, evaluate and export the shipped models.
+
+Each command lives in a module of its own with ``add_arguments(parser)`` and ``main(arguments)``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+COMMANDS = {
+    "gan": ("workers.training.gan", "train the painting generator (kind: paint)"),
+    "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
+    "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),
+    "evaluate": ("workers.training.evaluate", "measure a model, draw its sheet, fill in its card"),
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line and run one command."""
+    parser = argparse.ArgumentParser(prog="python -m workers.training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        importlib.import_module(module).add_arguments(command)
+    arguments = parser.parse_args(argv)
+    importlib.import_module(COMMANDS[arguments.command][0]).main(arguments)
+
+
+if __name__ == "__main__":
+    main()
