@@ -70,6 +70,7 @@ TEMPLATES = [
 
 # --- Database -----------------------------------------------------------------------------------
 _database = urlsplit(env.text("DATABASE_URL"))
+DATABASES: dict[str, dict[str, object]]
 if _database.scheme in ("postgres", "postgresql"):
     DATABASES = {
         "default": {
