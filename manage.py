@@ -1,8 +1,25 @@
 #!/usr/bin/env python
-"""Django's command line."""
+"""Django's command line.
+
+``--data DIR`` names the studio's data folder for any command: the settings are read from it, so it
+must be known before Django starts.
+"""
 
 import os
 import sys
+
+
+def take_data_option(arguments: list[str]) -> list[str]:
+    """Move ``--data DIR`` (or ``--data=DIR``) from the arguments into ``ARTSITE_DATA``."""
+    rest = list(arguments)
+    for position, argument in enumerate(rest):
+        if argument == "--data" and position + 1 < len(rest):
+            os.environ["ARTSITE_DATA"] = os.path.abspath(rest[position + 1])
+            return rest[:position] + rest[position + 2 :]
+        if argument.startswith("--data="):
+            os.environ["ARTSITE_DATA"] = os.path.abspath(argument.removeprefix("--data="))
+            return rest[:position] + rest[position + 1 :]
+    return rest
 
 
 def main() -> None:
@@ -10,7 +27,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "artsite.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    execute_from_command_line(take_data_option(sys.argv))
 
 
 if __name__ == "__main__":

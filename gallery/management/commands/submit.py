@@ -1,0 +1,195 @@
+"""``manage.py submit KIND``: ask a running studio for a work from a terminal or a script."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from gallery import catalogue, events, presenters
+from gallery.models import Artwork, Job, JobState, Upload, User
+from gallery.services import images, queue, submissions, uploads
+
+POLL_SECONDS = 0.1
+BAR_WIDTH = 28
+SUFFIX = {"picture": ".png", "poem": ".txt"}
+
+
+class Command(BaseCommand):
+    """Submits one job through the same service as the pages, waits for it and writes the result."""
+
+    help = "Submit a job to a running studio, wait for it, and write the result."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The command line; ``--data DIR`` is taken by manage.py before settings load."""
+        parser.add_argument("kind", choices=sorted(catalogue.KINDS), help="what to make")
+        parser.add_argument("--prompt", help="the prompt, or a poem's theme")
+        parser.add_argument("--image", type=Path, metavar="FILE", help="the picture to work on")
+        parser.add_argument("--style", metavar="FILE|NAME", help="a style picture, or the name of a ready style")
+        parser.add_argument("--count", type=int, help="how many")
+        parser.add_argument("--seed", help="a whole number; left out, one is drawn")
+        parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
+        parser.add_argument("--user", help="whose work it is (a user name); default: the first administrator")
+        parser.add_argument("--out", type=Path, metavar="PATH", help="a file, or a folder when there are several")
+        parser.add_argument("--json", action="store_true", help="print the whole job as JSON")
+        parser.add_argument("--data", metavar="DIR", help="the studio's data folder (default: var)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Submit, wait, write. Raises CommandError with one sentence for every expected failure."""
+        try:
+            self._run(options)
+        except DatabaseError as error:
+            raise CommandError(f"This is not the data folder of a studio that was started: {error}") from error
+
+    def _run(self, options: Mapping[str, Any]) -> None:
+        kind = catalogue.kind(options["kind"])
+        owner = _owner(options["user"])
+        if not queue.expected_wait(kind.slug).feasible:
+            raise CommandError(f"No worker serves {kind.slug!r} now. Is the studio running? (make run)")
+        parameters, inputs = _parameters(kind, options), _pictures(owner, options)
+        if "style" in inputs:
+            parameters.pop("style", None)
+        try:
+            seed = None if options["seed"] is None else catalogue.clean_seed(options["seed"])
+        except ValueError as error:
+            raise CommandError(f"--seed: {error}") from error
+        try:
+            job = submissions.job_submit(
+                owner=owner, kind=kind.slug, parameters=parameters, seed=seed, inputs=inputs
+            )
+        except catalogue.InvalidRecipe as error:
+            raise CommandError(
+                "\n".join(f"{name}: {' '.join(map(str, texts))}" for name, texts in error.errors.items())
+            ) from error
+        except submissions.QuotaExceeded as error:
+            raise CommandError(str(error.visitor)) from error
+        job = self._wait(job)
+        if job.state != JobState.SUCCEEDED:
+            reason = job.error_visitor or f"The job was {job.get_state_display()}."
+            raise CommandError(f"{reason} [{job.error_code or job.state}]\n{job.error_operator}".strip())
+        written = _write(list(job.artworks.order_by("index")), kind, options["out"])
+        if options["json"]:
+            payload = presenters.job_payload(job, owner) | {"files": [str(path) for path in written]}
+            self.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2, default=str))
+            return
+        for note in job.notes:
+            self.stderr.write(f"note: {json.dumps(note, ensure_ascii=False)}")
+        for path in written:
+            self.stdout.write(str(path))
+
+    def _wait(self, job: Job) -> Job:
+        """Follow the row, which is the truth, until it is final; draw a bar on a terminal."""
+        on_terminal = sys.stderr.isatty()
+        last = ""
+        try:
+            while not job.is_final:
+                if on_terminal and (line := _status(job)) != last:
+                    last = line
+                    self.stderr.write(f"\r\033[K{line}", ending="")
+                    self.stderr.flush()
+                time.sleep(POLL_SECONDS)
+                job.refresh_from_db()
+        except KeyboardInterrupt:
+            raise CommandError(f"Left job {job.id} to itself; it goes on and its page shows it.") from None
+        finally:
+            if on_terminal:
+                self.stderr.write("\r\033[K", ending="")
+        return job
+
+
+def _owner(name: str | None) -> User:
+    """The user ``name``, or the first administrator. Raises CommandError."""
+    users = User.objects.filter(is_active=True)
+    owner = users.filter(username=name).first() if name else users.filter(is_superuser=True).order_by("pk").first()
+    if owner is None:
+        raise CommandError(
+            f"There is no user {name!r}." if name else "The studio has no administrator yet; name a user with --user."
+        )
+    return owner
+
+
+def _parameters(kind: catalogue.KindSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters from the named options and from ``--set``."""
+    found: dict[str, Any] = {name: options[name] for name in ("prompt", "count") if options[name] is not None}
+    if options["style"] and not Path(options["style"]).is_file():
+        found["style"] = options["style"]
+    for pair in options["set"]:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise CommandError(f"--set {pair}: write NAME=VALUE")
+        found[name] = value
+    unknown = [name for name in found if kind.param(name) is None]
+    if unknown:
+        known = ", ".join(param.name for param in kind.params)
+        raise CommandError(f"{kind.slug} has no setting {', '.join(unknown)}; it has {known}")
+    return found
+
+
+def _pictures(owner: User, options: Mapping[str, Any]) -> dict[str, Upload | Artwork]:
+    """The pictures that were named, through the same pipeline as an upload in the browser."""
+    paths = {"image": options["image"]}
+    if options["style"] and Path(options["style"]).is_file():
+        paths["style"] = Path(options["style"])
+    found: dict[str, Upload | Artwork] = {}
+    for role, path in paths.items():
+        if path is None:
+            continue
+        try:
+            with path.open("rb") as file:
+                found[role] = uploads.upload_create(owner=owner, file=File(file, name=path.name))
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}") from error
+        except images.PictureRejected as error:
+            raise CommandError(f"{path}: {error.visitor}") from error
+    return found
+
+
+def _status(job: Job) -> str:
+    """One line: a bar when the worker tells a fraction, else the state in words."""
+    if job.state == JobState.QUEUED:
+        place = queue.position(job)
+        return f"waiting, {place.ahead} before it" if place else "waiting"
+    progress = events.recall(job).progress
+    fraction = progress.get("fraction") if progress else None
+    if fraction is None:
+        return f"{job.get_state_display()} {job.phase}".strip()
+    filled = round(BAR_WIDTH * fraction)
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {fraction:4.0%} {job.phase}"
+
+
+def _write(artworks: list[Artwork], kind: catalogue.KindSpec, out: Path | None) -> list[Path]:
+    """Write one result to ``out`` (default: a name of its own here), several into the folder ``out``."""
+    suffix = SUFFIX[kind.makes]
+    name = f"{kind.slug}-{str(artworks[0].job_id)[:8]}" if artworks else kind.slug
+    try:
+        if len(artworks) == 1:
+            target = out or Path(f"{name}{suffix}")
+            paths = [target / f"{name}{suffix}" if target.is_dir() else target]
+        else:
+            folder = out or Path(name)
+            folder.mkdir(parents=True, exist_ok=True)
+            paths = [folder / f"{number + 1:02d}{suffix}" for number in range(len(artworks))]
+        for path, artwork in zip(paths, artworks, strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_content(artwork))
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
+    return paths
+
+
+def _content(artwork: Artwork) -> bytes:
+    if not artwork.is_picture:
+        return f"{artwork.title}\n\n{artwork.text}\n".lstrip("\n").encode()
+    with default_storage.open(artwork.file.name) as file:
+        return bytes(file.read())
+
+
