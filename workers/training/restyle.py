@@ -1,0 +1,312 @@
+"""Train the style transfer network against the SqueezeNet teacher (Johnson et al. 2016; Ghiasi et al. 2017).
+
+Style: Gram matrices, means and deviations of six layers; content: fire5; total variation against noise.
+Contents are photographs and paintings, styles are paintings and the famous ones, which are drawn more
+often and may learn an offset to their encoded code: what ships is a small vector for each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import nn
+
+from workers import device as devices
+from workers import images
+from workers.nets.restyler import Restyler, RestylerConfig
+from workers.training import data
+from workers.training.run import TrainingRun, seed_everything
+from workers.training.teacher import Teacher, gram
+
+STYLE_LAYERS = ("conv1", "fire2", "fire4", "fire5", "fire6", "fire7")
+CONTENT_LAYER = "fire5"
+SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
+
+GPU_RECIPE = (
+    "On a GPU: --width 2 --batch 16 --size 192 --last-size 256 --lr 0.0007 --minutes 120. The loop and the losses are "
+    "the same; the network runs in bfloat16 there and the losses in float32."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``python -m workers.training restyle``."""
+    parser.epilog = GPU_RECIPE
+    parser.add_argument("--data", type=Path, required=True, help="the training data folder")
+    parser.add_argument("--out", type=Path, default=Path("runs/restyle"), help="run folder; resumed when it has one")
+    parser.add_argument("--minutes", type=float, default=60, help="time of this call")
+    parser.add_argument("--plan-minutes", type=float, help="length of the whole schedule (default: --minutes)")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--size", type=int, default=128, help="training crops in px, in the first half")
+    parser.add_argument("--last-size", type=int, default=176, help="training crops in px, in the second half")
+    parser.add_argument("--width", type=float, default=1.0, help="multiplies every channel count")
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--content-weight", type=float, default=0.25)
+    parser.add_argument("--tv-weight", type=float, default=0.15)
+    parser.add_argument("--famous", type=float, default=0.5, help="share of the styles drawn from the famous ones")
+    parser.add_argument("--paintings", type=int, default=6000, help="paintings held in memory")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--export", type=Path, help="only write the newest checkpoint as a weights folder here")
+
+
+class Pictures:
+    """Contents and styles in memory, and random crops of them. Everything it returns is in [-1, 1]."""
+
+    def __init__(self, folder: Path, count: int, random: torch.Generator) -> None:
+        self.random = random
+        photos = [entry for entry in data.photos(folder) if not data.is_validation(entry[1])]
+        rows = [(p.shard, p.file) for p in data.paintings(folder) if not data.is_validation(p.file)]
+        chosen = torch.randperm(len(rows), generator=random)[:count].tolist()
+        self.photos = data.load_squares(folder, photos, 224)
+        self.paintings = data.load_squares(folder, [rows[i] for i in chosen], 192)
+        self.famous = [famous_tensor(entry.path, 256) for entry in data.styles(folder)]
+
+    def _uniform(self, low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand((), generator=self.random))
+
+    def _integer(self, below: int) -> int:
+        return int(torch.randint(below, (), generator=self.random))
+
+    def crop(self, picture: torch.Tensor, size: int, least: float) -> torch.Tensor:
+        """A random square of ``least`` to all of the short side of (1, 3, H, W), at ``size`` px, perhaps mirrored."""
+        height, width = picture.shape[2:]
+        side = round(min(height, width) * self._uniform(least, 1))
+        top, left = self._integer(height - side + 1), self._integer(width - side + 1)
+        part = picture[:, :, top : top + side, left : left + side]
+        if self._integer(2):
+            part = part.flip(3)
+        return F.interpolate(part, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+    def contents(self, count: int, size: int) -> torch.Tensor:
+        """(count, 3, size, size): three photographs for each painting."""
+        found = []
+        for _ in range(count):
+            pool = self.photos if self._integer(4) else self.paintings
+            found.append(self.crop(_tensor(pool[self._integer(len(pool))]), size, 0.65))
+        return torch.cat(found)
+
+    def styles(self, count: int, size: int, famous: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """(count, 3, size, size), and (count,) the number of each famous painting, -1 for others."""
+        found, numbers = [], []
+        for _ in range(count):
+            if self._uniform(0, 1) < famous:
+                number = self._integer(len(self.famous))
+                picture = self.famous[number]
+            else:
+                number = -1
+                picture = _tensor(self.paintings[self._integer(len(self.paintings))])
+            numbers.append(number)
+            found.append(self.crop(picture, size, 0.55))
+        return torch.cat(found), torch.tensor(numbers)
+
+
+def famous_tensor(path: Path, short: int) -> torch.Tensor:
+    """A picture with its short side at ``short`` px: (1, 3, H, W)."""
+    with Image.open(path) as picture:
+        scale = short / min(picture.size)
+        size = (round(picture.width * scale), round(picture.height * scale))
+        return images.to_tensor(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS))
+
+
+def _tensor(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
+
+
+def _softened(error: torch.Tensor) -> torch.Tensor:
+    # Quadratic near the target, linear far from it: one dark style must not drown the others.
+    return error / (1 + error).sqrt()
+
+
+def style_loss(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean over the batch of the layers' relative errors in Gram matrix, mean and deviation."""
+    total = torch.zeros(())
+    for name in STYLE_LAYERS:
+        a, b = found[name].float(), wanted[name].float()
+        ga, gb = gram(a), gram(b)
+        error = _softened((ga - gb).pow(2).sum((1, 2)) / gb.pow(2).sum((1, 2)))
+        ma, mb = a.mean((2, 3)), b.mean((2, 3))
+        sa, sb = ((x.var((2, 3), correction=0) + 1e-3).sqrt() for x in (a, b))
+        moments = ((ma - mb).pow(2).sum(1) + (sa - sb).pow(2).sum(1)) / (mb.pow(2).sum(1) + sb.pow(2).sum(1))
+        total = total.to(error.device) + (error + _softened(moments)).mean()
+    return total
+
+
+def content_loss(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Squared difference over mean square, per picture, mean over the batch."""
+    a, b = found.float(), wanted.float()
+    return ((a - b).pow(2).mean((1, 2, 3)) / b.pow(2).mean((1, 2, 3))).mean()
+
+
+def variation(image: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference of neighbours, across and down."""
+    return image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean()
+
+
+class Trainer:
+    """Network, optimiser, averaged weights and the famous styles' offsets."""
+
+    def __init__(self, arguments: argparse.Namespace, styles: int, device: torch.device) -> None:
+        self.device = device
+        self.config = scaled_config(arguments.width)
+        self.net = Restyler(self.config).to(device, memory_format=torch.channels_last)
+        self.average = Restyler(self.config).to(device, memory_format=torch.channels_last)
+        self.average.load_state_dict(self.net.state_dict())
+        self.average.requires_grad_(False)
+        self.offsets = nn.Parameter(torch.zeros(styles, self.config.code, device=device))
+        self.optimiser = torch.optim.Adam(
+            # A famous style is drawn seldom, so its offset takes longer strides.
+            [{"params": self.net.parameters(), "scale": 1.0}, {"params": [self.offsets], "scale": 5.0}],
+            lr=arguments.lr,
+        )
+        self.lr = arguments.lr
+
+    def state(self) -> dict[str, Any]:
+        """Everything that ``load`` needs."""
+        return {
+            "config": self.config.as_dict(),
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "offsets": self.offsets.detach(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.offsets.data.copy_(state["offsets"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def rate(self, done: float) -> None:
+        """Set the learning rate for the share ``done`` of the schedule: a short rise, then a cosine to 5 %."""
+        rise = min(1.0, done / 0.01 + 0.05)
+        fall = 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(done, 1.0))))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.lr * group["scale"] * min(rise, fall)
+
+    def average_weights(self, step: int) -> None:
+        """Exponential moving average, short at first."""
+        keep = min(0.998, step / (step + 10))
+        ours, new = list(self.average.parameters()), list(self.net.parameters())
+        torch._foreach_lerp_(ours, [p.detach() for p in new], 1 - keep)
+
+
+def scaled_config(width: float) -> RestylerConfig:
+    """The shipped configuration with every channel count multiplied by ``width``."""
+    base = RestylerConfig()
+
+    def scale(value: int) -> int:
+        return max(8, round(value * width / 8) * 8)
+
+    half, quarter, eighth = (scale(w) for w in base.widths)
+    a, b, c, d = (scale(w) for w in base.style_widths)
+    return RestylerConfig(
+        widths=(half, quarter, eighth), full=scale(base.full), blocks=base.blocks, style_widths=(a, b, c, d)
+    )
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train until the time is over."""
+    device = devices.pick()
+    random = seed_everything(arguments.seed)
+    run = TrainingRun(arguments.out, arguments.minutes)
+    pictures = Pictures(arguments.data, arguments.paintings, random)
+    teacher = Teacher(arguments.data).to(device, memory_format=torch.channels_last)
+    trainer = Trainer(arguments, len(pictures.famous), device)
+    saved = run.restore(device)
+    if saved is not None:
+        trainer.load(saved)
+        random.manual_seed(arguments.seed + run.step)
+    plan = 60 * (arguments.plan_minutes or arguments.minutes)
+    sums: dict[str, float] = {}
+    every, sheets = 50, 500
+    while run.running():
+        done = run.elapsed / plan
+        trainer.rate(done)
+        size = arguments.size if done < 0.5 else arguments.last_size
+        values = one_step(trainer, teacher, pictures, arguments, size)
+        run.step += 1
+        trainer.average_weights(run.step)
+        for key, value in values.items():
+            sums[key] = sums.get(key, 0.0) + value / every
+        if run.step % every == 0:
+            run.log(**sums, size=size)
+            sums.clear()
+        if run.step in (100, 250) or run.step % sheets == 0:
+            sample_sheet(trainer, pictures).save(run.folder / f"sample-{run.step:06d}.jpg", quality=88)
+        if run.due():
+            run.save(trainer.state())
+    run.save(trainer.state())
+
+
+def one_step(
+    trainer: Trainer, teacher: Teacher, pictures: Pictures, arguments: argparse.Namespace, size: int
+) -> dict[str, float]:
+    """One batch; returns the losses."""
+    device = trainer.device
+    content = pictures.contents(arguments.batch, size).to(device, memory_format=torch.channels_last)
+    style, numbers = pictures.styles(arguments.batch, size, arguments.famous)
+    style, numbers = style.to(device, memory_format=torch.channels_last), numbers.to(device)
+    with torch.no_grad():
+        wanted = teacher(style, STYLE_LAYERS)
+        kept = teacher(content, (CONTENT_LAYER,))[CONTENT_LAYER]
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        code = trainer.net.encode(style)
+        # Half of the famous ones keep their offset, the others train the encoder alone.
+        with_offset = (numbers >= 0) & (torch.rand(len(numbers), generator=pictures.random).to(device) < 0.5)
+        offset = trainer.offsets[numbers.clamp_min(0)] * with_offset[:, None]
+        code = torch.cat([code[:, : trainer.config.code] + offset, code[:, trainer.config.code :]], 1)
+        painted = trainer.net(content, code)
+    painted = painted.float()
+    found = teacher(painted, STYLE_LAYERS)
+    style_error = style_loss(found, wanted)
+    content_error = content_loss(found[CONTENT_LAYER], kept)
+    rough = variation(painted)
+    outside = (painted.abs() - 1).clamp_min(0).pow(2).mean()
+    loss = (
+        style_error + arguments.content_weight * content_error + arguments.tv_weight * rough + 10 * outside
+    )
+    trainer.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(trainer.net.parameters(), 2.0)
+    trainer.optimiser.step()
+    return {
+        "style": float(style_error.detach()),
+        "content": float(content_error.detach()),
+        "tv": float(rough.detach()),
+        "outside": float(outside.detach()),
+    }
+
+
+def sample_pictures(longest: int) -> list[Image.Image]:
+    """Public-domain sample photographs of scikit-image."""
+    import skimage.data
+
+    found = [Image.fromarray(getattr(skimage.data, name)()).convert("RGB") for name in SAMPLES]
+    return [images.shrink(picture, longest) for picture in found]
+
+
+@torch.no_grad()
+def sample_sheet(trainer: Trainer, pictures: Pictures, size: int = 192) -> Image.Image:
+    """What the averaged weights do now: three photographs, eight famous styles."""
+    tiles = []
+    codes = [trainer.average.encode(pictures.famous[i].to(trainer.device)) for i in (0, 5, 6, 8, 10, 12, 16, 21)]
+    for picture in sample_pictures(512)[:3]:
+        content = images.to_tensor(data.square(picture, size)).to(trainer.device)
+        tiles += [images.to_image(trainer.average(content, code)) for code in codes]
+    return images.contact_sheet(tiles, 8)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Train, or export the newest checkpoint."""
+    if arguments.export is None:
+        train(arguments)
+        return
+    from workers.training import style_codes
+
+    style_codes.export(arguments.out, arguments.data, arguments.export)
