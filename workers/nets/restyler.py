@@ -1,4 +1,4 @@
-"""Feed-forward style transfer: a style encoder turns any picture into a short code, and the code steers a painter.
+"""Feed-forward style transfer: an encoder turns any picture into a short code, and the code steers a painter.
 
 The code predicts the scale and shift of every conditional instance norm of an image-to-image network
 (Dumoulin et al. 2017; Ghiasi et al. 2017). The colours of the style need no learning: the content is
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -40,8 +41,8 @@ class RestylerConfig:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> RestylerConfig:
         """The inverse of :meth:`as_dict`."""
-        lists = {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in values.items()}
-        return RestylerConfig(**lists)
+        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return RestylerConfig(**known)
 
 
 def colour_statistics(image: torch.Tensor) -> torch.Tensor:
@@ -50,16 +51,18 @@ def colour_statistics(image: torch.Tensor) -> torch.Tensor:
     mean = flat.mean(2)
     centred = flat - mean[..., None]
     covariance = centred @ centred.transpose(1, 2) / flat.shape[2]
-    return torch.cat([mean, covariance.flatten(1)], 1)
+    statistics: torch.Tensor = torch.cat([mean, covariance.flatten(1)], 1)
+    return statistics
 
 
 def _root(matrix: torch.Tensor, power: float) -> torch.Tensor:
     values, vectors = torch.linalg.eigh(matrix)
-    return (vectors * values.clamp_min(1e-8).pow(power)[:, None, :]) @ vectors.transpose(1, 2)
+    root: torch.Tensor = (vectors * values.clamp_min(1e-8).pow(power)[:, None, :]) @ vectors.transpose(1, 2)
+    return root
 
 
 def match_colours(image: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Carry colours of statistics ``source`` (N, 12) onto ``target`` (N, 12): linear, of least displacement."""
+    """Carry colours of statistics ``source`` (N, 12) onto ``target`` (N, 12): linear, least displacement."""
     eye = torch.eye(3, dtype=torch.float64, device=image.device)
     a = source[:, 3:].double().view(-1, 3, 3)
     b = target[:, 3:].double().view(-1, 3, 3)
@@ -79,7 +82,8 @@ class ConditionalNorm(nn.Module):
         super().__init__()
         self.channels = channels
         self.affine = nn.Linear(code, 2 * channels)
-        nn.init.normal_(self.affine.weight, std=0.02)
+        # With a code of unit variance: styles differ from the first step on.
+        nn.init.normal_(self.affine.weight, std=0.03)
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
@@ -87,11 +91,12 @@ class ConditionalNorm(nn.Module):
         n, c, h, w = x.shape
         scale, shift = self.affine(code).view(n, 2, c).unbind(1)
         if h * w == 1:
-            return shift[..., None, None].to(x.dtype)  # a single pixel has no deviation
+            raise ValueError("one pixel has no statistics: pictures need 16 px each way at least")
         # Batch norm over (1, N*C, H, W) is instance norm with one affine pair per picture, in one kernel.
         flat = x.reshape(1, n * c, h, w)
         weight, bias = (1 + scale).reshape(-1), shift.reshape(-1)
-        return F.batch_norm(flat, None, None, weight, bias, training=True, eps=1e-4).view(n, c, h, w)
+        normed: torch.Tensor = F.batch_norm(flat, None, None, weight, bias, training=True, eps=1e-4)
+        return normed.view(n, c, h, w)
 
 
 class ConvNorm(nn.Module):
@@ -129,15 +134,14 @@ class StyleEncoder(nn.Module):
     def __init__(self, config: RestylerConfig) -> None:
         super().__init__()
         widths = (3, *config.style_widths)
-        self.levels = nn.ModuleList(
-            nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.levels = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
         self.projections = nn.ModuleList(nn.Conv2d(b, config.project, 1) for b in config.style_widths)
         pairs = config.project * (config.project + 1) // 2
         features = COLOUR + sum(2 * b + pairs for b in config.style_widths)
         self.norm = nn.LayerNorm(features)
         self.hidden = nn.Linear(features, 2 * config.code)
         self.out = nn.Linear(2 * config.code, config.code)
+        self.unit = nn.LayerNorm(config.code, elementwise_affine=False)
 
     def forward(self, style: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
         """``style`` (N, 3, H, W), its colour statistics (N, 12) -> (N, code)."""
@@ -153,7 +157,7 @@ class StyleEncoder(nn.Module):
             # Signed root: second-order statistics on the scale of the others.
             found.append(pairs.sign() * (pairs.abs() + 1e-4).sqrt())
         hidden = F.relu(self.hidden(self.norm(torch.cat(found, 1))))
-        code: torch.Tensor = self.out(hidden)
+        code: torch.Tensor = self.unit(self.out(hidden))
         return code
 
 
@@ -187,9 +191,13 @@ class Painter(nn.Module):
         return len(self.blocks) + 3
 
     def forward(
-        self, image: torch.Tensor, coloured: torch.Tensor, code: torch.Tensor, progress: Progress | None = None
+        self,
+        image: torch.Tensor,
+        coloured: torch.Tensor,
+        code: torch.Tensor,
+        progress: Progress | None = None,
     ) -> torch.Tensor:
-        """``image`` and ``coloured`` (N, 3, H, W), H and W multiples of 8 -> the painted picture, unclamped."""
+        """``image``, ``coloured`` (N, 3, H, W), H and W multiples of 8 -> the painted picture, unclamped."""
         done = 0
 
         def tell() -> None:
@@ -246,12 +254,12 @@ class Restyler(nn.Module):
     def forward(
         self, content: torch.Tensor, code: torch.Tensor, progress: Progress | None = None
     ) -> torch.Tensor:
-        """Paint ``content`` (N, 3, H, W), sides multiples of 8, with full codes (N, code_size).
+        """Paint ``content`` (N, 3, H, W), sides multiples of 8 and 16 px at least, with codes (N, code_size).
 
         Returns (N, 3, H, W), about [-1, 1], unclamped. ``progress(done, of)`` is called after each
         stage and may raise to stop the work.
         """
-        learned, colours = code.split([self.config.code, COLOUR], 1)
+        learned, colours = code[:, : self.config.code], code[:, self.config.code :]
         coloured = match_colours(content, colour_statistics(content), colours)
         painted: torch.Tensor = self.painter(content, coloured, learned, progress)
         return painted

@@ -1,0 +1,72 @@
+"""From a training checkpoint to what ships: averaged weights, and one small code for each famous style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workers import weights
+from workers.nets.restyler import Restyler, RestylerConfig
+from workers.training import data
+from workers.training.restyle import famous_tensor
+from workers.training.run import CHECKPOINT
+
+SHORT_SIDES = (192, 256)  # a code is the mean over these: strokes of either scale of the painting count
+SOURCES = (
+    "Trained on 1,666 photographs (BIDS/BSDS500 for non-commercial research, PACS, the funwebdev case-travel "
+    "set) and on paintings from eliogrande/TheEndlessTuning_WikiArt224 (a CC BY-NC-SA collection), "
+    "VVVXYZ/wikiart, BathVisArtData/PeopleArt (research use), MRU-Web-2/Web-2-Assignment-2, "
+    "fudansswebfundamental/Project2-2018, klv4de/ArtWall (Art Institute of Chicago, CC0), "
+    "irinainina/image-data and otang47/Landscape-Painting-Classification. The painters died in 1955 or "
+    "before, so the works are in the public domain in most countries (works published after 1930 may not be "
+    "in the US). The perceptual teacher, songhan/SqueezeNet-Deep-Compression (BSD), served in training only: "
+    "none of its weights are shipped. No picture is shipped either: a style code is 140 numbers."
+)
+LIMITS = (
+    "Strokes were learned at 96 to 192 px: fine detail of a style seen at full size is not copied.",
+    "An unknown style picture gives its colours faithfully and its strokes approximately; the shipped codes "
+    "are closer.",
+    "Semantics are not understood: a sky may get the texture of a field, and faces are not protected.",
+)
+
+
+def load_checkpoint(folder: Path) -> tuple[Restyler, torch.Tensor, int]:
+    """The averaged network, the famous styles' offsets (styles, code) and the step of a run folder."""
+    saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    state: dict[str, Any] = saved["state"]
+    net = Restyler(RestylerConfig.from_dict(state["config"]))
+    net.load_state_dict(state["average"])
+    return net.eval().requires_grad_(False), state["offsets"], int(saved["step"])
+
+
+def famous_codes(net: Restyler, offsets: torch.Tensor, styles: list[data.StylePicture]) -> torch.Tensor:
+    """(styles, code_size): the encoder's code of each whole painting plus the offset it learned."""
+    found = []
+    for number, entry in enumerate(styles):
+        code = torch.cat([net.encode(famous_tensor(entry.path, side)) for side in SHORT_SIDES]).mean(0)
+        code[: net.config.code] += offsets[number]
+        found.append(code)
+    return torch.stack(found)
+
+
+def export(run: Path, folder: Path, target: Path) -> None:
+    """Write the newest checkpoint of ``run`` as weights folder ``target``; evaluation adds its quality."""
+    net, offsets, step = load_checkpoint(run)
+    styles = data.styles(folder)
+    tensors = {**net.state_dict(), "style_codes": famous_codes(net, offsets, styles)}
+    card = {
+        "name": target.name,
+        "kind": "restyle",
+        "architecture": "workers.nets.restyler.Restyler: style encoder, conditional norms, U-shaped painter",
+        "config": {**net.config.as_dict(), "styles": [entry.slug for entry in styles]},
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "styles": [{"slug": s.slug, "artist": s.artist, "title": s.title} for s in styles],
+        "data": SOURCES,
+        "steps": step,
+        "quality": {},
+        "limits": list(LIMITS),
+        "licence": "Apache-2.0 for the weights, within what the sources of the data allow",
+    }
+    weights.save(target, tensors, card)
