@@ -63,6 +63,11 @@ VARIABLES: dict[str, Variable] = {
             "",
             "folder with the operator's own models, searched before the shipped ones",
         ),
+        Variable(
+            "ARTSITE_ENGINES",
+            "",
+            "engines of your own: kind=module:Class, comma-separated; they win over the shipped ones",
+        ),
         Variable("ARTSITE_DEVICE", "", "cpu, cuda or cuda:N; empty: CUDA when there is one"),
         Variable(
             "ARTSITE_LEASE_SECONDS",
@@ -73,7 +78,11 @@ VARIABLES: dict[str, Variable] = {
         Variable("ARTSITE_MAX_WAITING", "20", "waiting jobs that one person may have"),
         Variable("ARTSITE_JOBS_PER_DAY", "500", "jobs that one person may submit in 24 hours; 0: no limit"),
         Variable("ARTSITE_MAX_UPLOAD_MB", "20", "largest upload in MiB"),
-        Variable("ARTSITE_EMAIL_URL", "", "smtp://user:password@host:587; empty: mail is printed to the log"),
+        Variable(
+            "ARTSITE_EMAIL_URL",
+            "",
+            "smtp://user:password@host:587?from=studio@art.example; empty: mail is printed to the log",
+        ),
         Variable("ARTSITE_LOG_FORMAT", "plain", "plain or json"),
         Variable("ARTSITE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
     )

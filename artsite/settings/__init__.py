@@ -1,15 +1,14 @@
-"""Settings, from typed environment variables (:mod:`artsite.env`). The same code runs on a laptop and in service."""
+"""Settings, from typed environment variables (:mod:`artsite.env`): one code for laptop and service."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from artsite import env
+from artsite import env, logging
 from artsite.settings.paths import read_or_make_secret_key, redis_urls
+from artsite.settings.services import database, mail
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = Path(env.text("ARTSITE_DATA"))
@@ -36,6 +35,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "gallery",
+    "artsite",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -69,36 +69,7 @@ TEMPLATES = [
 ]
 
 # --- Database -----------------------------------------------------------------------------------
-_database = urlsplit(env.text("DATABASE_URL"))
-DATABASES: dict[str, dict[str, object]]
-if _database.scheme in ("postgres", "postgresql"):
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": unquote(_database.path.lstrip("/")),
-            "USER": unquote(_database.username or ""),
-            "PASSWORD": unquote(_database.password or ""),
-            "HOST": unquote(_database.hostname or ""),
-            "PORT": _database.port or "",
-            "CONN_MAX_AGE": 60,
-            "CONN_HEALTH_CHECKS": True,
-        }
-    }
-elif not _database.scheme:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA / "artsite.sqlite3",
-            # Without IMMEDIATE, WAL answers "database is locked" as soon as two processes write.
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
-            },
-        }
-    }
-else:
-    raise ImproperlyConfigured(f"DATABASE_URL: {_database.scheme}:// is not supported; use postgres://")
+DATABASES = {"default": database(env.text("DATABASE_URL"), DATA)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: broker (db 0), channel layer (db 1), cache (db 2) --------------------------------------
@@ -111,9 +82,9 @@ CHANNEL_LAYERS = {
 }
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "artsite.cache.StudioCache",
         "LOCATION": _cache_url,
-        # A broker that hangs must not hang the pages.
+        # A Redis that hangs must not hang the pages.
         "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.5},
     }
 }
@@ -126,6 +97,7 @@ CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -176,6 +148,21 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
+
+# --- Mail ---------------------------------------------------------------------------------------------
+_mail = mail(env.text("ARTSITE_EMAIL_URL"))
+EMAIL_BACKEND = _mail.backend
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.use_tls, _mail.use_ssl
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.sender
+
+# --- Log ----------------------------------------------------------------------------------------------
+LOGGING = logging.configuration(
+    env.choice("ARTSITE_LOG_FORMAT", ("plain", "json")),
+    env.choice("ARTSITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
+)
 
 # --- Languages, time, files ---------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -30,7 +30,7 @@ def read_or_make_secret_key(data: Path) -> str:
 
 
 def socket_path(data: Path) -> Path:
-    """The embedded broker's socket: in the data folder, or in a temporary folder when that path is too long."""
+    """The embedded broker's socket: in the data folder, or a temporary one when that path is too long."""
     path = data / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
         return path
