@@ -1,0 +1,152 @@
+"""Painter: a small conditional generator of paintings, trained as a GAN.
+
+From Liu et al. 2021 (FastGAN) it takes the size, from Brock et al. 2019 (BigGAN) the conditional
+normalisation, from Karras et al. 2019 the per-pixel noise, from Shi et al. 2016 the pixel shuffle
+that makes the last doubling nearly free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+BASE = 4
+"""Side of the first feature map."""
+
+
+@dataclass(frozen=True, slots=True)
+class PainterConfig:
+    """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px; the picture has twice the last."""
+
+    words: tuple[str, ...]
+    latent: int = 128
+    embedding: int = 128
+    channels: tuple[int, ...] = (512, 256, 160, 80, 40)
+
+    @property
+    def size(self) -> int:
+        """Side of the square result, px."""
+        return int(BASE * 2 ** len(self.channels))
+
+    def to_card(self) -> dict[str, Any]:
+        """JSON-safe form for the model card."""
+        return asdict(self)
+
+    @classmethod
+    def from_card(cls, config: Mapping[str, Any]) -> PainterConfig:
+        """Raises ValueError or TypeError when the card's config is not one of a Painter."""
+        fields = dict(config)
+        words, channels = tuple(fields.pop("words")), tuple(int(c) for c in fields.pop("channels"))
+        if not words or not channels or min(channels) < 1:
+            raise ValueError("a painter needs words and channels")
+        return cls(words=words, channels=channels, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """Everything random about some pictures: ``z`` (N, latent) and one noise map (N, 2, r, r) per block."""
+
+    z: torch.Tensor
+    noise: tuple[torch.Tensor, ...]
+
+    def to(self, device: torch.device) -> Latents:
+        """The same numbers on ``device``."""
+        return Latents(self.z.to(device), tuple(noise.to(device) for noise in self.noise))
+
+    def truncated(self, truncation: torch.Tensor) -> Latents:
+        """``z`` scaled by ``truncation`` (N,) in (0, 1]: smaller is closer to the typical picture."""
+        return Latents(self.z * truncation[:, None].to(self.z), self.noise)
+
+
+def draw(config: PainterConfig, generators: Sequence[torch.Generator]) -> Latents:
+    """Latents of one picture per CPU generator, in order; independent of who shares the batch."""
+    rows = []
+    for generator in generators:
+        z = torch.randn(config.latent, generator=generator)
+        rows.append([z, *(torch.randn(2, r, r, generator=generator) for r in _resolutions(config))])
+    z, *noise = (torch.stack(column) for column in zip(*rows, strict=True))
+    return Latents(z, tuple(noise))
+
+
+def draw_many(config: PainterConfig, count: int, generator: torch.Generator | None = None) -> Latents:
+    """Latents of ``count`` pictures from one CPU stream: for training, where speed matters."""
+    z = torch.randn(count, config.latent, generator=generator)
+    return Latents(z, tuple(torch.randn(count, 2, r, r, generator=generator) for r in _resolutions(config)))
+
+
+def _resolutions(config: PainterConfig) -> list[int]:
+    return [BASE * 2 ** (level + 1) for level in range(len(config.channels) - 1)]
+
+
+class StyledNorm(nn.Module):
+    """Batch normalisation whose gain and offset come from the style (N, S)."""
+
+    def __init__(self, channels: int, style: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.affine = nn.Linear(style, channels * 2)
+        nn.init.normal_(self.affine.weight, std=0.02)
+        nn.init.zeros_(self.affine.bias)
+
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        gain, offset = self.affine(style)[:, :, None, None].chunk(2, 1)
+        normal: torch.Tensor = self.norm(x)
+        return normal * (1 + gain) + offset
+
+
+class Block(nn.Module):
+    """(N, I, r, r) -> (N, O, 2r, 2r): doubled, then a residual branch of two styled convolutions."""
+
+    def __init__(self, inputs: int, outputs: int, style: int) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(inputs, outputs, 1)
+        self.norms = nn.ModuleList(StyledNorm(outputs, style) for _ in range(2))
+        self.convs = nn.ModuleList(nn.Conv2d(outputs, outputs, 3, padding=1) for _ in range(2))
+        self.strength = nn.Parameter(torch.zeros(2, outputs, 1, 1))
+
+    def forward(self, x: torch.Tensor, style: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        x = F.interpolate(self.narrow(x), scale_factor=2, mode="nearest")
+        h = x
+        for i, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
+            h = conv(F.leaky_relu(norm(h + self.strength[i] * noise[:, i : i + 1], style), 0.2))
+        return x + h
+
+
+class Painter(nn.Module):
+    """Condition (N, K) and latents -> pictures (N, 3, size, size) in [-1, 1]."""
+
+    def __init__(self, config: PainterConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, *rest = config.channels
+        style = config.latent + config.embedding
+        self.embed = nn.Sequential(
+            nn.Linear(len(config.words), config.embedding),
+            nn.LeakyReLU(0.2),
+            nn.Linear(config.embedding, config.embedding),
+        )
+        self.start = nn.Linear(style, first * BASE * BASE)
+        widths = (first, *rest)
+        self.blocks = nn.ModuleList(Block(i, o, style) for i, o in zip(widths[:-1], widths[1:], strict=True))
+        self.last_norm = StyledNorm(widths[-1], style)
+        self.to_rgb = nn.Conv2d(widths[-1], 12, 3, padding=1)
+        # The four sub-pixels start equal, so that training does not begin with a checkerboard.
+        with torch.no_grad():
+            for values in (self.to_rgb.weight, self.to_rgb.bias):
+                assert values is not None
+                values.copy_(values[::4].repeat_interleave(4, 0))
+
+    def forward(self, condition: torch.Tensor, latents: Latents) -> torch.Tensor:
+        # Many words must not shout louder than one.
+        scaled = condition / condition.sum(1, keepdim=True).clamp(min=1).sqrt()
+        style = torch.cat([latents.z, self.embed(scaled)], 1)
+        x = self.start(style).unflatten(1, (self.config.channels[0], BASE, BASE))
+        for block, noise in zip(self.blocks, latents.noise, strict=True):
+            x = block(x, style, noise)
+        x = F.leaky_relu(self.last_norm(x, style), 0.2)
+        return torch.tanh(F.pixel_shuffle(self.to_rgb(x), 2))
