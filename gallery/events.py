@@ -17,7 +17,6 @@ import asyncio
 import atexit
 import base64
 import itertools
-import json
 import logging
 import threading
 import time
@@ -234,12 +233,12 @@ def recall(job_id: object) -> list[Envelope]:
     ) as error:  # whatever the cache's client raises: a snapshot without previews is still true
         log.warning("live cache is away: %s", error)
         return []
-    return [json.loads(text) for text in found.values()]
+    return list(found.values())
 
 
 def _remember(messages: Iterable[Message]) -> None:
     kept = {
-        f"live:{message.group}:{message.slot}": json.dumps(message.envelope)
+        f"live:{message.group}:{message.slot}": message.envelope
         for message in messages
         if message.slot is not None and message.envelope["job"] is not None
     }

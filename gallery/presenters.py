@@ -6,7 +6,6 @@ a job for one person, with its place in the queue and its results.
 
 from __future__ import annotations
 
-from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
@@ -173,7 +172,7 @@ def standing_data(job: Job) -> StandingData | None:
     place = queue.position(job)
     if place is None:
         return None
-    low, high = _eta_range(place.eta_start)
+    low, high = place.eta_start or (None, None)
     return {
         "position": place.position,
         "ahead": place.ahead,
@@ -256,18 +255,6 @@ def _input_url(upload: Upload | None, artwork: Artwork | None) -> str:
     if upload is not None:
         return upload_url(upload)
     return thumbnail_url(artwork) if artwork is not None else ""
-
-
-def _eta_range(eta: Any) -> tuple[float | None, float | None]:
-    """One number, a (low, high) pair, or a dataclass with ``low`` and ``high`` -> (low, high)."""
-    if eta is None:
-        return None, None
-    if is_dataclass(eta) and not isinstance(eta, type):
-        values = asdict(eta)
-        return values.get("low"), values.get("high")
-    if isinstance(eta, tuple | list):
-        return eta[0], eta[1]
-    return eta, eta
 
 
 def _iso(moment: datetime | None) -> str | None:

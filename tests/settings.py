@@ -12,6 +12,7 @@ from pathlib import Path
 
 TEST_DATA = Path(tempfile.mkdtemp(prefix="artsite-tests-"))
 atexit.register(shutil.rmtree, TEST_DATA, ignore_errors=True)
+(TEST_DATA / "static").mkdir()  # WhiteNoise warns when its folder is missing
 for _name in [name for name in os.environ if name.startswith("ARTSITE_")]:
     del os.environ[_name]
 os.environ.pop("DATABASE_URL", None)

@@ -1,0 +1,17 @@
+"""The family of refusals: each has a stable code for programs and one sentence for the visitor."""
+
+from __future__ import annotations
+
+from gallery.catalogue import Text
+
+
+class Problem(Exception):
+    """A rule says no. ``code`` is stable; ``visitor`` may be shown to anybody; ``str()`` is for the log."""
+
+    code = "refused"
+    visitor: Text = ""
+
+    def __init__(self, code: str, visitor: Text, operator: str = "") -> None:
+        super().__init__(f"{code}: {operator}" if operator else code)
+        self.code = code
+        self.visitor = visitor

@@ -1,0 +1,222 @@
+"""Rules that make, show, name and delete artworks."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from PIL import Image
+
+from gallery import permissions
+from gallery.catalogue import clean_text
+from gallery.models import Artwork, Job, Lineage, Moderation, User, Visibility
+from gallery.problems import Problem
+from gallery.services import files, provenance
+
+log = logging.getLogger(__name__)
+
+FOLDER = "artworks"
+TITLE_LENGTH = 200
+
+
+class ArtworkProblem(Problem):
+    """What cannot be done with a work. Codes: ``invalid_visibility``, ``invalid_title``, ``removed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A finished picture as the runner hands it over: any PIL image, and JSON-safe facts about it."""
+
+    image: Image.Image
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PoemText:
+    """A finished poem as the runner hands it over."""
+
+    lines: tuple[str, ...]
+    title: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedArtwork:
+    """An artwork whose files are written and whose rows are not saved yet."""
+
+    artwork: Artwork
+    parents: tuple[Lineage, ...] = ()
+
+
+def artworks_build(job: Job, outputs: Sequence[PictureFile | PoemText]) -> list[PreparedArtwork]:
+    """Write the files of ``outputs`` and return the rows for :func:`artworks_save`.
+
+    Reads ``job.model_name`` and ``job.model_digest``, so they must be set. Each picture's file carries its
+    recipe and the mark of AI. Raises OSError when the disk refuses; then no file of this call stays.
+    """
+    inputs = list(job.inputs.select_related("upload", "artwork"))
+    sources = {
+        given.role: {"artwork": str(given.artwork_id), "sha256": given.artwork.sha256}
+        if given.artwork is not None
+        else {"upload": str(given.upload_id), "sha256": given.upload.sha256 if given.upload else ""}
+        for given in inputs
+    }
+    prepared: list[PreparedArtwork] = []
+    try:
+        for index, output in enumerate(outputs):
+            artwork = _new_row(job, index, sources)
+            parents = tuple(
+                Lineage(child=artwork, parent=given.artwork, relation=given.role)
+                for given in inputs
+                if given.artwork is not None
+            )
+            prepared.append(PreparedArtwork(artwork, parents))
+            if isinstance(output, PictureFile):
+                _write_picture(artwork, output.image)
+            else:
+                _write_poem(artwork, output)
+            artwork.details = dict(output.details)
+    except BaseException:
+        artworks_discard(prepared)
+        raise
+    return prepared
+
+
+def artworks_save(prepared: Iterable[PreparedArtwork]) -> list[Artwork]:
+    """Save the rows. The caller's transaction closes the job with them."""
+    prepared = list(prepared)
+    artworks = Artwork.objects.bulk_create([item.artwork for item in prepared])
+    Lineage.objects.bulk_create([edge for item in prepared for edge in item.parents])
+    return artworks
+
+
+def artworks_discard(prepared: Iterable[PreparedArtwork]) -> None:
+    """Delete the files of works that will not be saved (the lease was lost, the transaction failed)."""
+    for item in prepared:
+        files.files_delete([item.artwork.file.name or "", item.artwork.thumbnail.name or ""])
+
+
+def artwork_set_visibility(*, artwork: Artwork, visibility: str, by: User) -> Artwork:
+    """Show a work to nobody, to whoever has the link, or to everybody (once it is approved).
+
+    A decision of the moderators stays: hiding a rejected work and showing it again does not clear it.
+    Raises PermissionDenied, ArtworkProblem.
+    """
+    if visibility not in Visibility.values:
+        raise ArtworkProblem("invalid_visibility", _("Choose private, unlisted or public."), repr(visibility))
+    with transaction.atomic():
+        current = _locked(artwork, by)
+        if current.moderation == Moderation.REMOVED and visibility != Visibility.PRIVATE:
+            raise ArtworkProblem("removed", _("The moderators took this work down; it can only be private."))
+        if visibility == Visibility.PUBLIC and current.visibility != Visibility.PUBLIC:
+            current.published_at = timezone.now()
+        current.visibility = visibility
+        current.save(update_fields=["visibility", "published_at"])
+    return current
+
+
+def artwork_rename(*, artwork: Artwork, title: str, by: User) -> Artwork:
+    """Give a work a title of at most 200 characters; empty takes it away.
+
+    The title is part of what moderators approved: a new one puts an approved work back into their queue.
+    Raises PermissionDenied, ArtworkProblem.
+    """
+    cleaned = clean_text(title)
+    if len(cleaned) > TITLE_LENGTH:
+        raise ArtworkProblem(
+            "invalid_title", _("At most %(limit)d characters.") % {"limit": TITLE_LENGTH}, f"{len(cleaned)}"
+        )
+    with transaction.atomic():
+        current = _locked(artwork, by)
+        if cleaned != current.title:
+            if cleaned and current.moderation == Moderation.APPROVED:
+                current.moderation = Moderation.PENDING
+            current.title = cleaned
+            current.save(update_fields=["title", "moderation"])
+    return current
+
+
+def artwork_delete(*, artwork: Artwork, by: User) -> None:
+    """Delete a work with its files. Its children keep a stub in their lineage. Raises PermissionDenied."""
+    with transaction.atomic():
+        current = _locked(artwork, by)
+        names = [current.file.name or "", current.thumbnail.name or ""]
+        current.delete()
+        files.files_delete_on_commit(names)
+
+
+def orphan_files_sweep(older_than: timedelta = timedelta(hours=1)) -> int:
+    """Delete artwork files that no row owns, and temporary files, older than ``older_than``. How many."""
+    cutoff = timezone.now() - older_than
+    deleted = 0
+    for shard in files.shards(FOLDER):
+        named = files.shard_keys(FOLDER, shard)
+        known = set(Artwork.objects.filter(pk__in=named).values_list("pk", flat=True))
+        orphans = files.files_orphaned(FOLDER, known, shard, cutoff)
+        files.files_delete(orphans)
+        deleted += len(orphans)
+    if deleted:
+        log.info("deleted %d files that no work owns", deleted)
+    return deleted
+
+
+def _locked(artwork: Artwork, by: User) -> Artwork:
+    """The row as it is now, held until the end of the transaction. Raises PermissionDenied."""
+    current = Artwork.objects.select_for_update().filter(pk=artwork.pk).first()
+    if current is None or not permissions.can_edit(by, current):
+        raise PermissionDenied(f"user {by.pk} may not edit artwork {artwork.pk}")
+    return current
+
+
+def _new_row(job: Job, index: int, sources: Mapping[str, Mapping[str, str]]) -> Artwork:
+    now = timezone.now()
+    visibility = job.publish_as if job.publish_as in Visibility.values else Visibility.PRIVATE
+    return Artwork(
+        id=uuid.uuid4(),
+        owner_id=job.owner_id,
+        job=job,
+        index=index,
+        kind=job.kind,
+        prompt=job.prompt[:500],
+        visibility=visibility,
+        created_at=now,
+        published_at=now if visibility == Visibility.PUBLIC else None,
+        model_digest=job.model_digest,
+        recipe={
+            "kind": job.kind,
+            "parameters": dict(job.parameters),
+            "seed": job.seed,
+            "index": index,
+            "inputs": {role: dict(source) for role, source in sources.items()},
+            "model": job.model_name,
+            "digest": job.model_digest,
+        },
+    )
+
+
+def _write_picture(artwork: Artwork, image: Image.Image) -> None:
+    data = provenance.picture_encode(image, artwork.recipe)
+    artwork.width, artwork.height = image.size
+    artwork.size = len(data)
+    artwork.sha256 = hashlib.sha256(data).hexdigest()
+    artwork.colour = provenance.mean_colour(image)
+    artwork.file.name = files.file_name(FOLDER, artwork.pk, "png")
+    artwork.thumbnail.name = files.file_name(FOLDER, artwork.pk, "webp")
+    files.file_save(artwork.file.name, data)
+    files.file_save(artwork.thumbnail.name, provenance.thumbnail_encode(image, artwork.recipe))
+
+
+def _write_poem(artwork: Artwork, poem: PoemText) -> None:
+    artwork.text = "\n".join(poem.lines)
+    artwork.title = poem.title[:TITLE_LENGTH]
+    artwork.size = len(artwork.text.encode())
+    artwork.sha256 = hashlib.sha256(artwork.text.encode()).hexdigest()

@@ -1,0 +1,11 @@
+"""Addresses of files."""
+
+from django.urls import path
+
+from gallery.views import media
+
+urlpatterns = [
+    path("media/artworks/<uuid:pk>/picture", media.picture, name="media_picture"),
+    path("media/artworks/<uuid:pk>/thumb", media.thumb, name="media_thumb"),
+    path("media/uploads/<uuid:pk>", media.upload, name="media_upload"),
+]
