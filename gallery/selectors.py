@@ -1,0 +1,299 @@
+"""Every read that pages use. A page costs the same number of queries however many works there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Min, Q, QuerySet
+from django.utils import timezone
+
+from gallery import catalogue
+from gallery.keyset import Page, keyset_page
+from gallery.models import (
+    Artwork,
+    Job,
+    JobInput,
+    JobState,
+    Lineage,
+    Moderation,
+    ModerationEntry,
+    Upload,
+    Visibility,
+    Worker,
+)
+from gallery.models.job import FINAL, LEASED
+from gallery.permissions import Person, can_view, listed, usable_as_input
+
+PAGE = 30
+JOBS_PAGE = 20
+STRIP = 12
+SEARCH_WORDS = 6
+
+CARD = (
+    "id", "owner_id", "owner__username", "kind", "title", "prompt", "file", "thumbnail", "width", "height",
+    "sha256", "colour", "text", "visibility", "moderation", "created_at", "published_at",
+)  # fmt: skip
+
+
+def _cards(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
+    """Only what a card shows: recipes and details stay in the database."""
+    return artworks.select_related("owner").only(*CARD)
+
+
+def _matching(artworks: QuerySet[Artwork], kind: str, search: str) -> QuerySet[Artwork]:
+    """Works of one kind ("" for all) whose prompt, title or lines hold every word of ``search``."""
+    if kind in catalogue.KINDS:
+        artworks = artworks.filter(kind=kind)
+    for word in search.split()[:SEARCH_WORDS]:
+        artworks = artworks.filter(
+            Q(prompt__icontains=word) | Q(title__icontains=word) | Q(text__icontains=word)
+        )
+    return artworks
+
+
+def gallery_page(*, kind: str = "", search: str = "", onward: str = "", back: str = "") -> Page[Artwork]:
+    """Public and approved works, newest first."""
+    found = _matching(_cards(listed(Artwork.objects.all())), kind, search)
+    return keyset_page(found, field="published_at", size=PAGE, onward=onward, back=back)
+
+
+def works_page(
+    owner: Person, *, kind: str = "", search: str = "", show: str = "", onward: str = "", back: str = ""
+) -> Page[Artwork]:
+    """One person's own works, newest first. ``show``: a visibility, or "" for all."""
+    found = _matching(_cards(Artwork.objects.filter(owner_id=owner.pk)), kind, search)
+    if show in Visibility.values:
+        found = found.filter(visibility=show)
+    return keyset_page(found, field="created_at", size=PAGE, onward=onward, back=back)
+
+
+def jobs_page(owner: Person, *, show: str = "", onward: str = "", back: str = "") -> Page[Job]:
+    """One person's jobs with their works, newest first. ``show``: "open", "done", "failed" or "" for all."""
+    jobs = Job.objects.filter(owner_id=owner.pk).prefetch_related("artworks")
+    if show == "open":
+        jobs = jobs.exclude(state__in=FINAL)
+    elif show == "done":
+        jobs = jobs.filter(state=JobState.SUCCEEDED)
+    elif show == "failed":
+        jobs = jobs.filter(state__in=(JobState.FAILED, JobState.EXPIRED, JobState.CANCELED))
+    return keyset_page(jobs, field="created_at", size=JOBS_PAGE, onward=onward, back=back)
+
+
+def recent_works(owner: Person, kind: str, limit: int = 8) -> list[Artwork]:
+    """One person's newest works of a kind, for the strip under the studio's form."""
+    return list(
+        _cards(Artwork.objects.filter(owner_id=owner.pk, kind=kind)).order_by("-created_at", "-id")[:limit]
+    )
+
+
+def recent_pictures(owner: Person, limit: int = STRIP) -> list[Artwork]:
+    """One person's newest pictures, to choose an input from."""
+    own = Artwork.objects.filter(owner_id=owner.pk).exclude(file="")
+    return list(_cards(own).order_by("-created_at", "-id")[:limit])
+
+
+def artwork(artwork_id: UUID) -> Artwork | None:
+    """One work with its owner."""
+    return Artwork.objects.select_related("owner").filter(pk=artwork_id).first()
+
+
+def input_artwork(person: Person, artwork_id: Any) -> Artwork | None:
+    """A picture that the person may make something from, or None."""
+    try:
+        wanted = UUID(str(artwork_id))
+    except ValueError:
+        return None
+    return usable_as_input(person, Artwork.objects.all()).filter(pk=wanted).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A work next to another one. ``artwork`` is None when it is gone or not for this person."""
+
+    artwork: Artwork | None
+    relation: str
+    gone: bool = False
+
+
+def parents_of(person: Person, child: Artwork) -> list[Relative]:
+    """What the work was made from; private and deleted ones stay as stubs."""
+    edges = Lineage.objects.filter(child=child).select_related("parent__owner").order_by("pk")
+    return [
+        Relative(
+            edge.parent if edge.parent and can_view(person, edge.parent) else None,
+            edge.relation,
+            edge.parent is None,
+        )
+        for edge in edges
+    ]
+
+
+def children_of(person: Person, parent: Artwork, limit: int = STRIP) -> list[Artwork]:
+    """What was made from the work, as far as the person may find it."""
+    public = Q(visibility=Visibility.PUBLIC, moderation=Moderation.APPROVED)
+    ids = Lineage.objects.filter(parent=parent).values("child_id")
+    found = Artwork.objects.filter(public | Q(owner_id=person.pk), pk__in=ids)
+    return list(_cards(found).order_by("-created_at", "-id")[:limit])
+
+
+def siblings_of(person: Person, one: Artwork, limit: int = 16) -> list[Artwork]:
+    """The other works of the same job, for their owner."""
+    if one.job_id is None or one.owner_id != person.pk:
+        return []
+    return list(
+        _cards(Artwork.objects.filter(job_id=one.job_id)).exclude(pk=one.pk).order_by("index")[:limit]
+    )
+
+
+def job(job_id: UUID) -> Job | None:
+    """One job with its owner."""
+    return Job.objects.select_related("owner").filter(pk=job_id).first()
+
+
+def job_artworks(job: Job) -> list[Artwork]:
+    """The works that a job made, in order."""
+    return list(_cards(job.artworks.all()).order_by("index"))
+
+
+def job_inputs(job: Job) -> list[JobInput]:
+    """The pictures that a job takes."""
+    return list(job.inputs.select_related("upload", "artwork__owner").order_by("pk"))
+
+
+def job_of_key(owner: Person, key: str) -> Job | None:
+    """The job that was submitted with this idempotency key."""
+    return Job.objects.filter(owner_id=owner.pk, idempotency_key=key).first() if key else None
+
+
+def to_review(onward: str = "", back: str = "", size: int = 24) -> Page[Artwork]:
+    """Public works that wait for a moderator, oldest first."""
+    waiting = Artwork.objects.filter(visibility=Visibility.PUBLIC, moderation=Moderation.PENDING)
+    return keyset_page(
+        waiting.select_related("owner"),
+        field="published_at",
+        size=size,
+        onward=onward,
+        back=back,
+        newest_first=False,
+    )
+
+
+def review_count() -> int:
+    """How many public works wait for a moderator."""
+    return Artwork.objects.filter(visibility=Visibility.PUBLIC, moderation=Moderation.PENDING).count()
+
+
+def moderation_log(onward: str = "", back: str = "", size: int = 50) -> Page[ModerationEntry]:
+    """What moderators did, newest first."""
+    entries = ModerationEntry.objects.select_related("artwork", "moderator", "undoes", "undone_by")
+    return keyset_page(entries, field="created_at", size=size, onward=onward, back=back)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One queue as operators see it."""
+
+    name: str
+    waiting: int
+    running: int
+    oldest: timedelta | None
+    served: bool
+
+
+def workers() -> list[Worker]:
+    """Workers that were seen within a day, with the job that each works on."""
+    since = timezone.now() - timedelta(days=1)
+    return list(Worker.objects.filter(seen_at__gt=since).select_related("current_job"))
+
+
+def queues(online: list[Worker]) -> list[QueueRow]:
+    """Waiting and running jobs per queue, and whether one of the ``online`` workers serves it."""
+    now = timezone.now()
+    waiting = {
+        row["queue"]: row
+        for row in Job.objects.filter(state=JobState.QUEUED)
+        .values("queue")
+        .annotate(jobs=Count("pk"), oldest=Min("created_at"))
+        .order_by()
+    }
+    running = {
+        row["queue"]: row["jobs"]
+        for row in Job.objects.filter(state__in=LEASED).values("queue").annotate(jobs=Count("pk")).order_by()
+    }
+    served = {queue for worker in online if not worker.draining for queue in worker.queues}
+    return [
+        QueueRow(
+            name,
+            waiting[name]["jobs"] if name in waiting else 0,
+            running.get(name, 0),
+            now - waiting[name]["oldest"] if name in waiting else None,
+            name in served,
+        )
+        for name in catalogue.QUEUES
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A recipe to make once more: what fills the studio's form."""
+
+    kind: str
+    parameters: dict[str, Any]
+    seed: int
+    inputs: dict[str, Upload | Artwork]
+    publish_as: str
+
+
+def recipe_to_repeat(person: Person, some_id: Any) -> Repeat | None:
+    """The recipe of the person's own job, or of a work that they may see; None for anything else.
+
+    Pictures that they may not use (somebody's uploads, deleted works) are left out.
+    """
+    try:
+        wanted = UUID(str(some_id))
+    except ValueError:
+        return None
+    made = Job.objects.filter(pk=wanted, owner_id=person.pk).first()
+    if made is not None:
+        return _of_job(made)
+    work = artwork(wanted)
+    if work is None or not can_view(person, work):
+        return None
+    if work.owner_id == person.pk and work.job is not None:
+        return _of_job(work.job)
+    parents = Lineage.objects.filter(child=work, parent__isnull=False)
+    usable = {one.pk: one for one in usable_as_input(person, Artwork.objects.filter(children__in=parents))}
+    found: dict[str, Upload | Artwork] = {
+        edge.relation: usable[edge.parent_id] for edge in parents if edge.parent_id in usable
+    }
+    return Repeat(work.kind, dict(work.recipe.get("parameters", {})), work.seed, found, Visibility.PRIVATE)
+
+
+def _of_job(made: Job) -> Repeat:
+    given = {one.role: one.upload or one.artwork for one in job_inputs(made)}
+    inputs = {role: picture for role, picture in given.items() if picture is not None}
+    return Repeat(made.kind, dict(made.parameters), made.seed, inputs, made.publish_as)
+
+
+def recent_failures(limit: int = 20) -> list[Job]:
+    """The newest failed jobs with what operators need to know."""
+    return list(
+        Job.objects.filter(state=JobState.FAILED)
+        .select_related("owner")
+        .only(
+            "id",
+            "kind",
+            "queue",
+            "owner__username",
+            "worker_name",
+            "error_code",
+            "error_operator",
+            "finished_at",
+            "attempt",
+            "state",
+        )
+        .order_by("-finished_at")[:limit]
+    )

@@ -1,0 +1,125 @@
+"""Words for codes: phases, failures, notes and reasons, in the visitor's language.
+
+Rows and events carry stable codes; sentences are made here, at the last moment, so that one job
+reads in Chinese on one page and in English on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from gallery.models import JobState
+
+Text = str | Promise
+
+PHASES: dict[str, Text] = {
+    "loading": gettext_lazy("Loading the model"),
+    "composing": gettext_lazy("Composing"),
+    "painting": gettext_lazy("Painting"),
+    "writing": gettext_lazy("Writing"),
+    "finishing": gettext_lazy("Finishing"),
+}
+
+STATES: dict[str, Text] = {
+    JobState.QUEUED: gettext_lazy("Waiting for its turn"),
+    JobState.STARTING: gettext_lazy("Starting"),
+    JobState.RUNNING: gettext_lazy("At work"),
+    JobState.CANCELING: gettext_lazy("Canceling…"),
+    JobState.SUCCEEDED: gettext_lazy("Done"),
+    JobState.FAILED: gettext_lazy("Failed"),
+    JobState.CANCELED: gettext_lazy("Canceled"),
+    JobState.EXPIRED: gettext_lazy("Expired"),
+}
+
+TONES: dict[str, str] = {
+    JobState.QUEUED: "wait",
+    JobState.STARTING: "live",
+    JobState.RUNNING: "live",
+    JobState.CANCELING: "wait",
+    JobState.SUCCEEDED: "good",
+    JobState.FAILED: "bad",
+    JobState.CANCELED: "wait",
+    JobState.EXPIRED: "wait",
+}
+
+ERRORS: dict[str, Text] = {
+    "engine_failed": gettext_lazy("The studio could not finish this work."),
+    "invalid_request": gettext_lazy("These settings cannot be made into a work."),
+    "too_large": gettext_lazy("This is too large for the worker's memory. Try a smaller size."),
+    "worker_lost": gettext_lazy("The worker stopped several times while making this work."),
+    "input_gone": gettext_lazy("A picture that this work needs was deleted."),
+    "model_unavailable": gettext_lazy("The model for this work is not available now."),
+    "storage_failed": gettext_lazy("The finished work could not be saved."),
+    "expired": gettext_lazy("No worker took this job before its deadline."),
+}
+
+RELATIONS: dict[str, Text] = {
+    "image": gettext_lazy("its picture"),
+    "style": gettext_lazy("its style"),
+}
+
+REASONS: dict[str, Text] = {
+    "explicit": gettext_lazy("Sexual content"),
+    "violent": gettext_lazy("Violence or gore"),
+    "hateful": gettext_lazy("Hate or harassment"),
+    "personal": gettext_lazy("Shows a private person"),
+    "copied": gettext_lazy("Somebody else's protected work"),
+    "spam": gettext_lazy("Spam or advertising"),
+    "other": gettext_lazy("Another reason"),
+}
+"""Why a work was rejected or removed: code -> what the author reads."""
+
+
+def phase_label(phase: str) -> str:
+    """The phase in words; an unknown phase is shown as the worker named it."""
+    return str(PHASES.get(phase, phase.replace("_", " ").capitalize()))
+
+
+def state_label(state: str) -> str:
+    """The state of a job in words."""
+    return str(STATES.get(state, state))
+
+
+def reason_label(code: str) -> str:
+    """Why moderators decided so, in words."""
+    return str(REASONS.get(code, code))
+
+
+def error_sentence(code: str, fallback: str) -> str:
+    """One sentence for the visitor. An engine's own sentence says more than its code does."""
+    general = ERRORS.get(code)
+    if fallback and (general is None or code in ("invalid_request", "engine_failed")):
+        return _(fallback)
+    return str(general or _("The studio could not finish this work."))
+
+
+def note_sentence(note: Any) -> str:
+    """What the engine wanted to say besides the result, or "" for a code that has no words."""
+    if not isinstance(note, Mapping):
+        return ""
+    if note.get("code") == "unknown_words":
+        words = [str(word) for word in note.get("words", []) if str(word)][:20]
+        if not words:
+            return ""
+        return ngettext(
+            "One word is not in the network's vocabulary and was ignored: %(words)s.",
+            "These words are not in the network's vocabulary and were ignored: %(words)s.",
+            len(words),
+        ) % {"words": ", ".join(words)}
+    return str(note.get("message", ""))
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: "8 s", "2 min", "1 h 5 min"."""
+    whole = max(0, round(seconds))
+    if whole < 90:
+        return _("%(seconds)d s") % {"seconds": whole}
+    minutes = round(whole / 60)
+    if minutes < 90:
+        return _("%(minutes)d min") % {"minutes": minutes}
+    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
