@@ -1,0 +1,125 @@
+"""What the scheduler does every few seconds, so that nothing submitted is ever lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from gallery import dispatch
+from gallery.models import Job, JobState, Worker
+from gallery.models.job import LEASED, MAX_ATTEMPTS
+from gallery.services import clock, jobs
+from gallery.services.workers import online
+
+BELL_SECONDS = 15
+"""A bell that was not answered for so long is taken for lost."""
+FORGET_WORKERS = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """How many jobs a sweep put back, failed, canceled and expired, and how many bells it rang."""
+
+    requeued: int = 0
+    lost: int = 0
+    canceled: int = 0
+    expired: int = 0
+    rung: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.requeued or self.lost or self.canceled or self.expired or self.rung)
+
+
+def job_sweep() -> SweepReport:
+    """Take jobs from silent workers, close those past their deadline, ring for those that wait unheard.
+
+    Many sweeps may run at once, on many machines: each change happens once.
+    """
+    out = jobs.leases_out()
+    tried = Q(attempt__gte=MAX_ATTEMPTS)
+    at_work = out.filter(state__in=jobs.AT_WORK)
+    report = SweepReport(
+        lost=_change(
+            at_work.filter(tried),
+            **jobs.FENCED,
+            state=JobState.FAILED,
+            phase="",
+            finished_at=clock.now(),
+            error_code="worker_lost",
+            error_visitor="The worker stopped three times while it made this work.",
+            error_operator=f"the lease ran out in attempt {MAX_ATTEMPTS} of {MAX_ATTEMPTS}",
+        ),
+        requeued=_change(at_work.exclude(tried), **jobs.BACK_IN_LINE),
+        canceled=_change(
+            out.filter(state=JobState.CANCELING),
+            **jobs.FENCED,
+            state=JobState.CANCELED,
+            phase="",
+            finished_at=clock.now(),
+        ),
+        expired=job_expire(),
+        rung=_ring(),
+    )
+    Worker.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS).delete()
+    return report
+
+
+def job_expire() -> int:
+    """queued -> expired, past the deadline. Returns how many."""
+    return _change(
+        Job.objects.filter(state=JobState.QUEUED, deadline_at__lte=clock.now()),
+        state=JobState.EXPIRED,
+        finished_at=clock.now(),
+        error_code="expired",
+        error_visitor="Nobody could begin this work before its deadline.",
+    )
+
+
+def _change(rows: QuerySet[Job], **changes: Any) -> int:
+    """Compare-and-set many rows and announce those that changed."""
+    # Mostly there is nothing: look before taking SQLite's one write lock.
+    if not rows.exists():
+        return 0
+    with transaction.atomic():
+        found = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        changed = jobs.move(rows.filter(pk__in=found), **changes)
+        jobs.announce(found)
+    return changed
+
+
+def _ring() -> int:
+    """Ring for waiting jobs whose bell is missing or old, once for every worker that could answer.
+
+    A worker takes jobs until nothing waits, so one bell wakes it up for all of them. Ringing for
+    each job again and again would only fill the broker while every worker is busy.
+    """
+    unheard = jobs.in_turn(
+        Job.objects.filter(state=JobState.QUEUED).filter(
+            Q(rung_at=None) | Q(rung_at__lt=clock.shifted(-BELL_SECONDS))
+        )
+    )
+    if not unheard.exists():
+        return 0
+    idle = _idle_workers()
+    bells: list[tuple[UUID, str]] = []
+    for queue in set(unheard.order_by().values_list("queue", flat=True)):
+        ready = max(1, idle[queue])
+        bells += unheard.filter(queue=queue).values_list("pk", "queue")[:ready]
+    rung = Job.objects.filter(pk__in=[job_id for job_id, _ in bells], state=JobState.QUEUED)
+    rung.update(rung_at=clock.now())
+    dispatch.ring(bells)
+    return len(bells)
+
+
+def _idle_workers() -> Counter[str]:
+    """queue -> how many online workers serve it and have nothing to do."""
+    busy = set(Job.objects.filter(state__in=LEASED).values_list("worker_name", flat=True))
+    serving = online().filter(draining=False).values_list("name", "queues")
+    return Counter(queue for name, queues in serving if name not in busy for queue in queues)

@@ -1,0 +1,107 @@
+"""What workers say about themselves, and what operators tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from gallery import dispatch, events
+from gallery.models import Job, JobState, User, Worker
+from gallery.permissions import can_operate
+
+WORKER_SILENT_SECONDS = 30
+"""A worker that was not seen for so long is not online."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a worker says in its heartbeat. Counts are since the process started."""
+
+    name: str
+    host: str
+    pid: int
+    queues: Collection[str]
+    device: str = ""
+    models_loaded: Collection[Mapping[str, Any]] = ()
+    current_job: UUID | None = None
+    succeeded: int = 0
+    failed: int = 0
+    last_error: str = ""
+
+
+def online() -> QuerySet[Worker]:
+    """Workers that were seen lately and have not said goodbye."""
+    since = timezone.now() - timedelta(seconds=WORKER_SILENT_SECONDS)
+    return Worker.objects.filter(seen_at__gte=since, stopped_at=None)
+
+
+def worker_seen(*, sighting: Sighting) -> Worker:
+    """Write a heartbeat down. An operator's drain outlives a restart of the worker."""
+    now = timezone.now()
+    said = {
+        "host": sighting.host[:128],
+        "pid": sighting.pid,
+        "device": sighting.device[:128],
+        "queues": list(sighting.queues),
+        "models_loaded": [dict(model) for model in sighting.models_loaded],
+        "current_job_id": sighting.current_job,
+        "succeeded": sighting.succeeded,
+        "failed": sighting.failed,
+        "last_error": sighting.last_error[:300],
+        "seen_at": now,
+        "stopped_at": None,
+    }
+    with transaction.atomic():
+        worker, created = Worker.objects.get_or_create(
+            name=sighting.name[:128], defaults={**said, "started_at": now}
+        )
+        if not created:
+            if worker.pid != sighting.pid or worker.stopped_at is not None:
+                said["started_at"] = now
+            # Not draining: that column belongs to the operators.
+            Worker.objects.filter(pk=worker.pk).update(**said)
+        _announce(worker.pk)
+    worker.refresh_from_db()
+    return worker
+
+
+def worker_stopped(*, name: str) -> None:
+    """The worker ended in good order: it is offline from now on."""
+    with transaction.atomic():
+        for worker in Worker.objects.filter(name=name):
+            Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now(), current_job=None)
+            _announce(worker.pk)
+
+
+def worker_drain(*, name: str, draining: bool, by: User) -> Worker:
+    """Let a worker finish what it holds and take nothing new, or let it go on.
+
+    Raises PermissionDenied, and Worker.DoesNotExist.
+    """
+    if not can_operate(by):
+        raise PermissionDenied("only operators may drain workers")
+    with transaction.atomic():
+        worker = Worker.objects.select_for_update().get(name=name)
+        worker.draining = draining
+        worker.save(update_fields=["draining"])
+        if not draining:
+            waiting = Job.objects.filter(state=JobState.QUEUED, queue__in=worker.queues)
+            bells = list(waiting.order_by("turn", "created_at", "pk").values_list("pk", "queue")[:1])
+            transaction.on_commit(lambda: dispatch.ring(bells), robust=True)
+        _announce(worker.pk)
+    return worker
+
+
+def _announce(pk: int) -> None:
+    def publish() -> None:
+        events.publish(events.worker_state(Worker.objects.get(pk=pk)))
+
+    transaction.on_commit(publish, robust=True)

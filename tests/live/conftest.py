@@ -1,0 +1,47 @@
+"""Studios of real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.stack import ROOT, Stack
+
+MakeStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory, valkey_binary: str) -> Path:
+    """A migrated SQLite file: every stack starts from a copy."""
+    import os
+
+    data = tmp_path_factory.mktemp("migrated")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ARTSITE_")}
+    env |= {"DJANGO_SETTINGS_MODULE": "artsite.settings", "ARTSITE_DATA": str(data)}
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"]
+    subprocess.run(command, env=env, cwd=ROOT, check=True, timeout=120)
+    return data / "artsite.sqlite3"
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path, migrated: Path) -> Iterator[MakeStack]:
+    """``make_stack(env={...}, database_url="")``: a studio without processes; all of them are killed at the end."""
+    with ExitStack() as stacks:
+
+        def make(**options: Any) -> Stack:
+            number = len(list(tmp_path.iterdir()))
+            return stacks.enter_context(Stack(tmp_path / f"s{number}", template=migrated, **options))
+
+        yield make
+
+
+@pytest.fixture
+def stack(make_stack: MakeStack) -> Stack:
+    """A studio on SQLite, without processes yet."""
+    return make_stack()

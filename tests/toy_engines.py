@@ -1,0 +1,166 @@
+"""Engines for tests of the machinery around them: tiny, and they do what the prompt tells them to.
+
+``ARTSITE_ENGINES="paint=tests.toy_engines:ToyPaint"`` puts one into a real worker process. The prompt is a
+list of words: ``steps=20`` (default 3), ``pause=0.1`` (seconds per step, default 0), and at the step given by
+``at=N`` (default 1) one of ``fail`` (a bug), ``invalid`` (a request that the engine refuses), ``kill``
+(SIGKILL to the worker), ``hang`` (for ever, without a step), ``oom`` (out of memory, however small the
+batch), ``broken`` (the device is lost). ``crowd=K``: out of memory when more than K run at once.
+``poison``: the whole batch fails whenever this task is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from PIL import Image
+
+from workers.engines.base import (
+    EngineError,
+    InvalidRequest,
+    Output,
+    Picture,
+    Poem,
+    Result,
+    Task,
+    step_all,
+)
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named like torch's."""
+
+
+class Orders:
+    """What a prompt tells the engine to do."""
+
+    def __init__(self, prompt: str) -> None:
+        pairs = [word.partition("=") for word in prompt.split()]
+        self.words = {name for name, _, _ in pairs}
+        self.values = {name: value for name, equals, value in pairs if equals}
+
+    def number(self, name: str, default: float) -> float:
+        return float(self.values.get(name, default))
+
+
+class Toy:
+    """One step after the other for the whole batch, as the real engines do."""
+
+    kind: ClassVar[str]
+    batch_size: ClassVar[int] = 8
+    stall_seconds: ClassVar[float] = 2.0
+    model_name = "toy"
+    model_digest = "70" * 32
+
+    batches: ClassVar[list[int]] = []
+    """Sizes of the batches that this process has run."""
+
+    @staticmethod
+    def batch_key(parameters: Mapping[str, Any]) -> str:
+        return "toy"
+
+    def run(self, tasks: Sequence[Task]) -> list[Result]:
+        self.batches.append(len(tasks))
+        orders = [Orders(str(task.parameters.get("prompt", ""))) for task in tasks]
+        if any("poison" in one.words for one in orders):
+            raise RuntimeError("poisoned")
+        if any(len(tasks) > one.number("crowd", len(tasks)) for one in orders):
+            raise OutOfMemoryError("no room")
+        for task in tasks:
+            task.report.phase("painting")
+        stopped: dict[int, Exception] = {}
+        steps = int(max(one.number("steps", 3) for one in orders))
+        for step in range(1, steps + 1):
+            time.sleep(max(one.number("pause", 0) for one in orders))
+            for number in step_all(tasks, stopped, step, steps):
+                try:
+                    self.at_step(tasks[number], orders[number], step, steps)
+                except EngineError as problem:
+                    stopped[number] = problem
+        return [
+            Result(error=stopped[number]) if number in stopped else Result(outputs=self.outputs(task))
+            for number, task in enumerate(tasks)
+        ]
+
+    def at_step(self, task: Task, orders: Orders, step: int, steps: int) -> None:
+        if step != orders.number("at", 1):
+            return
+        if "kill" in orders.words:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "hang" in orders.words:
+            time.sleep(3600)
+        if "invalid" in orders.words:
+            raise InvalidRequest("told to", visitor="This cannot be made.")
+        if "fail" in orders.words:
+            raise RuntimeError("told to fail")
+        if "oom" in orders.words:
+            raise OutOfMemoryError("told to")
+        if "broken" in orders.words:
+            raise RuntimeError("CUDA error: told to")
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        raise NotImplementedError
+
+
+def colour(seed: int, index: int) -> tuple[int, int, int]:
+    """The colour of a toy picture: its recipe decides it."""
+    mixed = (seed * 2654435761 + index * 40503) % 2**24
+    return mixed >> 16, (mixed >> 8) & 255, mixed & 255
+
+
+class ToyPaint(Toy):
+    """Plain pictures, with a preview at each step."""
+
+    kind = "paint"
+
+    def at_step(self, task: Task, orders: Orders, step: int, steps: int) -> None:
+        super().at_step(task, orders, step, steps)
+        for index in range(int(task.parameters.get("count", 1))):
+            task.report.preview(Image.new("RGB", (16, 16), colour(task.seed, index)), index)
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        count = int(task.parameters.get("count", 1))
+        return tuple(
+            Picture(Image.new("RGB", (32, 24), colour(task.seed, index)), {"toy": True})
+            for index in range(count)
+        )
+
+
+class ToyRestyle(Toy):
+    """The picture that was brought, in half its size."""
+
+    kind = "restyle"
+    batch_size = 1
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        with Image.open(task.inputs["image"]) as image:
+            return (Picture(image.convert("RGB").reduce(2)),)
+
+
+class ToyVerse(Toy):
+    """A quatrain that appears character by character."""
+
+    kind = "verse"
+    LINES = ("春眠不觉晓", "处处闻啼鸟", "夜来风雨声", "花落知多少")
+
+    def at_step(self, task: Task, orders: Orders, step: int, steps: int) -> None:
+        super().at_step(task, orders, step, steps)
+        task.report.text("\n".join(self.LINES)[: step * 24 // steps])
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        return (Poem(self.LINES, title="春晓"),)
+
+
+class BrokenToy(Toy):
+    """Cannot be loaded: its driver is missing."""
+
+    kind = "paint"
+
+    def __init__(self) -> None:
+        raise OSError("libcuda.so.1: cannot open shared object file")
+
+
+ALL = "paint=tests.toy_engines:ToyPaint,restyle=tests.toy_engines:ToyRestyle,verse=tests.toy_engines:ToyVerse"

@@ -1,0 +1,173 @@
+"""Holding jobs while they are made: heartbeat, the person's cancel, and the watch over a stalled engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import NoReturn
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error as DatabaseProblem
+from django.db import connection
+
+from gallery.models import JobState
+from gallery.services import jobs
+from workers.engines.base import JobCanceled, JobReleased
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+"""How often the step loop asks the row whether the person canceled."""
+TICK_SECONDS = 0.5
+STALLED_EXIT = 70
+
+
+class LeaseLost(JobCanceled):
+    """Another worker may have the job now: drop the work in silence."""
+
+
+class Lease:
+    """The jobs of one claim. Shared by the work thread and the keeper's thread."""
+
+    def __init__(self, token: UUID, job_ids: Iterable[UUID], stopping: threading.Event) -> None:
+        self.token = token
+        self._stopping = stopping
+        self._lock = threading.Lock()
+        self._held = set(job_ids)
+        self._canceled: set[UUID] = set()
+        self._looked_at = self.beaten_at = time.monotonic()
+        self._stepped_at = 0.0
+        self._stall_seconds: float | None = None
+
+    @property
+    def held(self) -> set[UUID]:
+        """Jobs that are not closed yet."""
+        with self._lock:
+            return set(self._held)
+
+    def close(self, job_id: UUID) -> None:
+        """The job needs no lease any more."""
+        with self._lock:
+            self._held.discard(job_id)
+
+    def check(self, job_id: UUID) -> None:
+        """Between two steps: raises JobCanceled, LeaseLost (one of these), or JobReleased. Cheap."""
+        now = time.monotonic()
+        self._stepped_at = now
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            try:
+                self.note(jobs.job_states(job_ids=self.held, token=self.token))
+            except DatabaseProblem as problem:
+                # Not knowing is no reason to stop: the closing transaction asks again.
+                logger.warning("cannot look for cancels: %s", problem)
+                connection.close()
+        with self._lock:
+            if job_id not in self._held:
+                raise LeaseLost(f"the lease of job {job_id} is lost")
+            if job_id in self._canceled:
+                raise JobCanceled(f"job {job_id} was canceled")
+        if self._stopping.is_set():
+            raise JobReleased("the worker is stopping")
+
+    def beat(self) -> None:
+        """Renew the lease. Raises django.db.Error."""
+        held = self.held
+        if held:
+            self.note(jobs.job_heartbeat(job_ids=held, token=self.token), asked=held)
+        self.beaten_at = time.monotonic()
+
+    def note(self, states: dict[UUID, str], asked: set[UUID] | None = None) -> None:
+        """Take in what the rows say about the jobs that were asked for (default: all held ones)."""
+        with self._lock:
+            for job_id in (self._held if asked is None else self._held & asked) - set(states):
+                logger.warning("the lease of job %s is lost", job_id)
+                self._held.discard(job_id)
+            self._canceled |= {job_id for job_id, state in states.items() if state == JobState.CANCELING}
+
+    def watch(self, stall_seconds: float | None) -> None:
+        """From now on a step is due every ``stall_seconds``; None ends the watch."""
+        self._stepped_at = time.monotonic()
+        self._stall_seconds = stall_seconds
+
+    def overdue(self) -> float | None:
+        """Seconds since the last step when that is too long, else None."""
+        limit = self._stall_seconds
+        silent = time.monotonic() - self._stepped_at
+        return silent if limit is not None and silent > limit else None
+
+    def forgive(self) -> None:
+        """The process itself was frozen: its engine could not step."""
+        self._stepped_at = time.monotonic()
+
+
+def end_process(code: int) -> NoReturn:
+    """End at once, whatever other threads do."""
+    logging.shutdown()
+    os._exit(code)
+
+
+class LeaseKeeper:
+    """One thread that renews the leases this process holds, and ends the process when its engine hangs.
+
+    A hung engine cannot be interrupted from Python: ending the process is the only honest way. The
+    supervisor starts it again, and the sweep gives its jobs to somebody else.
+    """
+
+    def __init__(self, on_stall: Callable[[int], object] = end_process) -> None:
+        self._on_stall = on_stall
+        self._leases: set[Lease] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def hold(self, lease: Lease) -> None:
+        """Look after ``lease`` until :meth:`drop`."""
+        with self._lock:
+            self._leases.add(lease)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+
+    def drop(self, lease: Lease) -> None:
+        """Nothing of ``lease`` is at work any more."""
+        with self._lock:
+            self._leases.discard(lease)
+
+    def _run(self) -> None:
+        every = settings.ARTSITE_LEASE_SECONDS / 4
+        tick = min(TICK_SECONDS, every)
+        before = time.monotonic()
+        while True:
+            time.sleep(tick)
+            now = time.monotonic()
+            frozen = now - before > tick + every
+            with self._lock:
+                leases = list(self._leases)
+            for lease in leases:
+                if frozen:
+                    lease.forgive()
+                silent = lease.overdue()
+                if silent is not None:
+                    logger.critical(
+                        "no step for %.0f s: the engine hangs, this process ends; %s go to another worker",
+                        silent,
+                        ", ".join(map(str, sorted(lease.held))),
+                    )
+                    self._on_stall(STALLED_EXIT)
+                    self.drop(lease)
+                elif now - lease.beaten_at >= every:
+                    self._beat(lease)
+            before = time.monotonic()
+
+    @staticmethod
+    def _beat(lease: Lease) -> None:
+        try:
+            lease.beat()
+        except DatabaseProblem as problem:
+            # Tried again at the next tick; if the lease runs out meanwhile, its token fences us off.
+            logger.warning("heartbeat failed: %s", problem)
+            connection.close()

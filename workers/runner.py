@@ -1,0 +1,349 @@
+"""The only module that knows both sides: job -> engine -> progress -> files -> gallery.services.
+
+A bell wakes the work thread up. It then claims a batch, makes it, closes every job of it, and claims
+again until nothing waits. Nothing here decides what happened to a job: the row does, by its token.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db import Error as DatabaseProblem
+from django.db import InterfaceError, OperationalError, connection
+
+from gallery import catalogue, events, failpoints
+from gallery.models import Job
+from gallery.services import jobs
+from gallery.services.artworks import PictureFile, PoemText, PreparedArtwork, artworks_build
+from workers import troubles
+from workers.engines.base import (
+    Engine,
+    EngineError,
+    JobCanceled,
+    JobReleased,
+    Output,
+    Picture,
+    Result,
+    Task,
+    TooLarge,
+)
+from workers.inputs import LocalInputs
+from workers.lease import Lease, LeaseKeeper, end_process
+from workers.presence import Presence
+from workers.registry import EngineUnavailable, Registry
+from workers.reporting import JobReport
+
+logger = logging.getLogger(__name__)
+
+LOADING_SECONDS = 300.0
+"""Loading a model takes no steps; longer than this is a hang."""
+PERSIST_SECONDS = 60.0
+"""How long a closing transaction is tried again while the database is away."""
+DEVICE_EXIT = 75
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One claimed job at work."""
+
+    job: Job
+    task: Task
+    report: JobReport
+
+
+class Runner:
+    """Everything that one worker process does, in its one work thread."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        queues: Sequence[str],
+        registry: Registry,
+        presence: Presence,
+        stopping: threading.Event,
+        keeper: LeaseKeeper | None = None,
+    ) -> None:
+        """``stopping``: once set, jobs at work are given back at their next step and none is taken."""
+        self._name = name
+        self._queues = tuple(queues)
+        self._registry = registry
+        self._presence = presence
+        self._stopping = stopping
+        self._keeper = keeper or LeaseKeeper()
+        # kind -> what has proved to fit into this device's memory
+        self._fits: dict[str, int] = {}
+
+    def work(self) -> None:
+        """Make what waits, until nothing waits. Raises nothing: what could not be done is swept."""
+        while not self._stopping.is_set():
+            try:
+                claimed = jobs.job_claim(
+                    queues=self._queues, worker_name=self._name, limit_for=self._limit_for
+                )
+            except DatabaseProblem as problem:
+                logger.warning("cannot claim: %s", problem)
+                connection.close()
+                return
+            if not claimed:
+                return
+            try:
+                self._make_claim(claimed)
+            except troubles.DeviceBroken as problem:
+                logger.critical("the device is broken, this process ends: %s", problem)
+                self._presence.trouble(str(problem))
+                self._presence.stop()
+                events.flush()
+                end_process(DEVICE_EXIT)
+            except Exception:
+                # The leases are dropped with the claim: the sweep gives the jobs to somebody else.
+                logger.exception("a batch of %d was given up", len(claimed))
+                connection.close()
+
+    def warm(self) -> None:
+        """Load the engines of our queues before anybody waits for them; jobs that come go first."""
+        for kind in self._registry.kinds:
+            self.work()
+            spec = catalogue.KINDS.get(kind)
+            if self._stopping.is_set() or spec is None or spec.queue not in self._queues:
+                continue
+            try:
+                self._registry.engine(kind)
+            except EngineUnavailable as problem:
+                logger.error("%s", problem)
+                self._presence.trouble(str(problem))
+        self.work()
+
+    def _limit_for(self, kind: str) -> int:
+        spec = catalogue.KINDS.get(kind)
+        engine = self._registry.peek(kind)
+        limits = [spec.batch_limit if spec else 1, self._fits.get(kind, 10**6)]
+        return max(1, min([*limits, engine.batch_size] if engine else limits))
+
+    def _make_claim(self, claimed: list[Job]) -> None:
+        token = claimed[0].lease_token
+        assert token is not None
+        lease = Lease(token, [job.pk for job in claimed], self._stopping)
+        self._keeper.hold(lease)
+        self._presence.works_on(claimed[0].pk)
+        try:
+            with LocalInputs() as inputs:
+                _Batch(self, lease, inputs).make(claimed)
+        finally:
+            lease.watch(None)
+            self._keeper.drop(lease)
+            self._presence.works_on(None)
+
+    # What a batch needs of its runner.
+
+    def engine(self, kind: str, lease: Lease, claimed: Sequence[Job]) -> Engine:
+        """The engine, loaded under watch; pages hear that it loads. Raises EngineUnavailable."""
+        engine = self._registry.peek(kind)
+        if engine is None:
+            persist(
+                lambda: jobs.job_enter_phase(
+                    job_ids=[job.pk for job in claimed], token=lease.token, phase="loading"
+                )
+            )
+            lease.watch(LOADING_SECONDS)
+            engine = self._registry.engine(kind)
+            lease.watch(None)
+        return engine
+
+    def fits(self, kind: str, limit: int) -> None:
+        """Remember that more than ``limit`` at once is too much for this device."""
+        self._fits[kind] = max(1, limit)
+
+    def count(self, error: str | None = None) -> None:
+        """One more job ended."""
+        self._presence.count(error=error)
+
+
+class _Batch:
+    """One claim, from its engine to its last row."""
+
+    def __init__(self, runner: Runner, lease: Lease, inputs: LocalInputs) -> None:
+        self._runner = runner
+        self._lease = lease
+        self._inputs = inputs
+
+    def make(self, claimed: list[Job]) -> None:
+        kind = claimed[0].kind
+        try:
+            engine = self._runner.engine(kind, self._lease, claimed)
+        except EngineUnavailable as problem:
+            logger.error("%s", problem)
+            for job in claimed:
+                self._fail(job, problem, ())
+            return
+        works = self._start(claimed, engine)
+        # The claim could not ask an engine that was not loaded yet: its batch may be too large or too mixed.
+        groups: dict[str, list[Work]] = {}
+        for work in works:
+            groups.setdefault(engine.batch_key(work.task.parameters), []).append(work)
+        for group in groups.values():
+            for begin in range(0, len(group), max(1, engine.batch_size)):
+                self._run(engine, group[begin : begin + max(1, engine.batch_size)])
+
+    def _start(self, claimed: list[Job], engine: Engine) -> list[Work]:
+        """starting -> running; those that were canceled meanwhile are closed."""
+        running = persist(
+            lambda: jobs.job_start_running(
+                job_ids=[job.pk for job in claimed],
+                token=self._lease.token,
+                phase="",
+                model_name=engine.model_name,
+                model_digest=engine.model_digest,
+            )
+        )
+        works = []
+        for job in claimed:
+            if job.pk not in running:
+                self._cancel(job)
+                continue
+            persist(job.refresh_from_db)
+            report = JobReport(job, self._lease)
+            try:
+                paths = self._inputs.paths(job)
+            except EngineError as problem:
+                self._fail(job, problem, ())
+                continue
+            works.append(Work(job, Task(job.parameters, job.seed, report, paths), report))
+        return works
+
+    def _run(self, engine: Engine, works: list[Work]) -> None:
+        """Run works together; where that fails, in smaller parts, so that only the guilty one is charged."""
+        parts = [works]
+        while parts:
+            part = parts.pop(0)
+            self._lease.watch(engine.stall_seconds)
+            try:
+                results = engine.run([work.task for work in part])
+                if len(results) != len(part):
+                    raise EngineError(f"{len(results)} results for {len(part)} tasks")
+            except Exception as error:
+                results = [Result(error=error)] * len(part)
+                if len(part) > 1 and not troubles.is_device_broken(error):
+                    parts = self._smaller(part, error) + parts
+                    continue
+            finally:
+                self._lease.watch(None)
+            for work, result in zip(part, results, strict=True):
+                if result.error is not None and troubles.is_device_broken(result.error):
+                    self._release_all()
+                    raise troubles.DeviceBroken(str(result.error)) from result.error
+                self._settle(work, result)
+
+    def _smaller(self, part: list[Work], error: Exception) -> list[list[Work]]:
+        if not troubles.is_out_of_memory(error):
+            if not isinstance(error, JobCanceled | JobReleased):
+                logger.warning("a batch of %d failed, its jobs are tried singly: %r", len(part), error)
+            return [[work] for work in part]
+        half = len(part) // 2
+        logger.warning("no memory for %d at once, trying %d", len(part), half)
+        self._runner.fits(part[0].job.kind, half)
+        troubles.free_device_memory()
+        return [part[:half], part[half:]]
+
+    def _settle(self, work: Work, result: Result) -> None:
+        """Close one job by what became of it."""
+        error = result.error
+        if isinstance(error, JobReleased):
+            persist(lambda: jobs.job_release(job_ids=[work.job.pk], token=self._lease.token))
+        elif isinstance(error, JobCanceled):
+            self._cancel(work.job)
+        elif error is not None:
+            if troubles.is_out_of_memory(error):
+                error = TooLarge(str(error))
+            work.report.flush()
+            self._fail(work.job, error, work.report.notes)
+        else:
+            work.report.flush()
+            self._finish(work, result.outputs)
+        self._lease.close(work.job.pk)
+
+    def _finish(self, work: Work, outputs: Sequence[Output]) -> None:
+        try:
+            prepared = self._store(work.job, outputs)
+            failpoints.reach("written")
+            finished = persist(
+                lambda: jobs.job_finish(
+                    job_id=work.job.pk, token=self._lease.token, outputs=prepared, notes=work.report.notes
+                )
+            )
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as problem:
+            # What was made could not become a work: a job that cannot succeed must not wait for ever.
+            self._fail(work.job, problem, work.report.notes)
+            return
+        if finished:
+            self._runner.count()
+        else:
+            self._cancel(work.job)
+
+    def _store(self, job: Job, outputs: Sequence[Output]) -> list[PreparedArtwork]:
+        if not outputs:
+            raise EngineError("the engine made nothing")
+        plain: list[PictureFile | PoemText] = [
+            PictureFile(output.image, output.details)
+            if isinstance(output, Picture)
+            else PoemText(output.lines, output.title, output.details)
+            for output in outputs
+        ]
+        try:
+            return persist(lambda: artworks_build(job, plain))
+        except OSError as problem:
+            raise troubles.StorageFailed(f"{type(problem).__name__}: {problem}") from problem
+
+    def _fail(self, job: Job, error: Exception, notes: jobs.Notes) -> None:
+        trouble = troubles.trouble_of(error)
+        logger.error("job %s failed (%s): %s", job.pk, trouble.code, trouble.operator)
+        failed = persist(
+            lambda: jobs.job_fail(
+                job_id=job.pk,
+                token=self._lease.token,
+                code=trouble.code,
+                visitor=trouble.visitor,
+                operator=trouble.operator,
+                notes=notes,
+            )
+        )
+        if failed:
+            self._runner.count(f"{trouble.code}: {trouble.operator.strip().splitlines()[-1]}")
+        self._lease.close(job.pk)
+
+    def _cancel(self, job: Job) -> None:
+        # Nothing happens when the lease is lost instead: then the job is somebody else's.
+        persist(lambda: jobs.job_confirm_cancel(job_id=job.pk, token=self._lease.token))
+        self._lease.close(job.pk)
+
+    def _release_all(self) -> None:
+        held = self._lease.held
+        persist(lambda: jobs.job_release(job_ids=held, token=self._lease.token))
+
+
+def persist(write: Callable[[], T]) -> T:
+    """Call ``write``, again and again while the database is away. Raises its error after a minute.
+
+    Writes are compare-and-set with a token, so one whose answer got lost may be repeated.
+    """
+    deadline = time.monotonic() + PERSIST_SECONDS
+    pause = 0.1
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError) as problem:
+            connection.close()
+            if time.monotonic() + pause > deadline:
+                raise
+            logger.warning("the database does not answer, trying again: %s", problem)
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
