@@ -10,11 +10,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "artsite.settings")
 # Django must be set up before anything that imports models.
 _http = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from gallery.routing import websocket_urlpatterns  # noqa: E402
+from gallery.routing import websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {"http": _http, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
-)
+application = ProtocolTypeRouter({"http": _http, "websocket": websocket_application})

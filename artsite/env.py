@@ -1,12 +1,13 @@
 """Typed readers of environment variables: a value that cannot be read is an error that names the variable.
 
-``VARIABLES`` lists every variable with its default and meaning; ``.env.example`` and the README's
-table are checked against it.
+``VARIABLES`` lists every variable with its default and meaning. ``python -m artsite.env`` prints
+``.env.example``, ``python -m artsite.env table`` the README's table; a test compares both.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 TRUE = {"1", "true", "yes", "on"}
@@ -57,7 +58,12 @@ VARIABLES: dict[str, Variable] = {
             "",
             "internal location for X-Accel-Redirect (/protected/); empty: Django sends files",
         ),
-        Variable("ARTSITE_S3_BUCKET", "", "keep files in this S3 bucket instead of the data folder"),
+        Variable("ARTSITE_STATIC", "", "folder for the collected static files; empty: in the data folder"),
+        Variable(
+            "ARTSITE_S3_BUCKET",
+            "",
+            "keep files in this S3 bucket instead of the data folder (boto3 reads its AWS_ variables)",
+        ),
         Variable(
             "ARTSITE_MODELS_DIR",
             "",
@@ -85,6 +91,7 @@ VARIABLES: dict[str, Variable] = {
         ),
         Variable("ARTSITE_LOG_FORMAT", "plain", "plain or json"),
         Variable("ARTSITE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+        Variable("ARTSITE_FAILPOINTS", "", "fault tests only: where a process kills or freezes itself"),
     )
 }
 
@@ -125,3 +132,26 @@ def integer(name: str, minimum: int = 0) -> int:
 def words(name: str) -> list[str]:
     """A comma-separated list, without empty items."""
     return [item.strip() for item in text(name).split(",") if item.strip()]
+
+
+def example() -> str:
+    """``.env.example``: every variable with its default, commented out."""
+    lines = [
+        "# Every variable has a default; uncomment what you change. docker compose reads this file as .env."
+    ]
+    for variable in VARIABLES.values():
+        lines += ["", f"# {variable.meaning}", f"#{variable.name}={variable.default}"]
+    return "\n".join(lines) + "\n"
+
+
+def table() -> str:
+    """The README's table of variables, in Markdown."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for variable in VARIABLES.values():
+        default = f"`{variable.default}`" if variable.default else ""
+        rows.append(f"| `{variable.name}` | {default} | {variable.meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() if sys.argv[1:] == ["table"] else example())

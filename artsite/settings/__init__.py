@@ -171,7 +171,7 @@ LOCALE_PATHS = [ROOT / "gallery" / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
-STATIC_ROOT = DATA / "static"
+STATIC_ROOT = Path(env.text("ARTSITE_STATIC") or DATA / "static")
 MEDIA_ROOT = DATA / "media"
 # Never served by URL: gallery.views.media checks the permission first.
 MEDIA_ACCEL_LOCATION = env.text("ARTSITE_MEDIA_URL")
