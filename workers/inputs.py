@@ -1,4 +1,4 @@
-"""A job's pictures as local files: in place when the storage is a folder, else copies while the work lasts."""
+"""A job's pictures as local files: in place when the storage is a folder, else copies for a while."""
 
 from __future__ import annotations
 

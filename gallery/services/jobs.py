@@ -30,8 +30,8 @@ from gallery.services.artworks import PreparedArtwork, artworks_save
 
 AT_WORK = (JobState.STARTING, JobState.RUNNING)
 # A token that is gone fences its worker off.
-FENCED: Mapping[str, Any] = {"lease_token": None, "lease_expires_at": None}
-BACK_IN_LINE: Mapping[str, Any] = {
+FENCED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
+BACK_IN_LINE: dict[str, Any] = {
     **FENCED,
     "state": JobState.QUEUED,
     "phase": "",
@@ -180,7 +180,7 @@ def job_release(*, job_ids: Collection[UUID], token: UUID) -> int:
     with transaction.atomic():
         held = _held(job_ids, token)
         released = list(in_turn(held.filter(state__in=AT_WORK)).values_list("pk", "queue"))
-        move(held.filter(state__in=AT_WORK), **BACK_IN_LINE | {"attempt": F("attempt") - 1})
+        move(held.filter(state__in=AT_WORK), **{**BACK_IN_LINE, "attempt": F("attempt") - 1})
         _confirm_cancel(held)
         announce(job_ids)
         transaction.on_commit(lambda: dispatch.ring(released), robust=True)

@@ -183,10 +183,10 @@ def _next_turn(owner: User, queue: str) -> int:
     """
     waiting = Job.objects.filter(state=JobState.QUEUED)
     here = waiting.filter(queue=queue)
-    serving = here.aggregate(turn=Min("turn"))["turn"]
+    serving: int | None = here.aggregate(turn=Min("turn"))["turn"]
     if serving is None:
         serving = waiting.aggregate(turn=Min("turn"))["turn"] or 0
-    own = here.filter(owner=owner).aggregate(turn=Max("turn"))["turn"]
+    own: int | None = here.filter(owner=owner).aggregate(turn=Max("turn"))["turn"]
     return max(serving, -1 if own is None else own + 1)
 
 

@@ -31,7 +31,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory, valkey_binary: str) -> Pa
 
 @pytest.fixture
 def make_stack(tmp_path: Path, migrated: Path) -> Iterator[MakeStack]:
-    """``make_stack(env={...}, database_url="")``: a studio without processes; all of them are killed at the end."""
+    """``make_stack(env={...}, database_url="")``: a studio without processes; at the end all are killed."""
     with ExitStack() as stacks:
 
         def make(**options: Any) -> Stack:

@@ -1,7 +1,7 @@
-"""A process of the studio that does what a test says: it speaks JSON lines, and uses the same services as the web.
+"""A process of the studio that does what a test says, with the same services as the web.
 
 ``python -m tests.live.console``: each line of standard input is ``{"do": name, "with": {...}}``, each line of
-standard output ``{"value": ...}`` or ``{"error": type, "text": ...}``. See ``Stack.ask`` for how tests use it.
+standard output ``{"value": ...}`` or ``{"error": type, "text": ...}``. Tests use it by ``Stack.ask``.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def picture(name: str, width: int = 64, height: int = 48) -> str:
 
 def evaluate(expression: str, **names: Any) -> Any:
     """The value of a Python expression in which models and services are known by name."""
-    return eval(expression, {**NAMES, "Path": Path, **names})  # the test wrote it
+    return eval(expression, {**NAMES, "Path": Path, **names})  # noqa: S307 (the test wrote it)
 
 
 ACTIONS = {action.__name__: action for action in (cancel, evaluate, job, picture, session, submit)} | {

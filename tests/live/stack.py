@@ -24,6 +24,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,10 +91,8 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL to the whole group; returns when the process is gone."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(10)
 
     def stop(self, timeout: float = 10.0) -> int:
@@ -101,10 +100,8 @@ class Child:
         if self.alive:
             self.signal(signal.SIGTERM)
             self.signal(signal.SIGCONT)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill()
         return self.process.returncode
 
@@ -421,7 +418,7 @@ def _answers(path: Path) -> bool:
 
 def _serves(url: str) -> bool:
     try:
-        urllib.request.urlopen(f"{url}/healthz", timeout=2).close()
+        urllib.request.urlopen(f"{url}/healthz", timeout=2).close()  # noqa: S310
     except urllib.error.HTTPError as answer:
         # Any answer shows that it serves; whether it is healthy is the test's business.
         answer.close()
