@@ -1,0 +1,52 @@
+"""What a socket reads from the rows: who may watch a job, and how everything stands right now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gallery import events, permissions, presenters
+from gallery.events import Envelope, envelope
+from gallery.models import Job, JobState, Worker
+from gallery.permissions import Person
+
+
+def may_watch(person: Person, job_id: str) -> bool:
+    """Whether there is such a job and the person may see it."""
+    job = Job.objects.filter(pk=job_id).first()
+    return job is not None and permissions.can_view_job(person, job)
+
+
+def may_watch_all(person: Person, job_ids: list[str]) -> bool:
+    """Whether the person may (still) see all of these jobs that exist."""
+    return all(permissions.can_view_job(person, job) for job in Job.objects.filter(pk__in=job_ids))
+
+
+def job_snapshot(person: Person, job_id: str) -> list[Envelope]:
+    """Everything that a page needs to show a job as it is; empty when the person may not know it."""
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None or not permissions.can_view_job(person, job):
+        return []
+    key, seq = str(job.pk), job.seq
+    messages = [envelope("job.state", presenters.full_state(job, person), job=key, seq=seq)]
+    if job.is_final:
+        outputs = presenters.job_outputs(job, person)
+        if outputs:
+            messages.append(envelope("job.output", {"artworks": outputs}, job=key, seq=seq))
+    elif job.state != JobState.QUEUED:
+        messages += events.recall(job.pk)
+    return messages
+
+
+def places(job_ids: list[str]) -> dict[str, tuple[int, Mapping[str, Any] | None]]:
+    """Job id -> its seq now, and its place in the queue while it waits."""
+    jobs = Job.objects.filter(pk__in=job_ids)
+    return {str(job.pk): (job.seq, presenters.standing_data(job)) for job in jobs}
+
+
+def worker_snapshot() -> list[Envelope]:
+    """Every worker that did not say goodbye."""
+    return [
+        envelope("worker.state", presenters.worker_data(worker))
+        for worker in Worker.objects.filter(stopped_at=None)
+    ]
