@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
@@ -287,7 +287,13 @@ class DecisionForm(forms.Form):
         return cleaned
 
 
-class WelcomeForm(BaseUserCreationForm[User]):
+if TYPE_CHECKING:
+    _AccountForm = BaseUserCreationForm[User]
+else:
+    _AccountForm = BaseUserCreationForm
+
+
+class WelcomeForm(_AccountForm):
     """The first account: the administrator's."""
 
     email = forms.EmailField(label=_("E-mail (optional)"), required=False)
