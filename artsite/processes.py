@@ -37,14 +37,15 @@ Probe = Callable[[int], Awaitable[bool]]
 class Part:
     """One process to keep alive.
 
-    ``ready(pid)`` says whether it serves. ``first`` parts are ready before the others start, and stop
-    after them. Without an ``essential`` part there is nothing to show: if it does not get ready at
-    the start, the whole start fails.
+    ``ready(pid)`` says whether it serves; without it, a line of output that holds ``ready_line`` does.
+    ``first`` parts are ready before the others start, and stop after them. Without an ``essential``
+    part there is nothing to show: if it does not get ready at the start, the whole start fails.
     """
 
     name: str
     command: Sequence[str]
-    ready: Probe
+    ready: Probe | None = None
+    ready_line: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     first: bool = False
     essential: bool = False
@@ -203,7 +204,7 @@ class Supervisor:
             self._log.line(part.name, f"cannot be started: {error}")
             return 127
         probing = asyncio.create_task(self._probe(child, child.process.pid))
-        forwarding = asyncio.create_task(self._forward(part.name, child.process))
+        forwarding = asyncio.create_task(self._forward(child, child.process))
         try:
             return await child.process.wait()
         finally:
@@ -214,23 +215,26 @@ class Supervisor:
 
     async def _probe(self, child: _Child, pid: int) -> None:
         started = time.monotonic()
-        while True:
+        while child.part.ready and not child.ready.is_set():
             with contextlib.suppress(TimeoutError, OSError):
                 if await asyncio.wait_for(child.part.ready(pid), 2.0):
-                    break
+                    child.ready.set()
             await asyncio.sleep(0.1)
-        child.ready.set()
+        await child.ready.wait()
         self._log.line("studio", f"{child.part.name} is ready after {time.monotonic() - started:.1f} s")
 
-    async def _forward(self, name: str, process: asyncio.subprocess.Process) -> None:
+    async def _forward(self, child: _Child, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
-        rest = b""
+        name, rest = child.part.name, b""
+        ready_line = child.part.ready_line.encode()
         while chunk := await process.stdout.read(LONGEST_LINE):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > LONGEST_LINE:
                 lines, rest = [*lines, rest], b""
             for line in lines:
                 self._log.line(name, line.decode("utf-8", "replace").rstrip())
+                if ready_line and ready_line in line:
+                    child.ready.set()
         if rest:
             self._log.line(name, rest.decode("utf-8", "replace"))
 

@@ -23,7 +23,7 @@ import psutil
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from artsite.broker import broker_binary, broker_command
 from artsite.processes import Part, Probe
@@ -189,7 +189,7 @@ def parts(*, host: str, port: int, workers: int) -> list[Part]:
         Part(
             name="scheduler",
             command=[sys.executable, str(settings.ROOT / "manage.py"), "scheduler"],
-            ready=_lives,
+            ready_line="sweeping every",
             environment=_common(),
         ),
         *(_worker(number, workers) for number in range(1, workers + 1)),
@@ -263,10 +263,6 @@ def _make_private_folder(folder: Path) -> None:
 # --- Whether they serve ---------------------------------------------------------------------------------
 
 
-async def _lives(_pid: int) -> bool:
-    return True
-
-
 def _pongs(path: Path) -> Probe:
     async def probe(_pid: int) -> bool:
         reader, writer = await asyncio.open_unix_connection(str(path))
@@ -284,7 +280,7 @@ def _answers(host: str, port: int) -> Probe:
     async def probe(_pid: int) -> bool:
         reader, writer = await asyncio.open_connection(host, port)
         try:
-            name = settings.ALLOWED_HOSTS[0] if settings.ALLOWED_HOSTS else host
+            name = settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else host
             writer.write(f"GET {HEALTH_PATH} HTTP/1.0\r\nHost: {name}\r\n\r\n".encode())
             return b" 200 " in await reader.readline()
         finally:
@@ -301,6 +297,8 @@ async def _reports(pid: int) -> bool:
 
         try:
             return Worker.objects.filter(pid=pid, host=socket.gethostname(), stopped_at=None).exists()
+        except DatabaseError:
+            return False
         finally:
             connection.close()
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def _web(self, port: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection.request("GET", "/readyz", headers={"Host": settings.ALLOWED_HOSTS[0]})
+            connection.request("GET", "/readyz", headers={"Host": settings.ALLOWED_HOSTS[0].lstrip(".")})
             status = connection.getresponse().status
         except OSError as error:
             raise CommandError(f"the web does not answer: {error}") from error
