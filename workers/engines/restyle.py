@@ -53,10 +53,10 @@ class RestyleEngine:
             codes = tensors.pop("style_codes")
             net = Restyler(RestylerConfig.from_dict(config))
             net.load_state_dict(tensors)
+            if codes.shape != (len(slugs), net.code_size):
+                raise ValueError(f"{len(slugs)} styles, codes {tuple(codes.shape)}")
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise weights.WeightsCorrupt(f"{loaded.folder}: not a style transfer model: {error}") from error
-        if codes.shape != (len(slugs), net.code_size):
-            raise weights.WeightsCorrupt(f"{loaded.folder}: {len(slugs)} styles, codes {tuple(codes.shape)}")
         self._codes = {slug: codes[n : n + 1].to(self.device) for n, slug in enumerate(slugs)}
         self._net = net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 

@@ -27,11 +27,12 @@ Progress = Callable[[int, int], None]
 class RestylerConfig:
     """Sizes of the network. ``widths``: channels at 1/2, 1/4 and 1/8 of the resolution."""
 
-    widths: tuple[int, int, int] = (32, 64, 128)
-    full: int = 16  # channels at full resolution: the dearest ones
+    widths: tuple[int, int, int] = (24, 48, 96)
+    full: int = 12  # channels at full resolution: the dearest ones
     blocks: int = 4  # residual blocks at 1/8: they see 100 px around, where strokes are composed
     code: int = 128  # floats of learned style beside the colours
     style_widths: tuple[int, int, int, int] = (32, 64, 96, 128)
+    hidden: int = 192  # what the painter makes of a code before it steers the norms
     project: int = 16  # channels of which the style encoder takes second-order statistics
 
     def as_dict(self) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class ConditionalNorm(nn.Module):
         super().__init__()
         self.channels = channels
         self.affine = nn.Linear(code, 2 * channels)
-        # With a code of unit variance: styles differ from the first step on.
+        # Codes have unit variance: styles differ from the first step on.
         nn.init.normal_(self.affine.weight, std=0.03)
         nn.init.zeros_(self.affine.bias)
 
@@ -141,7 +142,6 @@ class StyleEncoder(nn.Module):
         self.norm = nn.LayerNorm(features)
         self.hidden = nn.Linear(features, 2 * config.code)
         self.out = nn.Linear(2 * config.code, config.code)
-        self.unit = nn.LayerNorm(config.code, elementwise_affine=False)
 
     def forward(self, style: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
         """``style`` (N, 3, H, W), its colour statistics (N, 12) -> (N, code)."""
@@ -157,7 +157,7 @@ class StyleEncoder(nn.Module):
             # Signed root: second-order statistics on the scale of the others.
             found.append(pairs.sign() * (pairs.abs() + 1e-4).sqrt())
         hidden = F.relu(self.hidden(self.norm(torch.cat(found, 1))))
-        code: torch.Tensor = self.unit(self.out(hidden))
+        code: torch.Tensor = self.out(hidden)
         return code
 
 
@@ -167,7 +167,8 @@ class Painter(nn.Module):
     def __init__(self, config: RestylerConfig) -> None:
         super().__init__()
         half, quarter, eighth = config.widths
-        code = config.code
+        code = config.hidden
+        self.read = nn.Linear(config.code + COLOUR, config.hidden)
         self.down1 = ConvNorm(6, half, code, kernel=5, stride=2)
         self.down2 = ConvNorm(half, quarter, code, stride=2)
         self.down3 = ConvNorm(quarter, eighth, code, stride=2)
@@ -198,6 +199,7 @@ class Painter(nn.Module):
         progress: Progress | None = None,
     ) -> torch.Tensor:
         """``image``, ``coloured`` (N, 3, H, W), H and W multiples of 8 -> the painted picture, unclamped."""
+        code = F.relu(self.read(code))
         done = 0
 
         def tell() -> None:
@@ -259,7 +261,6 @@ class Restyler(nn.Module):
         Returns (N, 3, H, W), about [-1, 1], unclamped. ``progress(done, of)`` is called after each
         stage and may raise to stop the work.
         """
-        learned, colours = code[:, : self.config.code], code[:, self.config.code :]
-        coloured = match_colours(content, colour_statistics(content), colours)
-        painted: torch.Tensor = self.painter(content, coloured, learned, progress)
+        coloured = match_colours(content, colour_statistics(content), code[:, self.config.code :])
+        painted: torch.Tensor = self.painter(content, coloured, code, progress)
         return painted

@@ -1,4 +1,4 @@
-"""Measure the style transfer engine: its losses beside a pixel optimisation, its speed, its sheet, its thumbnails.
+"""Measure the style transfer engine beside a pixel optimisation, time it, draw its sheet and thumbnails.
 
 Everything goes through the engine as it ships, so sizing, margins and colours are measured too.
 """
@@ -21,15 +21,23 @@ from workers.training.restyle import CONTENT_LAYER, STYLE_LAYERS, sample_picture
 from workers.training.teacher import Teacher, gram
 
 SHEET_STYLES = (
-    "starry_night", "great_wave", "scream", "composition_vii", "klimt_kiss", "grande_jatte", "udnie", "red_balloon",
-)  # fmt: skip
+    "starry_night",
+    "great_wave",
+    "scream",
+    "composition_vii",
+    "klimt_kiss",
+    "grande_jatte",
+    "udnie",
+    "red_balloon",
+)
 FAMOUS = ("starry_night", "great_wave", "composition_vii", "wheatstacks")
 PROTOCOL = (
-    "Four validation photographs, each in two of the shipped styles and two validation paintings that the network "
-    "never saw, at a long side of {side} px. Style: sum over conv1, fire2, fire4, fire5, fire6 and fire7 of the "
-    "teacher of the Gram matrix's squared difference over the style's squared norm; content: fire5, squared "
-    "difference over mean square. Each is the mean of the engine's results over the mean of a pixel "
-    "optimisation that starts from the photograph ({steps} steps of Adam at 0.02; content 0.25, variation 0.3)."
+    "Four validation photographs, each in two of the shipped styles and two validation paintings that the "
+    "network never saw, at a long side of {side} px. Style: sum over conv1, fire2, fire4, fire5, fire6 and "
+    "fire7 of the teacher of the Gram matrix's squared difference over the style's squared norm; content: "
+    "fire5, squared difference over mean square. Each ratio is the mean of the engine's results over the "
+    "mean of a pixel optimisation that starts from the photograph ({steps} steps of Adam at 0.02; content "
+    "0.25, variation 0.3)."
 )
 THUMBNAIL = 160
 
@@ -40,9 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--side", type=int, default=256, help="long side of the measured pictures in px")
     parser.add_argument("--steps", type=int, default=150, help="steps of the pixel optimisation")
     parser.add_argument("--pictures", type=int, default=4, help="photographs, and styles for each of them")
-    parser.add_argument(
-        "--thumbnails", type=Path, help="also paint a thumbnail of every style into this folder"
-    )
+    parser.add_argument("--thumbnails", type=Path, help="paint a thumbnail of each style into this folder")
     parser.add_argument("--sheet-only", action="store_true", help="draw, do not measure")
 
 
@@ -59,7 +65,7 @@ def losses(
 def compare(
     teacher: Teacher, content: torch.Tensor, style: torch.Tensor, result: torch.Tensor, steps: int
 ) -> list[float]:
-    """Style and content loss of ``result``, of a pixel optimisation, and the style loss of the content itself."""
+    """Style and content loss of ``result`` and of a pixel optimisation, and the content's own style loss."""
     with torch.no_grad():
         kept = teacher(content, STYLE_LAYERS)
         wanted = {name: gram(found) for name, found in teacher(style, STYLE_LAYERS).items()}
@@ -118,7 +124,8 @@ def measure(engine: RestyleEngine, arguments: argparse.Namespace) -> dict[str, o
 def _compare(
     teacher: Teacher, content: Image.Image, style: Image.Image, result: Image.Image, steps: int
 ) -> list[float]:
-    return compare(teacher, *(images.to_tensor(picture) for picture in (content, style, result)), steps=steps)
+    a, b, c = (images.to_tensor(picture) for picture in (content, style, result))
+    return compare(teacher, a, b, c, steps)
 
 
 def speed(engine: RestyleEngine, side: int = 512, times: int = 5) -> float:

@@ -2,12 +2,14 @@
 
 Style: Gram matrices, means and deviations of six layers; content: fire5; total variation against noise.
 Contents are photographs and paintings, styles are paintings and the famous ones, which are drawn more
-often and may learn an offset to their encoded code: what ships is a small vector for each of them.
+often. The painter learns from codes of the teacher's style space; the last part of the time belongs to
+the encoder, which learns to predict them from the pictures alone, so that no teacher is needed to paint.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +24,16 @@ from workers import images
 from workers.nets.restyler import Restyler, RestylerConfig
 from workers.training import data
 from workers.training.run import TrainingRun, seed_everything
-from workers.training.teacher import Teacher, gram
+from workers.training.style_space import StyleBank, StyleSpace, Target
+from workers.training.teacher import Teacher
 
 Module = TypeVar("Module", bound=nn.Module)
 
 STYLE_LAYERS = ("conv1", "fire2", "fire4", "fire5", "fire6", "fire7")
+# Their Gram matrices cost a fifth of a step; fire5 and fire7 are much like their neighbours.
+GRAM_LAYERS = ("conv1", "fire2", "fire4", "fire6")
 CONTENT_LAYER = "fire5"
+OWN_CODES = 0.35  # share of the schedule after which the encoder's codes are painted from too
 SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
 
 GPU_RECIPE = (
@@ -45,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, default=60, help="time of this call")
     parser.add_argument("--plan-minutes", type=float, help="length of the schedule (default: --minutes)")
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=3)
+    parser.add_argument("--bank", type=int, default=900, help="paintings, beside the famous, to learn from")
+    parser.add_argument("--views", type=int, default=8, help="crops of each famous painting")
+    parser.add_argument("--encoder-share", type=float, default=0.1, help="of the time, for the encoder")
     parser.add_argument(
         "--sizes", type=int, nargs=3, default=(96, 128, 192), help="px of content crops, in turn"
     )
@@ -60,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--content-weight", type=float, default=0.25)
     parser.add_argument("--tv-weight", type=float, default=0.15)
     parser.add_argument("--famous", type=float, default=0.5, help="share of famous styles")
-    parser.add_argument("--paintings", type=int, default=6000, help="paintings held in memory")
+    parser.add_argument("--paintings", type=int, default=4000, help="paintings held in memory")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--export", type=Path, help="only export the checkpoint to this weights folder")
 
@@ -103,20 +112,6 @@ class Pictures:
             found.append(self.crop(picture, size, max(0.45, min(0.95, size / picture.shape[2]))))
         return torch.cat(found)
 
-    def styles(self, count: int, size: int, famous: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """(count, 3, size, size), and (count,) the number of each famous painting, -1 for others."""
-        found, numbers = [], []
-        for _ in range(count):
-            if self._uniform(0, 1) < famous:
-                number = self._integer(len(self.famous))
-                picture = self.famous[number]
-            else:
-                number = -1
-                picture = _tensor(self.paintings[self._integer(len(self.paintings))])
-            numbers.append(number)
-            found.append(self.crop(picture, size, 0.55))
-        return torch.cat(found), torch.tensor(numbers)
-
 
 def famous_tensor(path: Path, short: int) -> torch.Tensor:
     """A picture with its short side at ``short`` px: (1, 3, H, W)."""
@@ -135,18 +130,17 @@ def _softened(error: torch.Tensor) -> torch.Tensor:
     return error / (1 + error).sqrt()
 
 
-def style_loss(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> torch.Tensor:
+def style_loss(found: dict[str, torch.Tensor], wanted: dict[str, Target]) -> torch.Tensor:
     """Mean over the batch of the layers' relative errors in Gram matrix, mean and deviation."""
-    total = torch.zeros(())
-    for name in STYLE_LAYERS:
-        a, b = found[name].float(), wanted[name].float()
-        ga, gb = gram(a), gram(b)
-        error = _softened((ga - gb).pow(2).sum((1, 2)) / gb.pow(2).sum((1, 2)))
-        ma, mb = a.mean((2, 3)), b.mean((2, 3))
-        sa, sb = ((x.var((2, 3), correction=0) + 1e-3).sqrt() for x in (a, b))
-        moments = ((ma - mb).pow(2).sum(1) + (sa - sb).pow(2).sum(1)) / (mb.pow(2).sum(1) + sb.pow(2).sum(1))
-        total = total.to(error.device) + (error + _softened(moments)).mean()
-    return total
+    errors = []
+    for name, target in wanted.items():
+        ours = Target.of(found[name], name, pairs=name in GRAM_LAYERS)
+        moments = (ours.mean - target.mean).pow(2).sum(1) + (ours.deviation - target.deviation).pow(2).sum(1)
+        errors.append(_softened(moments / (target.mean.pow(2).sum(1) + target.deviation.pow(2).sum(1))))
+        if name in GRAM_LAYERS:
+            pairs = (ours.gram - target.gram).pow(2).sum((1, 2)) / target.gram.pow(2).sum((1, 2))
+            errors.append(_softened(pairs))
+    return torch.stack(errors).sum(0).mean()
 
 
 def content_loss(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -166,21 +160,18 @@ def fast(module: Module, device: torch.device) -> Module:
 
 
 class Trainer:
-    """Network, optimiser, averaged weights and the famous styles' offsets."""
+    """Network, averaged weights, the space of codes, and one optimiser each for painter and encoder."""
 
-    def __init__(self, arguments: argparse.Namespace, styles: int, device: torch.device) -> None:
+    def __init__(self, arguments: argparse.Namespace, device: torch.device) -> None:
         self.device = device
         self.config = scaled_config(arguments.width)
         self.net = fast(Restyler(self.config), device)
         self.average = fast(Restyler(self.config), device)
         self.average.load_state_dict(self.net.state_dict())
         self.average.requires_grad_(False)
-        self.offsets = nn.Parameter(torch.zeros(styles, self.config.code, device=device))
-        self.optimiser = torch.optim.Adam(
-            # A famous style is drawn seldom, so its offset takes longer strides.
-            [{"params": self.net.parameters(), "scale": 1.0}, {"params": [self.offsets], "scale": 5.0}],
-            lr=arguments.lr,
-        )
+        self.space = StyleSpace(STYLE_LAYERS, self.config.code).to(device)
+        self.optimiser = torch.optim.Adam(self.net.painter.parameters(), lr=arguments.lr)
+        self.encoder_optimiser = torch.optim.Adam(self.net.encoder.parameters(), lr=arguments.lr)
         self.lr = arguments.lr
 
     def state(self) -> dict[str, Any]:
@@ -189,30 +180,32 @@ class Trainer:
             "config": self.config.as_dict(),
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
-            "offsets": self.offsets.detach(),
+            "space": self.space.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "encoder_optimiser": self.encoder_optimiser.state_dict(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.offsets.data.copy_(state["offsets"])
+        self.space.load_state_dict(state["space"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.encoder_optimiser.load_state_dict(state["encoder_optimiser"])
 
     def rate(self, done: float) -> None:
-        """Set the learning rate for the share ``done`` of the schedule: a short rise, a cosine to 5 %."""
+        """Set the learning rates for the share ``done`` of a phase: a short rise, a cosine to 4 %."""
         rise = min(1.0, done / 0.01 + 0.05)
-        fall = 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * min(done, 1.0))))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.lr * group["scale"] * min(rise, fall)
+        fall = 0.04 + 0.96 * 0.5 * (1 + float(np.cos(np.pi * min(done, 1.0))))
+        for optimiser in (self.optimiser, self.encoder_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] = self.lr * min(rise, fall)
 
     def average_weights(self, step: int) -> None:
-        """Exponential moving average, short at first."""
+        """Moving average of the painter's weights, short at first."""
         keep = min(0.998, step / (step + 10))
-        ours: list[torch.Tensor] = list(self.average.parameters())
-        new = self.net.parameters()
-        torch._foreach_lerp_(ours, [p.detach() for p in new], 1 - keep)
+        ours: list[torch.Tensor] = list(self.average.painter.parameters())
+        torch._foreach_lerp_(ours, [p.detach() for p in self.net.painter.parameters()], 1 - keep)
 
 
 def scaled_config(width: float) -> RestylerConfig:
@@ -236,50 +229,115 @@ def train(arguments: argparse.Namespace) -> None:
     run = TrainingRun(arguments.out, arguments.minutes)
     pictures = Pictures(arguments.data, arguments.paintings, random)
     teacher = fast(Teacher(arguments.data), device)
-    trainer = Trainer(arguments, len(pictures.famous), device)
+    trainer = Trainer(arguments, device)
     saved = run.restore(device)
     if saved is not None:
         trainer.load(saved)
-        random.manual_seed(arguments.seed + run.step)
+    crops, famous = style_crops(pictures, arguments)
+    tally = Tally(run)
+
+    def teach(crop: torch.Tensor) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = teacher(
+            crop.to(device, memory_format=torch.channels_last), STYLE_LAYERS
+        )
+        return found
+
+    bank = StyleBank(trainer.space, teach, crops, famous, fit=saved is None)
+    random.manual_seed(arguments.seed + run.step)
     plan = 60 * (arguments.plan_minutes or arguments.minutes)
-    sums: dict[str, float] = {}
-    every, sheets = 50, 500
     while run.running():
         done = run.elapsed / plan
-        trainer.rate(done)
-        size = arguments.sizes[sum(done >= turn for turn in arguments.turns)]
-        values = one_step(trainer, teacher, pictures, arguments, size)
+        if done < 1 - arguments.encoder_share:
+            share = done / (1 - arguments.encoder_share)
+            trainer.rate(share)
+            size = arguments.sizes[sum(share >= turn for turn in arguments.turns)]
+            values = one_step(trainer, teacher, pictures, bank, arguments, size)
+            trainer.average_weights(run.step)
+        else:
+            trainer.rate((done - 1) / arguments.encoder_share + 1)
+            values = encoder_step(trainer, teach, pictures, crops, bank, arguments)
         run.step += 1
-        trainer.average_weights(run.step)
-        for key, value in values.items():
-            sums[key] = sums.get(key, 0.0) + value / every
-        if run.step % every == 0:
-            run.log(**sums, size=size)
-            sums.clear()
-        if run.step in (100, 250) or run.step % sheets == 0:
-            sample_sheet(trainer, pictures).save(run.folder / f"sample-{run.step:06d}.jpg", quality=88)
+        tally.add(values)
+        if run.step in (100, 250) or run.step % 500 == 0:
+            sample_sheet(trainer, teacher, pictures).save(
+                run.folder / f"sample-{run.step:06d}.jpg", quality=88
+            )
         if run.due():
             run.save(trainer.state())
     run.save(trainer.state())
 
 
-def one_step(
-    trainer: Trainer, teacher: Teacher, pictures: Pictures, arguments: argparse.Namespace, size: int
+def style_crops(pictures: Pictures, arguments: argparse.Namespace) -> tuple[list[torch.Tensor], int]:
+    """Crops (1, 3, S, S) for the bank, those of the famous paintings first, and how many those are."""
+    size = arguments.style_size
+    crops = [
+        pictures.crop(picture, size, 1 - 0.45 * turn / arguments.views)
+        for picture in pictures.famous
+        for turn in range(arguments.views)
+    ]
+    count = len(crops)
+    crops += [pictures.crop(_tensor(picture), size, 0.6) for picture in pictures.paintings[: arguments.bank]]
+    return crops, count
+
+
+class Tally:
+    """Writes the mean of fifty steps to the run's log."""
+
+    def __init__(self, run: TrainingRun, every: int = 50) -> None:
+        self.run, self.every = run, every
+        self.sums: dict[str, float] = {}
+
+    def add(self, values: dict[str, float]) -> None:
+        """Count one step."""
+        for key, value in values.items():
+            self.sums[key] = self.sums.get(key, 0.0) + value / self.every
+        if self.run.step % self.every == 0:
+            self.run.log(**self.sums)
+            self.sums.clear()
+
+
+def encoder_step(
+    trainer: Trainer,
+    teach: Callable[[torch.Tensor], dict[str, torch.Tensor]],
+    pictures: Pictures,
+    crops: list[torch.Tensor],
+    bank: StyleBank,
+    arguments: argparse.Namespace,
 ) -> dict[str, float]:
-    """One batch; returns the losses."""
+    """Teach the encoder one batch: eight new crops, eight of the bank; returns the loss."""
+    pool, random = pictures.paintings, pictures.random
+    fresh = torch.randint(len(pool), (8,), generator=random).tolist()
+    style = torch.cat([pictures.crop(_tensor(pool[i]), arguments.style_size, 0.55) for i in fresh])
+    known = torch.randint(len(crops), (8,), generator=random).tolist()
+    with torch.no_grad():
+        codes = torch.cat([trainer.space(teach(style)), bank.codes[known][:, : trainer.config.code]])
+    style = torch.cat([style, *(crops[i] for i in known)]).to(trainer.device)
+    if torch.rand((), generator=random) < 0.5:
+        style = style.flip(3)
+    found = trainer.net.encode(style)[:, : trainer.config.code]
+    error = F.mse_loss(found, codes)
+    trainer.encoder_optimiser.zero_grad(set_to_none=True)
+    error.backward()  # type: ignore[no-untyped-call]
+    trainer.encoder_optimiser.step()
+    trainer.average.encoder.load_state_dict(trainer.net.encoder.state_dict())
+    return {"code": float(error.detach())}
+
+
+def one_step(
+    trainer: Trainer,
+    teacher: Teacher,
+    pictures: Pictures,
+    bank: StyleBank,
+    arguments: argparse.Namespace,
+    size: int,
+) -> dict[str, float]:
+    """Teach the painter one batch; returns the losses."""
     device = trainer.device
     content = pictures.contents(arguments.batch, size).to(device, memory_format=torch.channels_last)
-    style, numbers = pictures.styles(arguments.batch, arguments.style_size, arguments.famous)
-    style, numbers = style.to(device, memory_format=torch.channels_last), numbers.to(device)
+    code, wanted = bank.draw(arguments.batch, arguments.famous, pictures.random)
     with torch.no_grad():
-        wanted = teacher(style, STYLE_LAYERS)
         kept = teacher(content, (CONTENT_LAYER,))[CONTENT_LAYER]
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        code = trainer.net.encode(style)
-        # Half of the famous ones keep their offset, the others train the encoder alone.
-        with_offset = (numbers >= 0) & (torch.rand(len(numbers), generator=pictures.random).to(device) < 0.5)
-        offset = trainer.offsets[numbers.clamp_min(0)] * with_offset[:, None]
-        code = torch.cat([code[:, : trainer.config.code] + offset, code[:, trainer.config.code :]], 1)
         painted = trainer.net(content, code)
     painted = painted.float()
     found = teacher(painted, STYLE_LAYERS)
@@ -290,7 +348,7 @@ def one_step(
     loss = style_error + arguments.content_weight * content_error + arguments.tv_weight * rough + 10 * outside
     trainer.optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_(trainer.net.parameters(), 2.0)
+    nn.utils.clip_grad_norm_(trainer.net.painter.parameters(), 10.0)
     trainer.optimiser.step()
     return {
         "style": float(style_error.detach()),
@@ -309,15 +367,22 @@ def sample_pictures(longest: int) -> list[Image.Image]:
 
 
 @torch.no_grad()
-def sample_sheet(trainer: Trainer, pictures: Pictures, size: int = 192) -> Image.Image:
-    """What the averaged weights do now: three photographs, eight famous styles."""
-    tiles = []
-    codes = [
-        trainer.average.encode(pictures.famous[i].to(trainer.device)) for i in (0, 5, 6, 8, 10, 12, 16, 21)
-    ]
+def famous_code(net: Restyler, space: StyleSpace, teacher: Teacher, picture: torch.Tensor) -> torch.Tensor:
+    """The full code (1, code_size) of a whole style picture (1, 3, H, W), from the teacher's statistics."""
+    colours = net.encode(picture)[:, net.config.code :]
+    return torch.cat([space(teacher(picture, STYLE_LAYERS)), colours], 1)
+
+
+@torch.no_grad()
+def sample_sheet(trainer: Trainer, teacher: Teacher, pictures: Pictures, size: int = 192) -> Image.Image:
+    """What the averaged weights do now: three photographs, eight famous styles, the last three encoded."""
+    net, tiles = trainer.average, []
+    styles = [pictures.famous[i].to(trainer.device) for i in (0, 5, 6, 8, 10, 0, 12, 21)]
+    codes = [famous_code(net, trainer.space, teacher, style) for style in styles[:5]]
+    codes += [net.encode(style) for style in styles[5:]]
     for picture in sample_pictures(512)[:3]:
         content = images.to_tensor(data.square(picture, size)).to(trainer.device)
-        tiles += [images.to_image(trainer.average(content, code)) for code in codes]
+        tiles += [images.to_image(net(content, code)) for code in codes]
     return images.contact_sheet(tiles, 8)
 
 

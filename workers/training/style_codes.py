@@ -10,8 +10,10 @@ import torch
 from workers import weights
 from workers.nets.restyler import Restyler, RestylerConfig
 from workers.training import data
-from workers.training.restyle import famous_tensor
+from workers.training.restyle import STYLE_LAYERS, famous_code, famous_tensor
 from workers.training.run import CHECKPOINT
+from workers.training.style_space import StyleSpace
+from workers.training.teacher import Teacher
 
 SHORT_SIDES = (192, 256)  # a code is the mean over these: strokes of either scale of the painting count
 SOURCES = (
@@ -32,30 +34,34 @@ LIMITS = (
 )
 
 
-def load_checkpoint(folder: Path) -> tuple[Restyler, torch.Tensor, int]:
-    """The averaged network, the famous styles' offsets (styles, code) and the step of a run folder."""
+def load_checkpoint(folder: Path) -> tuple[Restyler, StyleSpace, int]:
+    """The averaged network, the space of codes and the step of a run folder."""
     saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
     state: dict[str, Any] = saved["state"]
     net = Restyler(RestylerConfig.from_dict(state["config"]))
     net.load_state_dict(state["average"])
-    return net.eval().requires_grad_(False), state["offsets"], int(saved["step"])
+    space = StyleSpace(STYLE_LAYERS, net.config.code)
+    space.load_state_dict(state["space"])
+    return net.eval().requires_grad_(False), space, int(saved["step"])
 
 
-def famous_codes(net: Restyler, offsets: torch.Tensor, styles: list[data.StylePicture]) -> torch.Tensor:
-    """(styles, code_size): the encoder's code of each whole painting plus the offset it learned."""
+def famous_codes(
+    net: Restyler, space: StyleSpace, teacher: Teacher, styles: list[data.StylePicture]
+) -> torch.Tensor:
+    """(styles, code_size): the teacher's code of each whole painting, as exact as a code can be."""
     found = []
-    for number, entry in enumerate(styles):
-        code = torch.cat([net.encode(famous_tensor(entry.path, side)) for side in SHORT_SIDES]).mean(0)
-        code[: net.config.code] += offsets[number]
-        found.append(code)
+    for entry in styles:
+        views = [famous_tensor(entry.path, side) for side in SHORT_SIDES]
+        found.append(torch.cat([famous_code(net, space, teacher, view) for view in views]).mean(0))
     return torch.stack(found)
 
 
 def export(run: Path, folder: Path, target: Path) -> None:
     """Write the newest checkpoint of ``run`` as weights folder ``target``; evaluation adds its quality."""
-    net, offsets, step = load_checkpoint(run)
+    net, space, step = load_checkpoint(run)
     styles = data.styles(folder)
-    tensors = {**net.state_dict(), "style_codes": famous_codes(net, offsets, styles)}
+    codes = famous_codes(net, space, Teacher(folder), styles)
+    tensors = {**net.state_dict(), "style_codes": codes}
     card = {
         "name": target.name,
         "kind": "restyle",

@@ -1,0 +1,259 @@
+"""The restyle engine at toy size: real classes, random weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from workers import weights
+from workers.engines.base import InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
+from workers.engines.restyle import RestyleEngine, with_luminance
+from workers.nets.restyler import Restyler, RestylerConfig, colour_statistics, match_colours
+
+TOY = RestylerConfig(
+    widths=(8, 8, 16), full=8, blocks=1, code=8, style_widths=(8, 8, 8, 8), hidden=16, project=4
+)
+STYLES = ("waves", "stars")
+CARD = {
+    "name": "restyle",
+    "architecture": "toy",
+    "config": {**TOY.as_dict(), "styles": list(STYLES)},
+    "data": "none",
+    "steps": 0,
+    "quality": {},
+    "limits": [],
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models folder with a toy ``restyle``."""
+    torch.manual_seed(0)
+    net = Restyler(TOY)
+    codes = torch.cat([net.encode(torch.rand(1, 3, 64, 64) * 2 - 1) for _ in STYLES]).detach()
+    monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
+    folder = tmp_path / "models" / "restyle"
+    weights.save(folder, {**net.state_dict(), "style_codes": codes}, CARD)
+    return folder
+
+
+@pytest.fixture
+def engine(models: Path) -> RestyleEngine:
+    return RestyleEngine()
+
+
+def picture(path: Path, width: int, height: int, seed: int = 0) -> Path:
+    """A smooth colourful picture."""
+    noise = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+def task(tmp_path: Path, report: Any = None, of: tuple[int, int] = (90, 60), **parameters: Any) -> Task:
+    given = {"style": "waves", "strength": 1.0, "keep_colours": False, "size": 256, **parameters}
+    inputs = {"image": picture(tmp_path / f"content-{of[0]}x{of[1]}.png", *of)}
+    return Task(parameters=given, seed=1, report=report or SilentReport(), inputs=inputs)
+
+
+def image_of(result: Result) -> Image.Image:
+    if result.error is not None:
+        raise result.error
+    (output,) = result.outputs
+    assert isinstance(output, Picture)
+    return output.image
+
+
+def difference(a: Image.Image, b: Image.Image) -> float:
+    """Mean absolute difference in 0..255."""
+    return float(np.abs(np.asarray(a, np.float32) - np.asarray(b, np.float32)).mean())
+
+
+class Listener(SilentReport):
+    """Remembers what it was told; cancels at a step when asked to."""
+
+    def __init__(self, cancel_at: int | None = None) -> None:
+        self.cancel_at = cancel_at
+        self.steps: list[tuple[int, int | None]] = []
+        self.previews: list[tuple[int, int]] = []
+        self.phases: list[str] = []
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def step(self, step: int, steps: int | None, message: str = "") -> None:
+        self.steps.append((step, steps))
+        if step == self.cancel_at:
+            raise JobCanceled
+
+    def preview(self, image: Image.Image, index: int = 0) -> None:
+        self.previews.append(image.size)
+
+
+def test_size_and_aspect_of_the_result(engine: RestyleEngine, tmp_path: Path) -> None:
+    wide, tall = engine.run([task(tmp_path), task(tmp_path, of=(40, 160))])
+    assert image_of(wide).size == (256, 171)
+    assert image_of(tall).size == (64, 256)
+
+
+def test_same_request_same_picture_whatever_is_asked_beside_it(engine: RestyleEngine, tmp_path: Path) -> None:
+    alone = image_of(engine.run([task(tmp_path)])[0])
+    beside = engine.run([task(tmp_path, style="stars", of=(64, 64)), task(tmp_path)])
+    assert difference(alone, image_of(beside[1])) < 0.5
+    assert difference(alone, image_of(engine.run([task(tmp_path, style="stars")])[0])) > 1
+
+
+def test_strength_goes_from_the_content_to_the_style(engine: RestyleEngine, tmp_path: Path) -> None:
+    nothing, half, whole = (
+        image_of(engine.run([task(tmp_path, strength=strength)])[0]) for strength in (0.0, 0.5, 1.0)
+    )
+    with Image.open(tmp_path / "content-90x60.png") as content:
+        expected = content.resize(nothing.size, Image.Resampling.LANCZOS)
+    assert difference(nothing, expected) < 0.5
+    assert difference(nothing, whole) > difference(nothing, half) > 1
+
+
+def test_kept_colours_are_those_of_the_content() -> None:
+    colours = torch.rand(1, 3, 16, 16) * 0.6 - 0.3
+    light = torch.rand(1, 3, 16, 16) * 0.6 - 0.3
+    mixed = with_luminance(colours, light)
+    assert torch.allclose(mixed[:, 0] - mixed[:, 1], colours[:, 0] - colours[:, 1], atol=1e-5)
+    assert not torch.allclose(mixed, colours, atol=0.05)
+
+
+def test_keep_colours_reaches_the_result(engine: RestyleEngine, tmp_path: Path) -> None:
+    free, kept = (image_of(engine.run([task(tmp_path, keep_colours=keep)])[0]) for keep in (False, True))
+    assert difference(free, kept) > 1
+
+
+def test_a_brought_style_comes_before_the_list(engine: RestyleEngine, tmp_path: Path) -> None:
+    listed = task(tmp_path)
+    style = picture(tmp_path / "style.png", 70, 50, seed=9)
+    brought, unlisted = (
+        Task(
+            parameters={**listed.parameters, "style": slug},
+            seed=1,
+            report=SilentReport(),
+            inputs={**listed.inputs, "style": style},
+        )
+        for slug in ("waves", "")
+    )
+    first, second, third = (image_of(result) for result in engine.run([listed, brought, unlisted]))
+    assert difference(second, third) < 0.5
+    assert difference(first, second) > 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3000, 2), (2, 3000), (7, 5)])
+def test_odd_pictures_do_not_crash(engine: RestyleEngine, tmp_path: Path, size: tuple[int, int]) -> None:
+    made = task(tmp_path, of=size)
+    style = picture(tmp_path / "style.png", *size)
+    with_style = Task(made.parameters, 1, SilentReport(), {**made.inputs, "style": style})
+    for result in engine.run([made, with_style]):
+        assert max(image_of(result).size) == 256
+
+
+def test_previews_rise_and_steps_count_up(engine: RestyleEngine, tmp_path: Path) -> None:
+    listener = Listener()
+    image_of(engine.run([task(tmp_path, listener, size=512)])[0])
+    assert [max(size) for size in listener.previews] == [192, 384]
+    counts = [step for step, _ in listener.steps]
+    assert counts == list(range(1, len(counts) + 1))
+    assert {steps for _, steps in listener.steps} == {len(counts)}
+    assert listener.phases == ["loading", "painting", "finishing"]
+
+
+def test_cancel_ends_one_task_at_that_step_and_not_its_neighbour(
+    engine: RestyleEngine, tmp_path: Path
+) -> None:
+    listener = Listener(cancel_at=2)
+    canceled, other = engine.run([task(tmp_path, listener), task(tmp_path)])
+    assert isinstance(canceled.error, JobCanceled)
+    assert len(listener.steps) == 2
+    assert max(image_of(other).size) == 256
+
+
+@pytest.mark.parametrize("style", ["", "no_such_style", "../waves"])
+def test_a_style_that_is_not_there_is_refused_in_a_sentence(
+    engine: RestyleEngine, tmp_path: Path, style: str
+) -> None:
+    (result,) = engine.run([task(tmp_path, style=style)])
+    assert isinstance(result.error, InvalidRequest)
+    assert result.error.visitor.endswith(".")
+    assert result.error.visitor != InvalidRequest.visitor
+
+
+def test_no_picture_is_refused(engine: RestyleEngine) -> None:
+    (result,) = engine.run([Task({"style": "waves"}, 1, SilentReport(), {})])
+    assert isinstance(result.error, InvalidRequest)
+
+
+def test_damaged_weights_are_refused(models: Path) -> None:
+    file = models / weights.MODEL_FILE
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(weights.WeightsCorrupt, match="sha256"):
+        RestyleEngine()
+
+
+@pytest.mark.parametrize(
+    "change", [{"widths": [8, 8, 8]}, {"styles": ["waves"]}, {"unheard_of": 1}, {"styles": None}]
+)
+def test_a_card_that_does_not_fit_its_weights_is_refused(models: Path, change: dict[str, Any]) -> None:
+    card = weights.load_card(models)
+    weights.write_card(models, {**card, "config": {**card["config"], **change}})
+    with pytest.raises(weights.WeightsCorrupt, match="style transfer"):
+        RestyleEngine()
+
+
+def test_colours_are_carried_onto_the_style() -> None:
+    random = torch.Generator().manual_seed(3)
+    image = torch.rand(2, 3, 40, 40, generator=random) * 0.8 - 0.4
+    wanted = colour_statistics(torch.rand(2, 3, 32, 32, generator=random) ** 2)
+    carried = colour_statistics(match_colours(image, colour_statistics(image), wanted))
+    assert torch.allclose(carried[:, :3], wanted[:, :3], atol=1e-4)
+    assert torch.allclose(carried[:, 3:], wanted[:, 3:], atol=0.01)
+
+
+def test_codes_do_not_depend_on_the_batch() -> None:
+    torch.manual_seed(1)
+    net = Restyler(TOY).eval()
+    pictures, contents = torch.rand(3, 3, 48, 48) * 2 - 1, torch.rand(3, 3, 32, 40) * 2 - 1
+    with torch.inference_mode():
+        codes = net.encode(pictures)
+        together = net(contents, codes)
+        for n in range(3):
+            alone = net(contents[n : n + 1], net.encode(pictures[n : n + 1]))
+            assert torch.allclose(alone[0], together[n], atol=1e-3)
+
+
+def test_the_shipped_styles_are_those_of_the_web(root: Path) -> None:
+    """Both sides list the styles; the web must not offer one that the model does not know."""
+    catalogue = json.loads((root / "gallery" / "style_catalogue.json").read_text("utf-8"))
+    card = weights.load_card(weights.SHIPPED / "restyle")
+    assert [entry["slug"] for entry in catalogue] == card["config"]["styles"]
+    for entry in catalogue:
+        assert (root / "gallery/static/gallery/styles" / f"{entry['slug']}.webp").is_file()
+        assert all(entry[key] for key in ("artist", "title_en", "title_zh"))
+
+
+def test_the_shipped_model_paints() -> None:
+    engine = RestyleEngine()
+    content = Image.fromarray(np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8))
+    first, second = (engine.paint(content, engine.code(slug)) for slug in engine.styles[:2])
+    assert difference(first, second) > 5
