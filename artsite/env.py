@@ -84,6 +84,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("ARTSITE_MAX_WAITING", "20", "waiting jobs that one person may have"),
         Variable("ARTSITE_JOBS_PER_DAY", "500", "jobs that one person may submit in 24 hours; 0: no limit"),
         Variable("ARTSITE_MAX_UPLOAD_MB", "20", "largest upload in MiB"),
+        Variable("ARTSITE_UPLOAD_QUOTA_MB", "500", "space for one person's uploads in MiB"),
         Variable(
             "ARTSITE_EMAIL_URL",
             "",

@@ -1,0 +1,150 @@
+"""A program, not a module: decodes one picture that nobody trusts, and writes it anew.
+
+    python -I pixels.py < upload > result
+
+It is started as a process of its own (:mod:`gallery.services.images`), takes memory and time limits for
+itself before it loads the decoder, and imports nothing of the project. The result is one line of JSON,
+``{"width", "height", "extension"}``, and the bytes of the new file; or ``{"error", "detail"}`` alone.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import sys
+import warnings
+from typing import IO, Any
+
+MEMORY_BYTES = 1 << 30
+CPU_SECONDS = 10
+OUTPUT_BYTES = 64 << 20
+FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_PIXELS = 64_000_000
+"""A telephone's 48 and 50 megapixels pass; 64 million RGBA pixels are 256 MB while they are flattened."""
+LONGEST = 2048
+SHORTEST = 16
+MAX_ICC_BYTES = 4 << 20
+LOSSLESS_PIXELS = 1_000_000
+
+
+class Refused(Exception):
+    """The picture is not taken; the argument is the code."""
+
+
+def take_limits() -> None:
+    """Limit this process for good."""
+    for what, limit in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (limit, limit))
+
+
+def normalise(source: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+    """The picture upright, in sRGB, on white, at most 2048 px, without any metadata: (facts, file)."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is lower and comes before the pixels are read
+    try:
+        image: Any = Image.open(source, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise Refused("damaged") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise Refused("too_many_pixels")
+    if min(image.size) < SHORTEST or SHORTEST * max(image.size) > LONGEST * min(image.size):
+        raise Refused("too_small")
+    lossless = image.format != "JPEG" and image.width * image.height <= LOSSLESS_PIXELS
+    image.draft(None, (LONGEST, LONGEST))  # a JPEG may be decoded at a half, quarter or eighth
+    orientation, profile = _orientation(image), image.info.get("icc_profile")
+    image.load()  # of an animation, the first frame; the others are never decoded
+    image = _flattened(image)
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    image = _in_srgb(image, profile)
+    if orientation is not None:
+        image = image.transpose(orientation)
+    clean = Image.new("RGB", image.size)
+    clean.paste(image)
+    target = io.BytesIO()
+    if lossless:
+        clean.save(target, "PNG")
+    else:
+        clean.save(target, "JPEG", quality=92, subsampling=0)
+    facts = {"width": clean.width, "height": clean.height, "extension": "png" if lossless else "jpg"}
+    return facts, target.getvalue()
+
+
+def _orientation(image: Any) -> Any:
+    from PIL import Image
+
+    turn = Image.Transpose
+    try:
+        value = image.getexif().get(0x0112)
+    except Exception:  # EXIF is written by anybody; one that cannot be read says nothing
+        return None
+    return {
+        2: turn.FLIP_LEFT_RIGHT,
+        3: turn.ROTATE_180,
+        4: turn.FLIP_TOP_BOTTOM,
+        5: turn.TRANSPOSE,
+        6: turn.ROTATE_270,
+        7: turn.TRANSVERSE,
+        8: turn.ROTATE_90,
+    }.get(value)
+
+
+def _flattened(image: Any) -> Any:
+    """8 bits a channel without transparency: RGB, L or CMYK."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        # 16-bit grey: a plain convert would clip everything above 255 to white.
+        image = image.point(lambda value: value * (1 / 256)).convert("L")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    if image.mode in ("RGB", "L", "CMYK"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _in_srgb(image: Any, profile: bytes | None) -> Any:
+    """RGB pixels in sRGB. A profile that is broken, huge or for other channels counts as none."""
+    from PIL import ImageCms
+
+    if profile and len(profile) <= MAX_ICC_BYTES:
+        try:
+            opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(
+                opened.profile.xcolor_space.strip()
+            ) == image.mode:
+                image = ImageCms.profileToProfile(
+                    image, opened, ImageCms.createProfile("sRGB"), outputMode="RGB"
+                )
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass
+    return image.convert("RGB")
+
+
+def main() -> None:
+    """Read standard input, write standard output."""
+    take_limits()
+    warnings.simplefilter("ignore")
+    try:
+        facts, data = normalise(io.BytesIO(sys.stdin.buffer.read()))
+    except Refused as refusal:
+        facts, data = {"error": str(refusal), "detail": ""}, b""
+    except MemoryError:
+        facts, data = {"error": "too_complex", "detail": "memory"}, b""
+    except Exception as error:  # decoders raise nearly everything on damaged files
+        facts, data = {"error": "damaged", "detail": f"{type(error).__name__}: {error}"[:300]}, b""
+    sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n" + data)
+
+
+if __name__ == "__main__":
+    main()
