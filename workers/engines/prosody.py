@@ -1,0 +1,100 @@
+"""The rules of regulated verse: forms, tonal patterns, rhyme slots. Plain Python, no torch.
+
+Source of the patterns: the four standard schemes of each length (平起/仄起 x 首句入韵/不入韵), with the
+freedoms of practice ("one, three and five do not matter") except where they would give a lone
+level tone (孤平) or three level or three oblique tones at the end of a line (三平尾, 三仄尾).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ANY, LEVEL, OBLIQUE, RHYME = 1, 2, 3, 4
+"""What a slot asks for; RHYME is a level tone that rhymes. 0 is kept for "no pattern known"."""
+
+CODES = 5
+"""How many different slot codes there are, 0 included."""
+
+TONE_UNKNOWN, TONE_LEVEL, TONE_OBLIQUE, TONE_BOTH = 0, 1, 2, 3
+"""Tone classes of a character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A poem's shape: ``lines`` lines of ``length`` characters each."""
+
+    slug: str
+    chinese: str
+    lines: int
+    length: int
+
+    @property
+    def slots(self) -> int:
+        return self.lines * self.length
+
+
+FORMS = (
+    Form("5jueju", "五言绝句", 4, 5),
+    Form("7jueju", "七言绝句", 4, 7),
+    Form("5lvshi", "五言律诗", 8, 5),
+    Form("7lvshi", "七言律诗", 8, 7),
+)
+FORM_BY_SLUG = {form.slug: form for form in FORMS}
+MAX_SLOTS = 56
+
+# The four kinds of line, as the last five characters; * is free.
+_LINES = {
+    "a": (ANY, OBLIQUE, ANY, LEVEL, OBLIQUE),
+    "b": (LEVEL, LEVEL, ANY, OBLIQUE, RHYME),  # the first stays level: no lone level tone
+    "c": (ANY, LEVEL, LEVEL, OBLIQUE, OBLIQUE),  # the third stays level: not three oblique at the end
+    "d": (ANY, OBLIQUE, OBLIQUE, LEVEL, RHYME),  # the third stays oblique: not three level at the end
+}
+_OPENING = {"a": (ANY, LEVEL), "b": (ANY, OBLIQUE), "c": (ANY, OBLIQUE), "d": (ANY, LEVEL)}
+
+PATTERNS = ("仄起首句不入韵", "平起首句不入韵", "仄起首句入韵", "平起首句入韵")
+"""Names of the schemes for five characters; for seven the opening tone is the other one."""
+_SCHEMES = ("abcdabcd", "cdabcdab", "dbcdabcd", "bdabcdab")
+
+
+def pattern_name(form: Form, pattern: int) -> str:
+    """The scheme's usual name, e.g. ``平起首句入韵``. ``pattern`` in 1..4."""
+    name = PATTERNS[pattern - 1]
+    if form.length == 7:
+        name = ("平" if name[0] == "仄" else "仄") + name[1:]
+    return name
+
+
+def slot_codes(form: Form, pattern: int, firsts: Sequence[int] = ()) -> tuple[int, ...]:
+    """What each character of the poem must be: ``form.slots`` codes. Pattern 0 asks nothing (all 0).
+
+    ``firsts``: tone classes of first characters that are given (an acrostic). Where one is oblique
+    in a line that wants it level, the third takes over the level tone (拗救).
+    """
+    if pattern == 0:
+        return (0,) * form.slots
+    codes: list[int] = []
+    for number, kind in enumerate(_SCHEMES[pattern - 1][: form.lines]):
+        line = list(_OPENING[kind] if form.length == 7 else ()) + list(_LINES[kind])
+        if number < len(firsts) and not tone_fits(firsts[number], line[0]):
+            line[0], line[2] = ANY, LEVEL
+        codes += line
+    return tuple(codes)
+
+
+def pair_codes(codes: Sequence[int]) -> tuple[int, ...]:
+    """Each slot's code joined with its successor's: ``code * CODES + next``, what the network is told."""
+    following = [*codes[1:], 0]
+    return tuple(code * CODES + after for code, after in zip(codes, following, strict=True))
+
+
+def tone_fits(tone: int, code: int) -> bool:
+    """Whether a character of class ``tone`` may stand in a slot; unknown tones fit everywhere."""
+    if code in (0, ANY) or tone in (TONE_UNKNOWN, TONE_BOTH):
+        return True
+    return (tone == TONE_OBLIQUE) == (code == OBLIQUE)
+
+
+def rhyme_slots(form: Form, pattern: int) -> tuple[int, ...]:
+    """Where the rhymes stand, as indices of characters."""
+    return tuple(i for i, code in enumerate(slot_codes(form, pattern)) if code == RHYME)

@@ -1,0 +1,254 @@
+"""Writing regulated verse with a language model: every rule holds by construction.
+
+For each line several candidates are sampled side by side under the rules (tone, rhyme, no character
+twice, no line of the training poems) and the likeliest goes on. The theme acts through the network's
+condition, sharpened by classifier-free guidance (Ho and Salimans 2022), and a mild bonus for its own
+characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from workers.engines import prosody
+from workers.engines.bloom import BloomFilter
+from workers.nets.poet import START, UNKNOWN, Poet, Reading, State
+
+CANDIDATES = 4
+GUIDANCE = 0.6
+NUCLEUS = 0.92
+TOP = 256
+THEME_BONUS = 0.8
+THEME_HIT = 1.5
+"""What a candidate line gains for each new theme character, in nats."""
+
+# Where a character may be doubled (萧萧): both halves must lie in one foot.
+_DOUBLE = {5: (1, 4), 7: (1, 3, 6)}
+
+
+@dataclass(slots=True)
+class Draft:
+    """One poem in the making. ``forced`` maps a slot to (token id, the character to print)."""
+
+    form: prosody.Form
+    pattern: int
+    rhyme: int  # 1..30, as in the tables; its names are the engine's business
+    codes: tuple[int, ...]
+    theme: tuple[int, ...]
+    forced: dict[int, tuple[int, str]]
+    temperature: float
+    generator: torch.Generator
+    text: str = ""  # finished lines
+    dropped: bool = field(default=False)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        step = self.form.length
+        return tuple(self.text[i : i + step] for i in range(0, len(self.text), step))
+
+
+@dataclass(slots=True)
+class Rules:
+    """The tables of the weights: ``tones`` (V,) and ``rhymes`` (V, 30) on the CPU, words and known lines."""
+
+    words: Sequence[str]
+    tones: Tensor
+    rhymes: Tensor
+    known_lines: BloomFilter
+
+    def masks(self) -> tuple[Tensor, Tensor]:
+        """Allowed characters per slot code (CODES, V) and per rhyme (31, V): bool."""
+        tones = self.tones
+        real = torch.ones(len(self.words), dtype=torch.bool)
+        real[: START + 1] = False
+        level = (tones == prosody.TONE_LEVEL) | (tones == prosody.TONE_BOTH)
+        oblique = (tones == prosody.TONE_OBLIQUE) | (tones == prosody.TONE_BOTH)
+        by_code = torch.stack([real, real, real & level, real & oblique, real & level])
+        by_rhyme = torch.cat([real[None], real & self.rhymes.T.bool()])
+        return by_code, by_rhyme
+
+
+class Composer:
+    """Writes drafts of one form side by side. ``model`` is in evaluation mode on ``device``."""
+
+    def __init__(self, model: Poet, rules: Rules, device: torch.device) -> None:
+        self.model, self.rules, self.device = model, rules, device
+        self.by_code, self.by_rhyme = rules.masks()
+
+    @torch.inference_mode()
+    def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
+        """Fill in ``draft.text`` line by line; yields after every character with how many are decided.
+
+        Between two steps the caller may set ``draft.dropped``. Each draft draws from its own
+        generator, so it does not matter who else is in the batch.
+        """
+        bench = _Bench(self, [draft for draft in drafts if not draft.dropped])
+        form = drafts[0].form
+        for slot in range(form.slots):
+            bench.keep()
+            if not bench.drafts:
+                return
+            bench.step(slot)
+            if (slot + 1) % form.length == 0:
+                bench.choose(slot)
+            yield slot + 1
+
+
+class _Bench:
+    """The working memory: ``CANDIDATES`` rows per draft, neighbours of one another.
+
+    ``state`` holds the rows with their theme, then the same rows without it.
+    """
+
+    def __init__(self, composer: Composer, drafts: list[Draft]) -> None:
+        self.composer, self.drafts = composer, drafts
+        form = drafts[0].form if drafts else prosody.FORMS[0]
+        self.form, self.number = form, prosody.FORMS.index(form)
+        rows, words = len(drafts) * CANDIDATES, len(composer.rules.words)
+        self.tokens = torch.full((rows, form.slots), UNKNOWN)
+        self.used = torch.zeros(rows, words, dtype=torch.bool)
+        self.score = torch.zeros(rows)
+        size = max([len(d.theme) for d in drafts], default=1) or 1
+        self.theme = self._rows([[*d.theme, *[UNKNOWN] * (size - len(d.theme))] for d in drafts])
+        self.code = self._rows([d.codes for d in drafts])
+        self.pair = self._rows([prosody.pair_codes(d.codes) for d in drafts])
+        self.rhyme = self._rows([d.rhyme for d in drafts])
+        for row in range(rows):
+            # Characters that are given for later are spoken for.
+            spoken = [token for token, _ in drafts[row // CANDIDATES].forced.values()]
+            self.used[row, spoken] = True
+        self.condition = self._conditions() if rows else torch.zeros(0)
+        self.state: State | None = None
+
+    @staticmethod
+    def _rows(values: Sequence[object]) -> Tensor:
+        return torch.tensor(values, dtype=torch.int64).repeat_interleave(CANDIDATES, 0)
+
+    def _conditions(self) -> Tensor:
+        """(2 * rows, embed): with the theme, then without. Tang verse is what most readers expect."""
+        device, theme = self.composer.device, self.theme
+        both = torch.cat([theme, torch.zeros_like(theme)]).to(device)
+        rhyme = self.rhyme.repeat(2).to(device)
+        return self.composer.model.condition(both, rhyme, torch.ones_like(rhyme))
+
+    def keep(self) -> None:
+        """Forget the rows of dropped drafts."""
+        if not any(draft.dropped for draft in self.drafts):
+            return
+        chosen = [i for i, draft in enumerate(self.drafts) if not draft.dropped]
+        rows = torch.tensor(
+            [i * CANDIDATES + c for i in chosen for c in range(CANDIDATES)], dtype=torch.int64
+        )
+        self._take(rows)
+        for name in ("theme", "code", "pair", "rhyme"):
+            setattr(self, name, getattr(self, name)[rows])
+        half = len(self.condition) // 2
+        self.condition = self.condition[torch.cat([rows, rows + half]).to(self.condition.device)]
+        self.drafts = [self.drafts[i] for i in chosen]
+
+    def _take(self, rows: Tensor) -> None:
+        self.tokens, self.used, self.score = self.tokens[rows], self.used[rows], self.score[rows]
+        if self.state is not None:
+            both = torch.cat([rows, rows + self.state[0].shape[1] // 2]).to(self.composer.device)
+            self.state = (self.state[0][:, both], self.state[1][:, both])
+
+    def _logits(self, slot: int) -> tuple[Tensor, Tensor]:
+        """Guided and plain logits, float32 (rows, V) on the CPU."""
+        start = torch.full((len(self.tokens),), START)
+        last = self.tokens[:, slot - 1] if slot else start
+        above = self.tokens[:, slot - self.form.length] if slot >= self.form.length else start
+        device = self.composer.device
+
+        def both(ids: Tensor) -> Tensor:
+            return ids.repeat(2)[:, None].to(device)
+
+        place = torch.full_like(last, prosody.MAX_SLOTS * self.number + slot)
+        reading = Reading(both(last), both(above), both(place), both(self.pair[:, slot]), self.condition)
+        vectors, self.state = self.composer.model.features(reading, self.state)
+        logits = self.composer.model.logits(vectors[:, 0]).float().cpu()
+        told, untold = logits.chunk(2)
+        return torch.lerp(untold, told, 1.0 + GUIDANCE), told
+
+    def step(self, slot: int) -> None:
+        """Decide one character in every row."""
+        guided, plain = self._logits(slot)
+        place = slot % self.form.length
+        allowed = self._allowed(slot, place)
+        fresh = ~self.used.gather(1, self.theme) & (self.theme != UNKNOWN)
+        # Whoever has not named the theme by now should hurry.
+        hurry = THEME_BONUS * (1 + 2 * slot / self.form.slots)
+        silent = ((self.used.gather(1, self.theme)) & (self.theme != UNKNOWN)).sum(1, keepdim=True) == 0
+        guided.scatter_add_(1, self.theme, fresh * torch.where(silent, hurry, THEME_BONUS))
+        temperature = torch.tensor([[draft.temperature] for draft in self.drafts]).repeat_interleave(
+            CANDIDATES, 0
+        )
+        values, ids = guided.masked_fill_(~allowed, -torch.inf).topk(min(TOP, guided.shape[1]))
+        chances = torch.softmax(values / temperature, 1)
+        chances[chances.cumsum(1) - chances > NUCLEUS] = 0.0
+        draws = torch.cat([torch.rand(CANDIDATES, generator=draft.generator) for draft in self.drafts])
+        picked = _pick(chances, draws)
+        chosen = ids.gather(1, picked[:, None])[:, 0]
+        if place == self.form.length - 1:
+            self._avoid_known_lines(slot, chosen, ids, values, temperature, draws)
+        for number, draft in enumerate(self.drafts):
+            if slot in draft.forced:
+                chosen[number * CANDIDATES : (number + 1) * CANDIDATES] = draft.forced[slot][0]
+        self.tokens[:, slot] = chosen
+        known = chosen != UNKNOWN
+        gain = torch.log_softmax(plain, 1).gather(1, chosen[:, None])[:, 0]
+        named = ((self.theme == chosen[:, None]) & fresh).any(1)
+        self.score += torch.where(known, gain, 0.0) + THEME_HIT * named
+        self.used[torch.arange(len(chosen)), chosen] = True
+
+    def _allowed(self, slot: int, place: int) -> Tensor:
+        code = self.code[:, slot]
+        allowed = self.composer.by_code[code] & ~self.used
+        rhyming = code == prosody.RHYME
+        allowed[rhyming] &= self.composer.by_rhyme[self.rhyme[rhyming]]
+        if place in _DOUBLE[self.form.length]:
+            last = self.tokens[:, slot - 1 : slot]
+            fits = self.composer.by_code[code].gather(1, last) & ~rhyming[:, None]
+            allowed.scatter_(1, last, fits)
+        return allowed
+
+    def _line(self, row: int, slot: int) -> str:
+        """The line that ends with ``slot``, as printed."""
+        words, forced = self.composer.rules.words, self.drafts[row // CANDIDATES].forced
+        slots = range(slot - slot % self.form.length, slot + 1)
+        return "".join(forced[s][1] if s in forced else words[int(self.tokens[row, s])] for s in slots)
+
+    def _avoid_known_lines(
+        self, slot: int, chosen: Tensor, ids: Tensor, values: Tensor, temperature: Tensor, draws: Tensor
+    ) -> None:
+        """Change the last character of rows that would repeat a line of the training poems."""
+        words, known = self.composer.rules.words, self.composer.rules.known_lines
+        for row in range(len(chosen)):
+            begun = self._line(row, slot)[:-1]
+            if begun + words[int(chosen[row])] not in known:
+                continue
+            left = [i for i, token in enumerate(ids[row].tolist()) if begun + words[token] not in known]
+            chances = torch.softmax(values[row, left] / temperature[row], 0)[None]
+            if left and bool(torch.isfinite(chances).all()):
+                chosen[row] = ids[row, left[int(_pick(chances, draws[row : row + 1]))]]
+
+    def choose(self, slot: int) -> None:
+        """At the end of a line: the likeliest candidate of each draft goes on, as all of its candidates."""
+        best = self.score.view(-1, CANDIDATES).argmax(1)
+        rows = (torch.arange(len(self.drafts)) * CANDIDATES + best).repeat_interleave(CANDIDATES)
+        self._take(rows)
+        self.score.zero_()
+        for number, draft in enumerate(self.drafts):
+            draft.text += self._line(number * CANDIDATES, slot)
+
+
+def _pick(chances: Tensor, draws: Tensor) -> Tensor:
+    """Indices (rows,) by inverse transform sampling: ``chances`` (rows, K) need not sum to one."""
+    totals = chances.double().cumsum(1)
+    places = torch.searchsorted(totals, draws.double()[:, None] * totals[:, -1:], right=True)
+    # A draw close to one may round past the last character that has a chance.
+    last = (chances > 0).sum(1, keepdim=True) - 1
+    return torch.minimum(places, last)[:, 0]
