@@ -12,6 +12,7 @@ _http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from artsite.limits import BodyLimit  # noqa: E402
 from gallery.routing import websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter({"http": _http, "websocket": websocket_application})
+application = ProtocolTypeRouter({"http": BodyLimit(_http), "websocket": websocket_application})
