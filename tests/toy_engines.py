@@ -51,7 +51,7 @@ class Toy:
 
     kind: ClassVar[str]
     batch_size: ClassVar[int] = 8
-    stall_seconds: ClassVar[float] = 2.0
+    stall_seconds: ClassVar[float] = 4.0
     model_name = "toy"
     model_digest = "70" * 32
 
@@ -75,7 +75,10 @@ class Toy:
         steps = int(max(one.number("steps", 3) for one in orders))
         for step in range(1, steps + 1):
             time.sleep(max(one.number("pause", 0) for one in orders))
-            for number in step_all(tasks, stopped, step, steps):
+            going = step_all(tasks, stopped, step, steps)
+            if not going:
+                break
+            for number in going:
                 try:
                     self.at_step(tasks[number], orders[number], step, steps)
                 except EngineError as problem:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import signal
 import threading
+from types import FrameType
 from typing import Any
 
 from celery import signals
@@ -46,23 +49,38 @@ def _on_ready(sender: Any, **_: Any) -> None:
         name=sender.hostname, queues=queues, registry=registry, presence=_presence, stopping=_stopping
     )
     _presence.start()
+    _hear_signals()
+    # A thread cannot be killed; Celery's cold shutdown tries to. The step loop ends by itself.
+    sender.pool.terminate_job = _ignore
     # Through the pool: engines live in its thread.
     sender.pool.apply_async(_warm, callback=_ignore)
     logger.info("%s serves %s", sender.hostname, ", ".join(queues))
 
 
-@signals.worker_shutting_down.connect
-def _on_shutting_down(**_: Any) -> None:
-    # In a signal handler: only a flag. The step loop releases its job and the thread ends.
-    _stopping.set()
+def _hear_signals() -> None:
+    """Set the flag that makes the step loop release its job, then let Celery do what it does.
+
+    Celery's own ``worker_shutting_down`` is too late for SIGQUIT: it is sent once the pool has stopped, and
+    the pool waits for the job.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        celerys = signal.getsignal(number)
+
+        def stop(number: int, frame: FrameType | None, celerys: Any = celerys) -> None:
+            _stopping.set()
+            if callable(celerys):
+                celerys(number, frame)
+
+        signal.signal(number, stop)
 
 
-@signals.worker_shutdown.connect
-def _on_shutdown(**_: Any) -> None:
+@atexit.register
+def _say_goodbye() -> None:
+    # Not at Celery's worker_shutdown: a cold shutdown does not send it.
     if _presence is not None:
         _presence.stop()
-    dispatch.flush(2)
-    events.flush(2)
+        dispatch.flush(2)
+        events.flush(2)
 
 
-def _ignore(_result: object) -> None: ...
+def _ignore(*_: object) -> None: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ NAMES: dict[str, Any] = {
     **{name: getattr(models, name) for name in models.__all__},
     "call_command": call_command,
     "dispatch": dispatch,
+    "import_module": import_module,
     "jobs": jobs,
     "queue": queue,
     "settings": settings,
