@@ -209,7 +209,7 @@ def web_command(host: str, port: int) -> list[str]:
 def worker_command(name: str, queues: str = "gan,cnn,rnn") -> list[str]:
     """One Celery worker: one thread that works, so one job (or batch) at a time."""
     return [
-        *(sys.executable, "-m", "celery", "-A", "workers.app", "worker"),
+        *(sys.executable, "-m", "celery", "-q", "-A", "workers.app", "worker"),
         *("-Q", queues, "-n", f"{name}@%h"),
         *WORKER_FLAGS,
     ]

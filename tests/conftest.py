@@ -41,7 +41,7 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def child_environment() -> dict[str, str]:
     """The environment for a child process that is to find its own settings: none of the tests' variables."""
     ours = ("ARTSITE_", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_")
