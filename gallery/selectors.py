@@ -19,6 +19,7 @@ from gallery.models import (
     JobState,
     Lineage,
     Moderation,
+    ModerationAction,
     ModerationEntry,
     Upload,
     Visibility,
@@ -297,3 +298,27 @@ def recent_failures(limit: int = 20) -> list[Job]:
         )
         .order_by("-finished_at")[:limit]
     )
+
+
+def own_upload(person: Person, upload_id: Any) -> Upload | None:
+    """A picture that the person brought, or None."""
+    try:
+        wanted = UUID(str(upload_id))
+    except ValueError:
+        return None
+    return Upload.objects.filter(pk=wanted, owner_id=person.pk).first()
+
+
+def last_decision(moderator: Person) -> ModerationEntry | None:
+    """The moderator's newest decision, while it can still be undone and is fresh in mind."""
+    entry = (
+        ModerationEntry.objects.filter(
+            moderator_id=moderator.pk, created_at__gt=timezone.now() - timedelta(minutes=15)
+        )
+        .select_related("artwork")
+        .order_by("-created_at", "-pk")
+        .first()
+    )
+    if entry is None or entry.action == ModerationAction.UNDO or entry.artwork is None:
+        return None
+    return entry

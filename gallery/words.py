@@ -58,6 +58,14 @@ ERRORS: dict[str, Text] = {
     "expired": gettext_lazy("No worker took this job before its deadline."),
 }
 
+MEDIA: dict[str, Text] = {
+    "paint": gettext_lazy("Generative adversarial network"),
+    "restyle": gettext_lazy("Convolutional network"),
+    "verse": gettext_lazy("Recurrent network"),
+    "": gettext_lazy("Neural network"),
+}
+"""What made a work, as a museum label says "oil on canvas"."""
+
 RELATIONS: dict[str, Text] = {
     "image": gettext_lazy("its picture"),
     "style": gettext_lazy("its style"),
@@ -115,11 +123,38 @@ def note_sentence(note: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time as people say it: "8 s", "2 min", "1 h 5 min"."""
-    whole = max(0, round(seconds))
+    """A length of time as people say it: "under 1 s", "8 s", "2 min", "1 h 5 min"."""
+    if seconds < 1:
+        return _("under 1 s")
+    whole = round(seconds)
     if whole < 90:
         return _("%(seconds)d s") % {"seconds": whole}
     minutes = round(whole / 60)
     if minutes < 90:
         return _("%(minutes)d min") % {"minutes": minutes}
     return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+
+
+def start_words(start: tuple[float, float] | None) -> str:
+    """When something is expected to start, from a range of seconds: never more exact than it is."""
+    if start is None:
+        return ""
+    low, high = start
+    if high < 2:
+        return _("starts at once")
+    if round(low) == round(high) or duration(low) == duration(high):
+        return _("starts in about %(time)s") % {"time": duration(high)}
+    if low < 2:
+        return _("starts within %(time)s") % {"time": duration(high)}
+    return _("starts in %(low)s to %(high)s") % {"low": duration(low), "high": duration(high)}
+
+
+def line_words(ahead: int, start: tuple[float, float] | None) -> str:
+    """A place in line and the wait, as one sentence without its full stop."""
+    place = (
+        ngettext("%(count)d job before it", "%(count)d jobs before it", ahead) % {"count": ahead}
+        if ahead
+        else _("next in line")
+    )
+    when = start_words(start)
+    return f"{place} · {when}" if when else place

@@ -1,0 +1,297 @@
+"""What templates need besides variables: shapes, words for codes, addresses of pictures."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django import template
+from django.contrib.staticfiles import finders
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery import catalogue, keyset, presenters, selectors, words
+from gallery.models import Artwork, Job, Moderation, Upload
+from gallery.services.queue import Expected
+
+register = template.Library()
+
+LOWEST_RATIO, HIGHEST_RATIO = 25, 400
+HEADING_LENGTH = 90
+THEMES = ("light", "dark")
+
+
+# --- Shapes: the CSP allows no style attributes, so a shape is a class of ratios.css --------------------
+
+
+@register.filter
+def ratio(shape: Artwork | Upload | None) -> str:
+    """The class for width to height of a picture, or of the sheet that a poem is written on."""
+    if shape is None:
+        return "r100"
+    if isinstance(shape, Artwork) and not shape.file:
+        return poem_ratio(len(shape.lines))
+    return size_ratio(shape.width, shape.height)
+
+
+def size_ratio(width: int, height: int) -> str:
+    """``r150`` for 3:2, between 1:4 and 4:1."""
+    percent = round(100 * width / height) if width and height else 100
+    return f"r{min(HIGHEST_RATIO, max(LOWEST_RATIO, percent))}"
+
+
+def poem_ratio(lines: int) -> str:
+    """Four columns stand on a tall sheet, eight on a broad one."""
+    return "r125" if lines > 4 else "r80"
+
+
+# --- Works --------------------------------------------------------------------------------------------
+
+
+@register.filter
+def heading(artwork: Artwork) -> str:
+    """What a work is called: its title, else its prompt, else a poem's first line."""
+    text = artwork.title or artwork.prompt or (artwork.lines[0] if artwork.lines else "")
+    text = " ".join(text.split())
+    if len(text) > HEADING_LENGTH:
+        text = text[: HEADING_LENGTH - 1].rstrip() + "…"
+    return text or _("Untitled")
+
+
+@register.filter
+def alternative(artwork: Artwork) -> str:
+    """The alternative text of a picture."""
+    if artwork.prompt:
+        return _("Picture made by a neural network: %(prompt)s") % {"prompt": artwork.prompt}
+    return _("Picture made by a neural network: %(title)s") % {"title": heading(artwork)}
+
+
+@register.filter
+def picture_url(artwork: Artwork) -> str:
+    """The address of the whole picture."""
+    return presenters.picture_url(artwork)
+
+
+@register.filter
+def thumb_url(artwork: Artwork) -> str:
+    """The address of the thumbnail, or of the picture when there is none."""
+    return presenters.thumbnail_url(artwork) or presenters.picture_url(artwork)
+
+
+@register.filter
+def upload_url(upload: Upload) -> str:
+    """The address of a picture that the person brought."""
+    return presenters.upload_url(upload)
+
+
+@register.filter
+def thumb_size(artwork: Artwork) -> dict[str, int]:
+    """Width and height that the thumbnail is drawn at: the long side is at most 512."""
+    longest = max(artwork.width, artwork.height, 1)
+    scale = min(1.0, 512 / longest)
+    return {"width": max(1, round(artwork.width * scale)), "height": max(1, round(artwork.height * scale))}
+
+
+@register.filter
+def is_chinese(text: str) -> bool:
+    """Whether the text has Chinese characters, which may be set vertically."""
+    return any("\u3400" <= char <= "\u9fff" for char in text)
+
+
+# --- Words ----------------------------------------------------------------------------------------------
+
+
+@register.filter
+def kind_label(slug: str) -> str:
+    """The kind's name."""
+    spec = catalogue.KINDS.get(slug)
+    return str(spec.label) if spec else slug
+
+
+@register.filter
+def state_label(job: Job | str) -> str:
+    """The state of a job; of one at work, its phase."""
+    if isinstance(job, str):
+        return words.state_label(job)
+    if job.state == "running" and job.phase:
+        return words.phase_label(job.phase)
+    return words.state_label(job.state)
+
+
+@register.filter
+def tone(state: str) -> str:
+    """The colour of a state's mark."""
+    return words.TONES.get(state, "wait")
+
+
+@register.filter
+def error_sentence(job: Job) -> str:
+    """Why a job failed, for its owner."""
+    return words.error_sentence(job.error_code, job.error_visitor)
+
+
+@register.filter
+def note_sentences(job: Job) -> list[str]:
+    """What the engine wanted to say."""
+    return [sentence for note in job.notes if (sentence := words.note_sentence(note))]
+
+
+@register.filter
+def reason_label(code: str) -> str:
+    """Why moderators decided so."""
+    return words.reason_label(code)
+
+
+@register.filter
+def moderation_label(value: str) -> str:
+    """The moderators' decision in words."""
+    return str(Moderation(value).label) if value in Moderation.values else value
+
+
+@register.filter
+def medium(artwork: Artwork) -> str:
+    """What made it, as a museum label says "oil on canvas"."""
+    return str(words.MEDIA.get(artwork.kind, words.MEDIA[""]))
+
+
+@register.filter
+def relation_label(relation: str) -> str:
+    """What a parent gave to its child."""
+    return str(words.RELATIONS.get(relation, relation))
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """A length of time in words."""
+    return "" if seconds is None else words.duration(float(seconds))
+
+
+@register.filter
+def wait_words(expected: Expected) -> str:
+    """What somebody who submits now can expect."""
+    if not expected.waiting and (expected.start is None or expected.start[1] < 2):
+        return _("Nobody is waiting: it starts at once.")
+    sentence = words.line_words(expected.waiting, expected.start)
+    return sentence[:1].upper() + sentence[1:] + _(".")
+
+
+@register.filter
+def standing_words(standing: presenters.StandingData) -> str:
+    """Where a waiting job stands."""
+    low, high = standing["eta_start"], standing["eta_start_high"]
+    start = (low, high if high is not None else low) if low is not None else None
+    sentence = words.line_words(standing["position"], start)
+    return sentence[:1].upper() + sentence[1:] + _(".")
+
+
+@register.filter
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """From one moment to another, or to now."""
+    if start is None:
+        return None
+    return ((end or timezone.now()) - start).total_seconds()
+
+
+@register.filter
+def job_age(job: Job) -> int:
+    """Whole seconds since a worker began with the job."""
+    return max(0, int(seconds_between(job.started_at, job.finished_at) or 0))
+
+
+@register.filter
+def recipe_rows(artwork: Artwork) -> list[tuple[str, str]]:
+    """The settings of a work as (label, value) in the visitor's language, the prompt apart."""
+    return parameter_rows(artwork.kind, artwork.recipe.get("parameters", {}))
+
+
+@register.filter
+def job_rows(job: Job) -> list[tuple[str, str]]:
+    """The settings of a job as (label, value), the prompt apart."""
+    return parameter_rows(job.kind, job.parameters)
+
+
+def parameter_rows(kind: str, parameters: dict[str, Any]) -> list[tuple[str, str]]:
+    """Settings in the catalogue's order; those it no longer knows keep their names."""
+    spec = catalogue.KINDS.get(kind)
+    rows: list[tuple[str, str]] = []
+    for name, value in parameters.items():
+        param = spec.param(name) if spec else None
+        if name == "prompt" or value in ("", None):
+            continue
+        rows.append((str(param.label) if param else name, _shown(param, value)))
+    return rows
+
+
+def _shown(param: catalogue.ParamSpec | None, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if param is None:
+        return str(value)
+    if param.percent and isinstance(value, int | float):
+        return f"{value:.0%}"
+    if param.type == "choice":
+        return str(next((choice.label for choice in param.choices if choice.value == value), value))
+    if param.type == "style":
+        style = next((style for style in catalogue.styles() if style.slug == value), None)
+        return f"{style.title} · {style.artist}" if style else str(value)
+    return str(value)
+
+
+# --- The page ---------------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    """The theme that the person chose, "" to follow their system."""
+    request: HttpRequest | None = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request is not None else ""
+    return chosen if chosen in THEMES else ""
+
+
+@register.simple_tag
+def review_count() -> int:
+    """How many works wait for a moderator."""
+    return selectors.review_count()
+
+
+@register.simple_tag
+def kinds() -> list[catalogue.KindSpec]:
+    """Every kind, in the catalogue's order."""
+    return list(catalogue.KINDS.values())
+
+
+@register.simple_tag
+def style_thumbnail(style: catalogue.Style) -> str:
+    """The address of a style's thumbnail, "" while it has none."""
+    return static(style.thumbnail) if _exists(style.thumbnail) else ""
+
+
+@cache
+def _exists(path: str) -> bool:
+    return finders.find(path) is not None
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """The page's query string with ``changes``; an empty value takes a name away."""
+    request: HttpRequest = context["request"]
+    params = request.GET.copy()
+    for name in ("onward", "back"):
+        params.pop(name, None)
+    for name, value in changes.items():
+        if value in ("", None):
+            params.pop(name, None)
+        else:
+            params[name] = str(value)
+    return f"?{params.urlencode()}" if params else "?"
+
+
+@register.inclusion_tag("_pager.html", takes_context=True)
+def pager(
+    context: template.Context, page: keyset.Page[Any], newer: str = "", older: str = ""
+) -> dict[str, Any]:
+    """Links to the pages beside this one."""
+    return {"request": context["request"], "page": page, "newer": newer, "older": older}

@@ -1,0 +1,142 @@
+"""One work: its page, and what its owner may do with it."""
+
+from __future__ import annotations
+
+import uuid
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from gallery import catalogue, permissions, selectors
+from gallery.catalogue import InvalidRecipe
+from gallery.forms import ArtworkForm, DecisionForm, visibility_options
+from gallery.models import Artwork, Moderation, Visibility
+from gallery.problems import Problem
+from gallery.services import artworks, submissions
+from gallery.views.gates import person_of
+
+
+@require_safe
+def artwork(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
+    """A work with its recipe and its relatives, for whoever may see it."""
+    work = _visible(request, artwork_id)
+    return _page(request, work, _form(work))
+
+
+def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 200) -> HttpResponse:
+    person = request.user
+    mine = permissions.can_edit(person, work)
+    usable = mine or work.is_listed
+    context = {
+        "artwork": work,
+        "kind": catalogue.KINDS.get(work.kind),
+        "mine": mine,
+        "form": form if mine else None,
+        "visibilities": visibility_options(),
+        "parents": selectors.parents_of(person, work),
+        "children": selectors.children_of(person, work),
+        "siblings": selectors.siblings_of(person, work),
+        "takers": [spec for spec in catalogue.KINDS.values() if spec.inputs] if work.file and usable else [],
+        "again_key": uuid.uuid4().hex,
+        "decision": DecisionForm()
+        if permissions.can_moderate(person) and work.visibility == Visibility.PUBLIC
+        else None,
+        "waits": work.visibility == Visibility.PUBLIC and work.moderation == Moderation.PENDING,
+        "turned_down": work.moderation in (Moderation.REJECTED, Moderation.REMOVED),
+    }
+    return render(request, "artworks/detail.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def artwork_edit(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
+    """Title and visibility. The form stands on the work's own page."""
+    work = _own(request, artwork_id)
+    if request.method != "POST":
+        return redirect(reverse("artwork", args=[work.pk]) + "#edit")
+    form = ArtworkForm(request.POST)
+    if not form.is_valid():
+        return _page(request, work, form, 422)
+    person = person_of(request)
+    try:
+        if form.cleaned_data["title"] != work.title:
+            work = artworks.artwork_rename(artwork=work, title=form.cleaned_data["title"], by=person)
+        wanted = form.cleaned_data["visibility"]
+        if wanted != work.visibility:
+            work = artworks.artwork_set_visibility(artwork=work, visibility=wanted, by=person)
+    except Problem as problem:
+        form.add_error(None, str(problem.visitor))
+        return _page(request, _own(request, artwork_id), form, 422)
+    if work.visibility == Visibility.PUBLIC and work.moderation == Moderation.PENDING:
+        messages.success(request, _("Saved. It appears in the gallery once a moderator has approved it."))
+    else:
+        messages.success(request, _("Saved."))
+    return redirect("artwork", artwork_id=work.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def artwork_delete(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
+    """Ask, then delete for good."""
+    work = _own(request, artwork_id)
+    if request.method != "POST":
+        return render(request, "artworks/delete.html", {"artwork": work})
+    artworks.artwork_delete(artwork=work, by=person_of(request))
+    messages.success(request, _("The work was deleted."))
+    return redirect("my_works")
+
+
+@require_POST
+@login_required
+def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
+    """Make its recipe once more, with the same seed or (``seed=new``) another one."""
+    work, person = _visible(request, artwork_id), person_of(request)
+    repeat = selectors.recipe_to_repeat(person, work.pk)
+    if repeat is None or repeat.kind not in catalogue.KINDS:
+        raise Http404
+    new_seed = request.POST.get("seed") == "new"
+    try:
+        job = submissions.job_submit(
+            owner=person,
+            kind=repeat.kind,
+            parameters=repeat.parameters,
+            seed=None if new_seed else repeat.seed,
+            inputs=repeat.inputs,
+            # The two buttons share the page's key; each is a submission of its own.
+            idempotency_key=f"{request.POST.get('key', '')[:32]}-{'new' if new_seed else 'same'}",
+        )
+    except InvalidRecipe:
+        # A picture is missing, or the catalogue has changed: the studio says what, beside the field.
+        messages.warning(request, _("Something this work was made from is not at hand. Complete the form."))
+        return redirect(f"{reverse('studio_kind', args=[repeat.kind])}?again={work.pk}")
+    except submissions.IdempotencyConflict:
+        return redirect("my_jobs")
+    except submissions.QuotaExceeded as problem:
+        response = render(request, "429.html", {"sentence": problem.visitor}, status=429)
+        response["Retry-After"] = str(problem.retry_after)
+        return response
+    return redirect("job", job_id=job.pk)
+
+
+def _form(work: Artwork) -> ArtworkForm:
+    return ArtworkForm(initial={"title": work.title, "visibility": work.visibility})
+
+
+def _visible(request: HttpRequest, artwork_id: UUID) -> Artwork:
+    work = selectors.artwork(artwork_id)
+    if work is None or not permissions.can_view(request.user, work):
+        raise Http404
+    return work
+
+
+def _own(request: HttpRequest, artwork_id: UUID) -> Artwork:
+    work = selectors.artwork(artwork_id)
+    if work is None or not permissions.can_edit(request.user, work):
+        raise Http404
+    return work

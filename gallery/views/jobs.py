@@ -1,0 +1,132 @@
+"""Jobs: the live page of one, its JSON for when the socket is away, and a person's list."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery import catalogue, events, permissions, presenters, selectors, words
+from gallery.catalogue import InvalidRecipe
+from gallery.models import Job, JobState
+from gallery.services import jobs, submissions
+from gallery.templatetags.site_tags import poem_ratio, ratio
+from gallery.views.gates import person_of
+
+
+@require_safe
+@login_required
+def my_jobs(request: HttpRequest) -> HttpResponse:
+    """What the person asked for, newest first."""
+    show = request.GET.get("show", "")
+    page = selectors.jobs_page(
+        request.user, show=show, onward=request.GET.get("onward", ""), back=request.GET.get("back", "")
+    )
+    return render(request, "jobs/list.html", {"page": page, "show": show})
+
+
+@require_safe
+@never_cache
+@login_required
+def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Everything about one job. The page is complete as it is; the script only keeps it up to date."""
+    row = _visible(request, job_id)
+    artworks = selectors.job_artworks(row)
+    context = {
+        "job": row,
+        "kind": catalogue.KINDS.get(row.kind),
+        "mine": permissions.can_edit_job(request.user, row),
+        "operator": permissions.can_operate(request.user),
+        "standing": presenters.standing_data(row),
+        "artworks": artworks,
+        "inputs": selectors.job_inputs(row),
+        "retry_key": uuid4().hex,
+        "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_BARREN) else [],
+        "words": {
+            "phases": {name: str(label) for name, label in words.PHASES.items()},
+            "states": {name: str(label) for name, label in words.STATES.items()},
+            "tones": words.TONES,
+        },
+    }
+    return render(request, "jobs/detail.html", context)
+
+
+_BARREN = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)
+
+
+def _slots(row: Job) -> list[str]:
+    """The shape of every result that is to come, so that nothing jumps when it does."""
+    count = row.parameters.get("count", 1)
+    shape = "r100"
+    spec = catalogue.KINDS.get(row.kind)
+    if spec is not None and spec.makes == "poem":
+        shape = poem_ratio(8 if "lvshi" in str(row.parameters.get("form", "")) else 4)
+    else:
+        image = next((one for one in selectors.job_inputs(row) if one.role == "image"), None)
+        if image is not None:
+            shape = ratio(image.upload or image.artwork)
+    return [shape] * (count if isinstance(count, int) else 1)
+
+
+@require_safe
+@never_cache
+@login_required
+def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """The truth about one job, with the newest progress, previews and text: what polling pages read."""
+    row = _visible(request, job_id)
+    payload = presenters.job_payload(row, request.user)
+    payload["live"] = [] if row.is_final else events.recall(row.pk)
+    return JsonResponse(payload)
+
+
+@require_POST
+@login_required
+def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Ask for the end of a job; pressing it again changes nothing."""
+    row = _own(request, job_id)
+    jobs.job_cancel(job_id=row.pk, by=person_of(request))
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse(presenters.job_payload(selectors.job(job_id) or row, request.user))
+    return redirect("job", job_id=row.pk)
+
+
+@require_POST
+@login_required
+def job_retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """The same recipe once more, as a new job."""
+    row = _own(request, job_id)
+    try:
+        new = submissions.job_retry(
+            job=row, by=person_of(request), idempotency_key=request.POST.get("key", "")[:64]
+        )
+    except InvalidRecipe as problem:
+        texts = [str(text) for found in problem.errors.values() for text in found]
+        messages.error(request, _("This cannot be made again as it was: %(why)s") % {"why": " ".join(texts)})
+        return redirect(f"/studio/{row.kind}/?again={row.pk}" if row.kind in catalogue.KINDS else "studio")
+    except submissions.IdempotencyConflict:
+        return redirect("my_jobs")
+    except submissions.QuotaExceeded as problem:
+        response = render(request, "429.html", {"sentence": problem.visitor}, status=429)
+        response["Retry-After"] = str(problem.retry_after)
+        return response
+    return redirect("job", job_id=new.pk)
+
+
+def _visible(request: HttpRequest, job_id: UUID) -> Job:
+    row = selectors.job(job_id)
+    if row is None or not permissions.can_view_job(request.user, row):
+        raise Http404
+    return row
+
+
+def _own(request: HttpRequest, job_id: UUID) -> Job:
+    row = selectors.job(job_id)
+    if row is None or not permissions.can_edit_job(request.user, row):
+        raise Http404
+    return row

@@ -1,0 +1,172 @@
+"""The studio: one page per kind, built from the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from gallery import catalogue, selectors
+from gallery.catalogue import InvalidRecipe, KindSpec
+from gallery.forms import StudioForm, visibility_options
+from gallery.models import Artwork, Job, Upload, User
+from gallery.services import images, queue, submissions, uploads
+from gallery.views.gates import person_of
+
+
+@require_safe
+@login_required
+def studio(request: HttpRequest) -> HttpResponse:
+    """The studio's door: the first kind, or the kind of the recipe to make again."""
+    repeat = selectors.recipe_to_repeat(request.user, request.GET.get("again", ""))
+    kind = repeat.kind if repeat and repeat.kind in catalogue.KINDS else next(iter(catalogue.KINDS))
+    query = request.GET.urlencode()
+    return redirect(reverse("studio_kind", args=[kind]) + (f"?{query}" if query else ""))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def studio_kind(request: HttpRequest, kind: str) -> HttpResponse:
+    """One kind's form; sent, it becomes a job."""
+    spec = catalogue.KINDS.get(kind)
+    if spec is None:
+        raise Http404
+    if request.method == "POST":
+        return _submit(request, spec)
+    return _page(request, spec, _fresh_form(request, spec))
+
+
+def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
+    """Defaults; a recipe to make again (``?again=``, ``&seed=new`` for another seed); or a picture."""
+    person, wanted = person_of(request), request.GET
+    repeat = selectors.recipe_to_repeat(person, wanted.get("again", ""))
+    if repeat is not None and repeat.kind == spec.slug:
+        return StudioForm(
+            spec,
+            repeat.parameters,
+            seed="" if wanted.get("seed") == "new" else str(repeat.seed),
+            pictures=repeat.inputs,
+            publish_as=repeat.publish_as,
+        )
+    pictures: dict[str, Upload | Artwork] = {}
+    for role in spec.inputs:
+        if (work := selectors.input_artwork(person, wanted.get(role.role, ""))) is not None:
+            pictures[role.role] = work
+    values = {param.name: wanted[param.name] for param in spec.params if param.name in wanted}
+    # The name of a role may be the name of a parameter: a picture's id is no ready style.
+    values = {name: value for name, value in values.items() if name not in pictures}
+    return StudioForm(spec, values, pictures=pictures)
+
+
+def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 200) -> HttpResponse:
+    person = person_of(request)
+    context = {
+        "kind": spec,
+        "form": form,
+        "expected": queue.expected_wait(spec.slug),
+        "visibilities": visibility_options(),
+        "styles": catalogue.styles() if form.styles else (),
+        "recent": selectors.recent_works(person, spec.slug),
+        "pictures": selectors.recent_pictures(person) if spec.inputs else [],
+    }
+    return render(request, "studio/kind.html", context, status=status)
+
+
+def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
+    """A job and its page; or the form again, with what was typed and what is wrong."""
+    person = person_of(request)
+    form = StudioForm.from_post(spec, request.POST)
+    _take_pictures(request, form, person)
+    seed = form.clean_seed()
+    if form.has_errors:
+        try:
+            spec.clean(form.parameters, frozenset(form.inputs))
+        except InvalidRecipe as problem:
+            form.add_errors(problem.errors)
+        return _page(request, spec, form, 422)
+    try:
+        job = _job_of(form, seed, person)
+    except InvalidRecipe as problem:
+        form.add_errors(problem.errors)
+        return _page(request, spec, form, 422)
+    except submissions.QuotaExceeded as problem:
+        form.errors.append(str(problem.visitor))
+        response = _page(request, spec, form, 429)
+        response["Retry-After"] = str(problem.retry_after)
+        return response
+    return redirect("job", job_id=job.pk)
+
+
+def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None:
+    """The picture of every role: a file that came along, a work, or the upload of an earlier try."""
+    for control in form.pictures:
+        file = request.FILES.get(control.name)
+        if isinstance(file, UploadedFile):
+            try:
+                control.picture = uploads.upload_create(owner=person, file=file)
+            except images.PictureRejected as problem:
+                control.errors.append(str(problem.visitor))
+        elif work_id := request.POST.get(f"{control.name}_work", ""):
+            control.picture = selectors.input_artwork(person, work_id)
+        elif upload_id := request.POST.get(f"{control.name}_upload", ""):
+            control.picture = selectors.own_upload(person, upload_id)
+        if control.spec.role == "style" and control.picture is not None and form.styles is not None:
+            form.styles.value = ""
+
+
+def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
+    """The job of this form. Sent twice it makes one; changed in between it makes another.
+
+    A browser that goes back brings the old key with the new content, and a double click brings the
+    same picture as two uploads: both are told apart here, so that nobody meets a conflict.
+    """
+
+    def submit(key: str) -> Job:
+        return submissions.job_submit(
+            owner=person,
+            kind=form.kind.slug,
+            parameters=form.parameters,
+            seed=seed,
+            inputs=form.inputs,
+            idempotency_key=key,
+            publish_as=form.publish_as,
+        )
+
+    try:
+        return submit(form.key)
+    except submissions.IdempotencyConflict:
+        return _same_but_for_upload(form, seed, person) or submit(_key_of_content(form, seed))
+
+
+def _same_but_for_upload(form: StudioForm, seed: int | None, person: User) -> Job | None:
+    """The job of the same key, when it differs only in that its pictures were uploaded a moment apart."""
+    earlier = selectors.job_of_key(person, form.key)
+    if earlier is None:
+        return None
+    given = {one.role: _content(one.upload or one.artwork) for one in selectors.job_inputs(earlier)}
+    same = (
+        earlier.kind == form.kind.slug
+        and earlier.parameters == form.kind.clean(form.parameters, frozenset(form.inputs))
+        and (seed is None or seed == earlier.seed)
+        and earlier.publish_as == form.publish_as
+        and given == {role: _content(picture) for role, picture in form.inputs.items()}
+    )
+    return earlier if same else None
+
+
+def _content(picture: Upload | Artwork | None) -> str:
+    return picture.sha256 if picture is not None else ""
+
+
+def _key_of_content(form: StudioForm, seed: int | None) -> str:
+    """A key of its own for a changed form, equal for two equal ones: a double click stays one job."""
+    pictures = {role: _content(picture) for role, picture in form.inputs.items()}
+    content = json.dumps([form.key, form.kind.slug, form.parameters, seed, form.publish_as, pictures])
+    return uuid.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16]).hex

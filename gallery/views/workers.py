@@ -1,0 +1,45 @@
+"""The operators' desk: queues, workers, failures, and the drain."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery import selectors
+from gallery.models import Worker
+from gallery.services import workers
+from gallery.views.gates import operators_only, person_of
+
+
+@require_safe
+@never_cache
+@operators_only
+def desk(request: HttpRequest) -> HttpResponse:
+    """How the studio is doing now."""
+    online = list(workers.online())
+    names = {worker.name for worker in online}
+    context = {
+        "queues": selectors.queues(online),
+        "workers": [(worker, worker.name in names) for worker in selectors.workers()],
+        "failures": selectors.recent_failures(),
+        "now": timezone.now(),
+    }
+    return render(request, "workers/index.html", context)
+
+
+@require_POST
+@operators_only
+def drain(request: HttpRequest) -> HttpResponse:
+    """Let a worker finish what it holds, or let it take jobs again."""
+    try:
+        workers.worker_drain(
+            name=request.POST.get("name", ""),
+            draining=request.POST.get("draining") == "on",
+            by=person_of(request),
+        )
+    except Worker.DoesNotExist:
+        raise Http404 from None
+    return redirect("workers")
