@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -70,8 +71,8 @@ def picture_normalise(file: File[bytes]) -> CleanPicture:
     """
     with tempfile.TemporaryFile() as source:
         _copy_within_limit(file, source)
-        source.seek(0)
-        head = source.read(16)
+        # The child shares the descriptor: it is read and rewound past Python's buffer, which must stay empty.
+        head = os.pread(source.fileno(), 16, 0)
         if not head:
             raise PictureRejected("empty")
         if not _looks_like_picture(head):
@@ -79,8 +80,7 @@ def picture_normalise(file: File[bytes]) -> CleanPicture:
         if not _decoders.acquire(timeout=WAIT_SECONDS):
             raise PictureRejected("busy")
         try:
-            # Rewound through the descriptor, which the child shares.
-            source.seek(0)
+            os.lseek(source.fileno(), 0, os.SEEK_SET)
             return _decode(source)
         finally:
             _decoders.release()

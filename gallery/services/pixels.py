@@ -57,6 +57,10 @@ def normalise(source: IO[bytes]) -> tuple[dict[str, Any], bytes]:
         raise Refused("too_many_pixels")
     if min(image.size) < SHORTEST or SHORTEST * max(image.size) > LONGEST * min(image.size):
         raise Refused("too_small")
+    if image.format == "PNG":
+        image.verify()  # checksums are looked at here and nowhere else
+        source.seek(0)
+        image = Image.open(source, formats=("PNG",))
     lossless = image.format != "JPEG" and image.width * image.height <= LOSSLESS_PIXELS
     image.draft(None, (LONGEST, LONGEST))  # a JPEG may be decoded at a half, quarter or eighth
     orientation, profile = _orientation(image), image.info.get("icc_profile")
