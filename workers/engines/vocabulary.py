@@ -15,39 +15,49 @@ from dataclasses import dataclass
 from workers.engines.lexicon_chinese import CHINESE, CHINESE_STOP
 
 GROUPS: dict[str, str] = {
-    "scene": """landscape sea city village river lake pond mountain hill valley forest tree garden park field
-        meadow wheat haystack bridge beach cliff rock coast island harbour boat church house farm mill castle
-        street road canal venice paris london italy holland himalaya water waterlily flower poppy blossom willow
-        poplar olive pine waterfall wave ice ruins temple station people sky cloud""",
+    "scene": """
+        landscape sea city village river lake pond mountain hill valley forest tree garden park
+        field meadow wheat haystack bridge beach cliff rock coast island harbour boat church house
+        farm mill castle street road canal venice paris london italy holland himalaya water
+        waterlily flower poppy blossom willow poplar olive pine waterfall wave ice ruins temple
+        station people sky cloud
+    """,
     "season": "spring summer autumn winter snow",
     "light": "morning day evening sunset night moon sun fog rain storm calm",
     "colour": "red orange yellow green cyan blue purple pink brown white black grey",
     "tone": "dark bright warm cold vivid muted",
-    "style": """impressionism postimpressionism romanticism symbolism artnouveau baroque realism pointillism
-        ukiyoe tonalism ink cubism""",
-    "artist": """monet roerich gogh aivazovsky loiseau pissarro sisley martin cezanne renoir boudin hassam utrillo
-        gauguin prendergast hodler turner maufra twachtman ciurlionis korovin grimshaw bogaevsky sargent cole
-        friedrich constable klimt onderdonk canaletto lebedeva somov kuindzhi alt bonnard sorolla springer schiele
-        macdonald chase rose crome""",
+    "style": """
+        impressionism postimpressionism romanticism symbolism artnouveau baroque realism pointillism
+        ukiyoe tonalism ink cubism
+    """,
+    "artist": """
+        monet roerich gogh aivazovsky loiseau pissarro sisley martin cezanne renoir boudin hassam
+        utrillo gauguin prendergast hodler turner maufra twachtman ciurlionis korovin grimshaw
+        bogaevsky sargent cole friedrich constable klimt onderdonk canaletto lebedeva somov kuindzhi
+        alt bonnard sorolla springer schiele macdonald chase rose crome
+    """,
 }
 """Every word that a caption may hold, by group. A model keeps those with enough examples."""
 
 SYNONYMS = """
 sea: ocean seascape marine mer marina naval
-coast: shore seashore seaside shoreline bay cape gulf pointe etretat pourville fecamp varengeville dieppe antibes
-  estaque bordighera crimea crimean cote yalta riviera capri
-city: cityscape town urban metropolis downtown skyline amsterdam moscow petersburg rome vienna rouen constantinople
-  york boston square market plaza buildings
+coast: shore seashore seaside shoreline bay cape gulf pointe etretat pourville fecamp varengeville
+  dieppe antibes estaque bordighera crimea crimean cote yalta riviera capri
+city: cityscape town urban metropolis downtown skyline amsterdam moscow petersburg rome vienna rouen
+  constantinople york boston square market plaza buildings
 village: hamlet rural montmartre auvers giverny vetheuil pontoise moret argenteuil
-river: seine thames loing oise epte creuse eure rhone brook stream creek banks riverbank rio siene neva marne rhine
+river: seine thames loing oise epte creuse eure rhone brook stream creek banks riverbank rio siene
+  neva marne rhine
 lake: geneva thun lakeside tarn
 pond: pool
-mountain: mountainous alps alpine peak peaks summit mount kangchenjunga everest vesuvius volcano fuji range
+mountain: mountainous alps alpine peak peaks summit mount kangchenjunga everest vesuvius volcano
+  fuji range
 himalaya: himalayas himalayan tibet ladakh lahaul mongolia sikkim kulu
 hill: hillside dune dunes hilly knoll
 valley: canyon gorge ravine glen pass
 forest: wood woods woodland grove jungle undergrowth thicket fontainebleau wooded
-tree: oak oaks chestnut birch birches elm elms trunk trunks larch maple linden cypress cypresses bush
+tree: oak oaks chestnut birch birches elm elms trunk trunks larch maple linden cypress cypresses
+  bush
 garden: gardens terrace parterre tuileries
 park: bois
 field: fields plain plains farmland countryside pasture steppe prairie
@@ -60,10 +70,11 @@ cliff: cliffs falaise manneport crag precipice needle aval
 rock: rocks rocky stone stones boulder boulders
 island: isle ile islands islet
 harbour: harbor port quay pier dock docks jetty wharf haven havre honfleur collioure
-boat: boats ship ships sail sails sailing sailboat sailboats barge barges fishing regatta yacht vessel vessels fleet
-  shipwreck gondola gondolas schooner steamer canoe raft
+boat: boats ship ships sail sails sailing sailboat sailboats barge barges fishing regatta yacht
+  vessel vessels fleet shipwreck gondola gondolas schooner steamer canoe raft
 church: cathedral chapel abbey basilica steeple notre_dame salute maggiore kremlin mosque
-house: houses cottage cottages villa home hut cabin roof roofs building farmhouse mansion barn chateau
+house: houses cottage cottages villa home hut cabin roof roofs building farmhouse mansion barn
+  chateau
 farm: farms farmyard
 mill: windmill windmills moulin mills watermill
 castle: palace fortress fort tower towers palazzo towns_hall citadel parliament
@@ -77,10 +88,11 @@ italy: italian naples roman florence sicily tuscany campagna
 holland: dutch zaandam netherlands haarlem
 water: reflection reflections flood waters lagoons swamp marsh
 waterlily: waterlilies water_lily water_lilies lily lilies lotus nympheas
-flower: flowers floral roses iris irises tulip tulips sunflower sunflowers chrysanthemum chrysanthemums
-  wildflowers lilac lavender peony bouquet hollyhocks
+flower: flowers floral roses iris irises tulip tulips sunflower sunflowers chrysanthemum
+  chrysanthemums wildflowers lilac lavender peony bouquet hollyhocks
 poppy: poppies coquelicots
-blossom: blossoms bloom blooming flowering cherry orchard orchards apple almond peach plum blossoming
+blossom: blossoms bloom blooming flowering cherry orchard orchards apple almond peach plum
+  blossoming
 willow: willows weeping_willow
 poplar: poplars
 olive: olives
@@ -91,7 +103,8 @@ ice: frozen glacier iceberg frost floes icy
 ruins: ruin ancient ruined abandoned
 temple: monastery pagoda shrine dzong hermitage sanctuary cloister lamasery
 station: railway train lazare railroad locomotive
-people: figures figure fisherman fishermen women peasants crowd peasant woman man men children walkers bathers
+people: figures figure fisherman fishermen women peasants crowd peasant woman man men children
+  walkers bathers
 sky: skies heaven
 cloud: clouds cloudy overcast
 spring: springtime april may
@@ -137,7 +150,8 @@ artnouveau: art_nouveau jugendstil secession
 baroque: dutch_golden_age rococo
 realism: realist realistic naturalism naturalist
 pointillism: divisionism pointillist divisionist dots
-ukiyoe: ukiyo_e ukiyo shin_hanga hanga woodblock japanese japan hiroshige hokusai japonism japanese_print
+ukiyoe: ukiyo_e ukiyo shin_hanga hanga woodblock japanese japan hiroshige hokusai japonism
+  japanese_print
 tonalism: tonalist
 ink: chinese shanshui shan_shui china scroll ming song_dynasty ink_wash
 cubism: cubist cubo_futurism cubo
@@ -192,15 +206,17 @@ SEVERAL: dict[str, tuple[str, ...]] = {
 }
 """Terms that mean more than one word; they win over SYNONYMS."""
 
-STOP = frozenset(
-    """a an the of in on at with and or from near by s de la le les du des d l l' to under over view scene seen
-    study after before between behind along through into is are it its my our your some very with without no
-    not i ii iii st saint sainte san santa di della effect picture painting paint paintings painted image style
-    like artwork art oil canvas draw make please me show beautiful pretty nice wonderful lovely great grand small
-    little big large old new two three one as for this that there where when while his her their be was were
-    across against around toward towards upon up down out full many few more most much lots lot other
-    artist by version masterpiece quality high detailed trending""".split()
-)
+_STOP_LINES = """
+a an the of in on at with and or from near by s de la le les du des d l l' to under over view scene
+seen study after before between behind along through into is are it its my our your some very with
+without no not i ii iii st saint sainte san santa di della effect picture painting paint paintings
+painted image style like artwork art oil canvas draw make please me show beautiful pretty nice
+wonderful lovely great grand small little big large old new two three one as for this that there
+where when while his her their be was were across against around toward towards upon up down out
+full many few more most much lots lot other artist by version masterpiece quality high detailed
+trending
+"""
+STOP = frozenset(_STOP_LINES.split())
 
 _LATIN = re.compile(r"[a-z]+")
 _PIECES = re.compile(r"[㐀-鿿豈-﫿]+|[^\W\d_]+", re.UNICODE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ BASE = 4
 
 @dataclass(frozen=True, slots=True)
 class PainterConfig:
-    """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px; the picture has twice the last."""
+    """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px."""
 
     words: tuple[str, ...]
     latent: int = 128
@@ -123,16 +124,15 @@ class Painter(nn.Module):
     def __init__(self, config: PainterConfig) -> None:
         super().__init__()
         self.config = config
-        first, *rest = config.channels
         style = config.latent + config.embedding
         self.embed = nn.Sequential(
             nn.Linear(len(config.words), config.embedding),
             nn.LeakyReLU(0.2),
             nn.Linear(config.embedding, config.embedding),
         )
-        self.start = nn.Linear(style, first * BASE * BASE)
-        widths = (first, *rest)
-        self.blocks = nn.ModuleList(Block(i, o, style) for i, o in zip(widths[:-1], widths[1:], strict=True))
+        self.start = nn.Linear(style, config.channels[0] * BASE * BASE)
+        widths = config.channels
+        self.blocks = nn.ModuleList(Block(i, o, style) for i, o in pairwise(widths))
         self.last_norm = StyledNorm(widths[-1], style)
         self.to_rgb = nn.Conv2d(widths[-1], 12, 3, padding=1)
         # The four sub-pixels start equal, so that training does not begin with a checkerboard.

@@ -7,14 +7,20 @@ on the picture, so that a colour in a prompt means what the eye sees and not wha
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workers.engines.vocabulary import GROUPS, Vocabulary, words_of
 from workers.training.data import Painting, is_validation, load_squares, paintings
+from workers.training.guess import GUESSED, guessed, implied
+from workers.training.metrics import SIZE, pooled, uint8_batches
+from workers.training.teacher import Teacher
 
 _LAND = re.compile(
     r"\b(landscape|sea|seascape|river|lake|mountains?|himalayas|gardens?|bridge|beach|forest|snow|winter|autumn|"
@@ -152,36 +158,53 @@ def measured_words(pictures: npt.NDArray[np.uint8]) -> list[set[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """Pictures uint8 (N, S, S, 3), multi-hot captions float32 (N, K) over ``words``, and the split."""
+    """Pictures uint8 (N, S, S, 3), multi-hot captions float32 (N, K) over ``words``, and the split.
+
+    ``features`` float64 (N, 512) are the teacher's, of the centre of each picture at 128 px.
+    """
 
     pictures: npt.NDArray[np.uint8]
     captions: npt.NDArray[np.float32]
     words: tuple[str, ...]
     validation: npt.NDArray[np.bool_]
+    features: npt.NDArray[np.float64]
 
 
-def load_views(data: Path, size: int, cache: Path | None = None) -> Captioned:
-    """All views of ``paintings.csv`` as centre squares of ``size`` px, with captions.
+def _cached(path: Path, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    if path.is_file():
+        kept: npt.NDArray[Any] = np.load(path)
+        return kept
+    made = make()
+    np.save(path, made)
+    return made
 
-    ``cache`` is a folder where the decoded squares are kept between runs.
+
+def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> Captioned:
+    """All views of ``paintings.csv`` as centre squares of ``size`` px (128 or more), with captions.
+
+    ``cache`` is a folder where decoded squares and features are kept between runs
+    (delete it after changing how they are made).
     """
     rows = [row for row in paintings(data) if is_view(row)]
-    kept = cache / f"views-{size}-{len(rows)}.npy" if cache else None
-    if kept is not None and kept.is_file():
-        pictures: npt.NDArray[np.uint8] = np.load(kept)
-    else:
-        pictures = load_squares(data, [(row.shard, row.file) for row in rows], size)
-        if kept is not None:
-            np.save(kept, pictures)
+    entries = [(row.shard, row.file) for row in rows]
+    pictures = _cached(cache / f"views-{size}-{len(rows)}.npy", lambda: load_squares(data, entries, size))
+    edge = (size - SIZE) // 2
+    centres = pictures[:, edge : edge + SIZE, edge : edge + SIZE]
+    features = _cached(cache / f"features-{len(rows)}.npy", lambda: pooled(teacher, uint8_batches(centres)))
     measured_groups = set(words_of("colour", "tone"))
-    sets = [
-        (told_words(row) - measured_groups) | measured
-        for row, measured in zip(rows, measured_words(pictures), strict=True)
-    ]
-    words = tuple(word for word in words_of() if sum(word in one for one in sets) >= _FEWEST)
+    told = [told_words(row) - measured_groups for row in rows]
+    measured = measured_words(pictures)
+    counts = Counter(word for one, more in zip(told, measured, strict=True) for word in one | more)
+    words = tuple(word for word in words_of() if counts[word] >= _FEWEST)
     index = {word: number for number, word in enumerate(words)}
     captions = np.zeros((len(rows), len(words)), np.float32)
-    for number, one in enumerate(sets):
-        captions[number, [index[word] for word in one if word in index]] = 1
+    flags = _cached(
+        cache / f"guessed-{len(rows)}.npy",
+        lambda: np.array([[word in one for word in GUESSED] for one in guessed(features, told)]),
+    )
+    for number, row in enumerate(flags):
+        new = {word for word, flag in zip(GUESSED, row, strict=True) if flag}
+        whole = implied(told[number] | new) | measured[number]
+        captions[number, [index[word] for word in whole if word in index]] = 1
     validation = np.array([is_validation(row.file) for row in rows])
-    return Captioned(pictures, captions, words, validation)
+    return Captioned(pictures, captions, words, validation, features)

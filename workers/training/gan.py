@@ -2,14 +2,15 @@
 
 On two CPU cores about 80 minutes give composition and colour; start with ``--teacher-size 96`` (pictures
 are judged at 96 px: quick, learns composition) and go on with ``--resume --teacher-size 128``.
-On a GPU take a larger network and batch, for example ``--minutes 600 --batch 64 --channels 768 512 384 256 128``.
+On a GPU take a larger network and batch, for example
+``--minutes 600 --batch 64 --teacher-size 128 --channels 768 512 384 256 128``.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from workers.images import contact_sheet, to_images
 from workers.nets.painter import Latents, Painter, PainterConfig, draw_many
 from workers.training.augment import augment
 from workers.training.captions import Captioned, load_views
-from workers.training.metrics import Moments, frechet, pooled, uint8_batches
+from workers.training.metrics import Moments, frechet, pooled
 from workers.training.projected import ProjectedDiscriminator
 from workers.training.run import TrainingRun, seed_everything
 from workers.training.teacher import Teacher
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--teacher-size", type=int, default=96, help="side at which pictures are judged, px")
     parser.add_argument("--channels", type=int, nargs="+", default=[512, 256, 160, 80, 40])
     parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of both networks")
+    parser.add_argument("--compile", action="store_true", help="compile the painter (slow start)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
     parser.add_argument("--check-every", type=float, default=12, help="minutes between Frechet checks")
     parser.add_argument("--seed", type=int, default=1)
@@ -104,10 +106,19 @@ class Trainer:
     """The two networks, their optimisers and the running average; one ``step`` is one update of both."""
 
     def __init__(
-        self, config: PainterConfig, teacher: Teacher, device: torch.device, rate: float, teacher_size: int
+        self,
+        config: PainterConfig,
+        teacher: Teacher,
+        device: torch.device,
+        rate: float,
+        teacher_size: int,
+        compiled: bool = False,
     ) -> None:
         self.device, self.teacher_size, self.weights = device, teacher_size, Weights()
-        self.painter = Painter(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.painter = Painter(config).to(device)
+        self.run_painter: Callable[..., torch.Tensor] = self.painter
+        if compiled:
+            self.run_painter = torch.compile(self.painter)
         self.average = copy.deepcopy(self.painter).eval().requires_grad_(False)
         self.judge = ProjectedDiscriminator(teacher, len(config.words)).to(device)
         self.of_painter = torch.optim.Adam(self.painter.parameters(), rate, (0.0, 0.99))
@@ -131,13 +142,24 @@ class Trainer:
             part.load_state_dict(state[name])
         self.spread = float(state["spread"])
 
-    def seen(self, images: torch.Tensor) -> torch.Tensor:
-        """What the teacher is shown: augmented, at the size at which pictures are judged."""
-        x = augment(images)
-        if x.shape[-1] != self.teacher_size:
-            size = (self.teacher_size, self.teacher_size)
-            x = F.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
+    def seen(self, images: torch.Tensor, window: tuple[int, int] | None) -> torch.Tensor:
+        """What the teacher is shown: augmented, ``teacher_size`` px; the whole or a window.
+
+        Whole pictures teach composition, windows the finest texture, at the price of the smaller size.
+        """
+        x, side = augment(images), self.teacher_size
+        if window is not None:
+            x = x[:, :, window[0] : window[0] + side, window[1] : window[1] + side]
+        elif x.shape[-1] != side:
+            x = F.interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         return x.contiguous(memory_format=torch.channels_last)
+
+    def window(self) -> tuple[int, int] | None:
+        """A random window's corner in two steps of five, else None."""
+        room = self.painter.config.size - self.teacher_size
+        if room == 0 or torch.rand(()) > 0.4:
+            return None
+        return int(torch.randint(room + 1, ())), int(torch.randint(room + 1, ()))
 
     def step(self, batches: Batches, step: int) -> dict[str, float]:
         """One update of the judge, then of the painter; made pictures pass through the teacher once."""
@@ -146,11 +168,12 @@ class Trainer:
         wrong, counts = mismatched(thinned, whole)
         condition = batches.conditions().to(to)
         latents = draw_many(self.painter.config, len(condition)).to(to)
+        window = self.window()
         with torch.autocast(to.type, torch.bfloat16, enabled=to.type == "cuda"):
-            made = self.painter(condition, latents)
+            made = self.run_painter(condition, latents)
             with torch.no_grad():
-                real_features = self.judge.features(self.seen(real))
-            made_features = self.judge.features(self.seen(made))
+                real_features = self.judge.features(self.seen(real, window))
+            made_features = self.judge.features(self.seen(made, window))
             self.judge.heads.requires_grad_(True)
             right, other = self.judge(real_features, [thinned, wrong])
             (false,) = self.judge([x.detach() for x in made_features], [condition])
@@ -205,21 +228,6 @@ def paint(
         yield made
 
 
-def real_features(
-    views: Captioned, teacher: Teacher, size: int, cache: Path
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Teacher features of every view's centre, kept in ``cache``."""
-    path = cache / f"real-features-{size}.npy"
-    if path.is_file():
-        kept: np.ndarray[Any, np.dtype[np.float64]] = np.load(path)
-        if len(kept) == len(views.pictures):
-            return kept
-    edge = (views.pictures.shape[1] - size) // 2
-    found = pooled(teacher, uint8_batches(views.pictures[:, edge : edge + size, edge : edge + size]))
-    np.save(path, found)
-    return found
-
-
 def main(arguments: argparse.Namespace) -> None:
     """Train until the budget is used up."""
     if arguments.threads:
@@ -227,12 +235,12 @@ def main(arguments: argparse.Namespace) -> None:
     device = devices.pick()
     run = TrainingRun(arguments.out, arguments.minutes)
     config = PainterConfig(words=("landscape",), channels=tuple(arguments.channels))
-    views = load_views(arguments.data, config.size + MARGIN, arguments.out)
-    config = replace(config, words=views.words)
     teacher = Teacher(arguments.data).to(device)
+    views = load_views(arguments.data, config.size + MARGIN, teacher, arguments.out)
+    config = replace(config, words=views.words)
     generator = seed_everything(arguments.seed)
-    reference = Moments.of(real_features(views, teacher, config.size, arguments.out))
-    trainer = Trainer(config, teacher, device, arguments.rate, arguments.teacher_size)
+    reference = Moments.of(views.features)
+    trainer = Trainer(config, teacher, device, arguments.rate, arguments.teacher_size, arguments.compile)
     batches = Batches(views, config.size, arguments.batch, generator)
     state = run.restore(device) if arguments.resume else None
     if state is not None:
@@ -251,7 +259,12 @@ def main(arguments: argparse.Namespace) -> None:
     test_rows = torch.randint(len(views.captions), (1000,), generator=sheet_stream)
     test_words = torch.from_numpy(views.captions)[test_rows].to(device)
     test_latents = draw_many(config, len(test_rows), sheet_stream)
-    checked = run.elapsed
+
+    def save() -> None:
+        # The captions go along so that a checkpoint can paint typical pictures without the data.
+        run.save(trainer.state() | {"config": config.to_card(), "captions": batches.captions})
+
+    checked = -1.0
     while run.running():
         losses = trainer.step(batches, run.step)
         run.step += 1
@@ -261,9 +274,11 @@ def main(arguments: argparse.Namespace) -> None:
             pictures = torch.cat(list(paint(trainer.average, sheet_words, sheet_latents)))
             contact_sheet(to_images(pictures), 8).save(arguments.out / "sheet.jpg", quality=90)
         if run.due():
-            run.save(trainer.state())
+            save()
+        if checked < 0:
+            checked = run.elapsed
         if run.elapsed - checked > arguments.check_every * 60:
             checked = run.elapsed
             made = pooled(teacher, paint(trainer.average, test_words, test_latents))
             run.log(frechet_1000=frechet(Moments.of(made), reference))
-    run.save(trainer.state())
+    save()

@@ -1,7 +1,8 @@
 """Distances between sets of pictures in teacher features, and simple measures of variety.
 
 Features are the teacher's last fire module, averaged over the picture (512 numbers), on 128 px
-pictures. Smaller samples give larger Frechet distances: compare equal counts.
+pictures. Distances are given in thousands (two disjoint sets of 800 and 1,600 real paintings: 4.9).
+Smaller samples give larger Frechet distances: compare equal counts.
 """
 
 from __future__ import annotations
@@ -52,16 +53,16 @@ def _root(matrix: Array) -> Array:
 
 
 def frechet(a: Moments, b: Moments) -> float:
-    """Frechet distance of two Gaussians (Heusel et al. 2017)."""
+    """Frechet distance of two Gaussians (Heusel et al. 2017), in thousands."""
     root = _root(a.covariance)
     values = np.linalg.eigvalsh(root @ b.covariance @ root)
     trace = np.trace(a.covariance) + np.trace(b.covariance) - 2 * np.sqrt(np.clip(values, 0, None)).sum()
-    return float(np.square(a.mean - b.mean).sum() + trace)
+    return float(np.square(a.mean - b.mean).sum() + trace) / 1000
 
 
 def kernel_distance(a: Array, b: Array) -> float:
-    """Unbiased squared MMD with the cubic kernel (Binkowski et al. 2018)."""
-    dimensions = a.shape[1]
+    """Unbiased squared MMD with the cubic kernel (Binkowski et al. 2018), of features / 1000**0.5."""
+    dimensions = a.shape[1] * 1000
 
     def kernel(x: Array, y: Array) -> Array:
         return np.asarray((x @ y.T / dimensions + 1) ** 3)
