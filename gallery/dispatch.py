@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from celery import current_app
-from django.db import Error as DatabaseProblem
 from django.db import connection
 
 logger = logging.getLogger(__name__)
@@ -87,8 +86,7 @@ def _mark_unrung(job_ids: list[UUID]) -> None:
 
     try:
         Job.objects.filter(pk__in=job_ids, state=JobState.QUEUED).update(rung_at=None)
-    except DatabaseProblem:
-        # The sweep also rings for bells that are old.
+    except Exception:  # this thread must live, and the sweep also rings for bells that are old
         logger.warning("could not mark %d jobs as unrung", len(job_ids), exc_info=True)
     finally:
         connection.close()
