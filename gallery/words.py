@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.models import JobState
 
@@ -50,13 +50,17 @@ TONES: dict[str, str] = {
 ERRORS: dict[str, Text] = {
     "engine_failed": gettext_lazy("The studio could not finish this work."),
     "invalid_request": gettext_lazy("These settings cannot be made into a work."),
+    "bad_acrostic": gettext_lazy(
+        "This acrostic does not fit: Chinese characters only, at most one for each line."
+    ),
     "too_large": gettext_lazy("This is too large for the worker's memory. Try a smaller size."),
-    "worker_lost": gettext_lazy("The worker stopped several times while making this work."),
-    "input_gone": gettext_lazy("A picture that this work needs was deleted."),
+    "input_missing": gettext_lazy("A picture that this work starts from is no longer there."),
+    "storage_failed": gettext_lazy("The studio could not store this work. Please try again later."),
     "model_unavailable": gettext_lazy("The model for this work is not available now."),
-    "storage_failed": gettext_lazy("The finished work could not be saved."),
-    "expired": gettext_lazy("No worker took this job before its deadline."),
+    "worker_lost": gettext_lazy("The worker stopped three times while it made this work."),
+    "expired": gettext_lazy("Nobody could begin this work before its deadline."),
 }
+"""Why a job failed, for languages that an engine does not speak. A new code reads in English everywhere."""
 
 MEDIA: dict[str, Text] = {
     "paint": gettext_lazy("Generative adversarial network"),
@@ -98,11 +102,11 @@ def reason_label(code: str) -> str:
     return str(REASONS.get(code, code))
 
 
-def error_sentence(code: str, fallback: str) -> str:
-    """One sentence for the visitor. An engine's own sentence says more than its code does."""
+def error_sentence(code: str, sentence: str) -> str:
+    """Why a job failed, for its owner. ``sentence`` is the engine's own, in English: it says most."""
     general = ERRORS.get(code)
-    if fallback and (general is None or code in ("invalid_request", "engine_failed")):
-        return _(fallback)
+    if sentence and (general is None or (get_language() or "en").startswith("en")):
+        return sentence
     return str(general or _("The studio could not finish this work."))
 
 
