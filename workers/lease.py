@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 from uuid import UUID
 
@@ -42,12 +43,18 @@ class Lease:
         self._looked_at = self.beaten_at = time.monotonic()
         self._stepped_at = 0.0
         self._stall_seconds: float | None = None
+        self._waits = False
 
     @property
     def held(self) -> set[UUID]:
         """Jobs that are not closed yet."""
         with self._lock:
             return set(self._held)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the worker has been told to stop."""
+        return self._stopping.is_set()
 
     def close(self, job_id: UUID) -> None:
         """The job needs no lease any more."""
@@ -61,7 +68,8 @@ class Lease:
         if now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             try:
-                self.note(jobs.job_states(job_ids=self.held, token=self.token))
+                with self.waiting():
+                    self.note(jobs.job_states(job_ids=self.held, token=self.token))
             except DatabaseProblem as problem:
                 # Not knowing is no reason to stop: the closing transaction asks again.
                 logger.warning("cannot look for cancels: %s", problem)
@@ -98,10 +106,20 @@ class Lease:
         """Seconds since the last step when that is too long, else None."""
         limit = self._stall_seconds
         silent = time.monotonic() - self._stepped_at
-        return silent if limit is not None and silent > limit else None
+        return silent if limit is not None and silent > limit and not self._waits else None
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The work thread asks the database: should that take long, it is not the engine that hangs."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self.forgive()
+            self._waits = False
 
     def forgive(self) -> None:
-        """The process itself was frozen: its engine could not step."""
+        """Begin to count anew: the engine could not step."""
         self._stepped_at = time.monotonic()
 
 
@@ -148,7 +166,7 @@ class LeaseKeeper:
             with self._lock:
                 leases = list(self._leases)
             for lease in leases:
-                if frozen:
+                if frozen:  # the whole process was: SIGSTOP, or a laptop that slept
                     lease.forgive()
                 silent = lease.overdue()
                 if silent is not None:

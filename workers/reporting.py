@@ -61,8 +61,9 @@ class JobReport:
     def phase(self, name: str) -> None:
         """Write the phase into the row; pages see it at once."""
         try:
-            jobs.job_enter_phase(job_ids=[self._job.pk], token=self._lease.token, phase=name)
-            self._job.refresh_from_db(fields=["seq", "phase"])
+            with self._lease.waiting():
+                jobs.job_enter_phase(job_ids=[self._job.pk], token=self._lease.token, phase=name)
+                self._job.refresh_from_db(fields=["seq", "phase"])
         except (DatabaseProblem, Job.DoesNotExist) as problem:
             # A word for the page is not worth the work.
             logger.warning("cannot write the phase down: %s", problem)

@@ -223,6 +223,10 @@ class _Batch:
         parts = [works]
         while parts:
             part = parts.pop(0)
+            if self._lease.is_stopping:
+                for work in part:
+                    self._settle(work, Result(error=JobReleased("the worker is stopping")))
+                continue
             self._lease.watch(engine.stall_seconds)
             try:
                 results = engine.run([work.task for work in part])

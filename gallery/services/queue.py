@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from gallery import catalogue
@@ -107,10 +107,7 @@ def expected_wait(kind: str) -> Expected:
     """
     spec = catalogue.kind(kind)
     servers = _servers()
-    # A newcomer gets the turn that is being served, behind those who have it already.
-    here = Job.objects.filter(state=JobState.QUEUED, queue=spec.queue).order_by("turn").values_list("turn")
-    serving = here.first()
-    earlier = Q(turn__lte=serving[0]) if serving else Q()
+    earlier = Q(turn__lte=serving_turn(spec.queue))
     waiting, _, feasible = _counts(spec.queue, servers, earlier)
     durations = _durations([spec.slug]).get(spec.slug)
     return Expected(
@@ -119,6 +116,19 @@ def expected_wait(kind: str) -> Expected:
         duration=durations.median if durations else None,
         feasible=feasible,
     )
+
+
+def serving_turn(queue: str) -> int:
+    """The turn that is being served now: a newcomer gets it, behind those who have it already.
+
+    A queue where nobody waits goes on at the turn of the others: one worker may serve several queues, and
+    whoever submits to the empty one again and again shall not overtake everybody else.
+    """
+    waiting = Job.objects.filter(state=JobState.QUEUED)
+    turn: int | None = waiting.filter(queue=queue).aggregate(turn=Min("turn"))["turn"]
+    if turn is None:
+        turn = waiting.aggregate(turn=Min("turn"))["turn"]
+    return turn or 0
 
 
 def _servers() -> list[_Server]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +19,7 @@ from gallery import catalogue, dispatch, events, failpoints
 from gallery.catalogue import InvalidRecipe
 from gallery.models import Artwork, Job, JobInput, JobState, Upload, User, Visibility
 from gallery.permissions import usable_as_input
+from gallery.services.queue import serving_turn
 
 QUEUE_FULL_RETRY_SECONDS = 30
 DAY = timedelta(days=1)
@@ -178,16 +179,11 @@ def _next_turn(owner: User, queue: str) -> int:
     """The turn that a new job of ``owner`` gets, so that people who wait are served one after the other.
 
     It comes after the owner's own waiting jobs, and not before the turn that is being served now:
-    whoever comes late has no claim to the past. A queue where nobody waits goes on at the turn of the
-    others, since one worker may serve several queues.
+    whoever comes late has no claim to the past.
     """
-    waiting = Job.objects.filter(state=JobState.QUEUED)
-    here = waiting.filter(queue=queue)
-    serving: int | None = here.aggregate(turn=Min("turn"))["turn"]
-    if serving is None:
-        serving = waiting.aggregate(turn=Min("turn"))["turn"] or 0
-    own: int | None = here.filter(owner=owner).aggregate(turn=Max("turn"))["turn"]
-    return max(serving, -1 if own is None else own + 1)
+    here = Job.objects.filter(owner=owner, state=JobState.QUEUED, queue=queue)
+    own: int | None = here.aggregate(turn=Max("turn"))["turn"]
+    return max(serving_turn(queue), -1 if own is None else own + 1)
 
 
 def _column(picture: Upload | Artwork) -> dict[str, Upload | Artwork]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,12 @@ class SweepReport:
     rung: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.requeued or self.lost or self.canceled or self.expired or self.rung)
+        return any(asdict(self).values())
+
+    def __str__(self) -> str:
+        return (
+            ", ".join(f"{count} {what}" for what, count in asdict(self).items() if count) or "nothing to do"
+        )
 
 
 def job_sweep() -> SweepReport:
@@ -67,7 +72,9 @@ def job_sweep() -> SweepReport:
         expired=job_expire(),
         rung=_ring(),
     )
-    Worker.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS).delete()
+    forgotten = Worker.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS)
+    if forgotten.exists():
+        forgotten.delete()
     return report
 
 

@@ -49,7 +49,7 @@ class Command(BaseCommand):
     def _sweep() -> None:
         report = job_sweep()
         if report:
-            logger.info("%s", report)
+            logger.info("swept: %s", report)
 
     @staticmethod
     def _attempt(sweep: Callable[[], object]) -> None:
