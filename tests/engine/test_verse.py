@@ -51,7 +51,13 @@ def save_toy(folder: Path, known_lines: bytes = bytes(8), **changes: Any) -> Non
     }
     card = {"name": "verse", "architecture": "toy", "config": config | changes, "data": [], "steps": 0}
     known = torch.frombuffer(bytearray(known_lines), dtype=torch.uint8)
-    tensors = {**model.state_dict(), "tones": tones, "rhymes": rhymes, "known_lines": known}
+    doubles = torch.ones(len(WORDS), dtype=torch.uint8)
+    tensors = model.state_dict() | {
+        "tones": tones,
+        "rhymes": rhymes,
+        "doubles": doubles,
+        "known_lines": known,
+    }
     weights.save(folder, tensors, {**card, "quality": {}, "limits": []})
 
 

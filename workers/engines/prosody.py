@@ -52,6 +52,9 @@ _LINES = {
 }
 _OPENING = {"a": (ANY, LEVEL), "b": (ANY, OBLIQUE), "c": (ANY, OBLIQUE), "d": (ANY, LEVEL)}
 
+# Where the second half of a doubled character (萧萧) may stand: both halves lie in one foot.
+DOUBLE = {5: (1, 4), 7: (1, 3, 6)}
+
 PATTERNS = ("仄起首句不入韵", "平起首句不入韵", "仄起首句入韵", "平起首句入韵")
 """Names of the schemes for five characters; for seven the opening tone is the other one."""
 _SCHEMES = ("abcdabcd", "cdabcdab", "dbcdabcd", "bdabcdab")

@@ -25,7 +25,7 @@ from workers.engines.bloom import BloomFilter
 from workers.engines.verse_decoding import Composer, Draft, Rules
 from workers.nets.poet import UNKNOWN, Poet, PoetConfig
 
-TABLES = ("tones", "rhymes", "known_lines")
+TABLES = ("tones", "rhymes", "doubles", "known_lines")
 SMALLEST_RHYME = 40
 """Rhymes with fewer characters are not chosen: eight lines could run out of them."""
 
@@ -75,9 +75,8 @@ class VerseEngine:
         self._rhymes = tables["rhymes"]
         self._pattern_weights = torch.tensor(config["pattern_weights"], dtype=torch.float32)
         known = BloomFilter(tables["known_lines"].numpy().tobytes())
-        self.composer = Composer(
-            model, Rules(self.words, tables["tones"], tables["rhymes"], known), self.device
-        )
+        rules = Rules(self.words, tables["tones"], tables["rhymes"], tables["doubles"], known)
+        self.composer = Composer(model, rules, self.device)
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:

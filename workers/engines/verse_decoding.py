@@ -26,9 +26,6 @@ THEME_BONUS = 0.8
 THEME_HIT = 1.5
 """What a candidate line gains for each new theme character, in nats."""
 
-# Where a character may be doubled (萧萧): both halves must lie in one foot.
-_DOUBLE = {5: (1, 4), 7: (1, 3, 6)}
-
 
 @dataclass(slots=True)
 class Draft:
@@ -53,11 +50,16 @@ class Draft:
 
 @dataclass(slots=True)
 class Rules:
-    """The tables of the weights: ``tones`` (V,) and ``rhymes`` (V, 30) on the CPU, words and known lines."""
+    """The tables of the weights, on the CPU, beside their words and the lines not to repeat.
+
+    ``tones`` (V,) classes of prosody; ``rhymes`` (V, 30) and ``doubles`` (V,): whether a character
+    rhymes so, and whether poets double it.
+    """
 
     words: Sequence[str]
     tones: Tensor
     rhymes: Tensor
+    doubles: Tensor
     known_lines: BloomFilter
 
     def masks(self) -> tuple[Tensor, Tensor]:
@@ -78,6 +80,7 @@ class Composer:
     def __init__(self, model: Poet, rules: Rules, device: torch.device) -> None:
         self.model, self.rules, self.device = model, rules, device
         self.by_code, self.by_rhyme = rules.masks()
+        self.doubles = rules.doubles.bool()
 
     @torch.inference_mode()
     def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
@@ -209,9 +212,11 @@ class _Bench:
         allowed = self.composer.by_code[code] & ~self.used
         rhyming = code == prosody.RHYME
         allowed[rhyming] &= self.composer.by_rhyme[self.rhyme[rhyming]]
-        if place in _DOUBLE[self.form.length]:
+        if place in prosody.DOUBLE[self.form.length]:
             last = self.tokens[:, slot - 1 : slot]
-            fits = self.composer.by_code[code].gather(1, last) & ~rhyming[:, None]
+            fits = (
+                self.composer.by_code[code].gather(1, last) & self.composer.doubles[last] & ~rhyming[:, None]
+            )
             allowed.scatter_(1, last, fits)
         return allowed
 

@@ -215,6 +215,19 @@ def tables(data: Path, words: Sequence[str], corpora: Sequence[FormCorpus]) -> T
     return result
 
 
+def doubled(corpora: Sequence[FormCorpus], words: int) -> npt.NDArray[np.bool_]:
+    """Which characters poets double within a foot (萧萧): (words,) bool."""
+    twice, ever = np.zeros(words), np.zeros(words)
+    for corpus in corpora:
+        lines = corpus.tokens.reshape(-1, corpus.form.length)
+        ever += np.bincount(lines.reshape(-1), minlength=words)
+        for place in prosody.DOUBLE[corpus.form.length]:
+            second = lines[:, place]
+            twice += np.bincount(second[second == lines[:, place - 1]], minlength=words)
+    result: npt.NDArray[np.bool_] = (twice >= 10) & (twice >= 0.01 * ever)
+    return result
+
+
 def line_above(tokens: Ids, length: int, start: int = 1) -> Ids:
     """For each slot the token at the same place of the line before; ``start`` in the first line."""
     above = np.full_like(tokens, start)

@@ -50,8 +50,8 @@ def export(
 ) -> str:
     """Write ``model.safetensors`` and ``card.json``; returns the digest.
 
-    Beside the network: ``tones`` (V,) and ``rhymes`` (V, 30) uint8, and ``known_lines``, a Bloom
-    filter of the training lines by which the engine avoids repeating one.
+    Beside the network, as uint8: ``tones`` (V,), ``rhymes`` (V, 30), ``doubles`` (V,), and
+    ``known_lines``, a Bloom filter of the training lines by which the engine avoids repeating one.
     """
     tensors = {name: tensor.clone() for name, tensor in state.items()}
     Poet(config).load_state_dict(tensors)  # refuses what does not fit
@@ -60,6 +60,8 @@ def export(
     character[UNKNOWN] = character[START + 1 :].mean(0)
     tensors["tones"] = torch.from_numpy(tables.tones)
     tensors["rhymes"] = torch.from_numpy(tables.rhymes.astype(np.uint8))
+    doubles = poems.doubled(training, len(words))
+    tensors["doubles"] = torch.from_numpy(doubles.astype(np.uint8))
     known = BloomFilter.of(training_lines(words, training), KNOWN_LINES_BYTES)
     tensors["known_lines"] = torch.frombuffer(bytearray(known.data), dtype=torch.uint8)
     patterns = [np.bincount(c.pattern, minlength=5)[1:] for c in training]
