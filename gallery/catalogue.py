@@ -114,7 +114,7 @@ class ParamSpec:
             raise ValueError(_("Enter a whole number."))
         low, high = self.minimum, self.maximum
         if (
-            not math.isfinite(number)
+            (isinstance(number, float) and not math.isfinite(number))
             or (low is not None and number < low)
             or (high is not None and number > high)
         ):
