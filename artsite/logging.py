@@ -1,8 +1,8 @@
 """Log lines: plain for people, JSON for machines, each with the job that it is about.
 
 A worker wraps its work in :func:`job_context`; every line that any module writes in that time, in that
-thread or task, carries the job's id. Prompts and names reach a log only as values inside a line:
-control characters are escaped, so that nobody can forge a line.
+thread or task, carries the ids of the job or batch. Prompts and names reach a log only as values inside
+a line: control characters are escaped, so that nobody can forge a line.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 
 
 @contextmanager
-def job_context(job_id: object) -> Iterator[None]:
-    """Lines written inside carry this job's id."""
-    token = _job.set(str(job_id))
+def job_context(*job_ids: object) -> Iterator[None]:
+    """Lines written inside carry these ids: of one job, or of all in a batch."""
+    token = _job.set(" ".join(map(str, job_ids)))
     try:
         yield
     finally:
@@ -32,7 +32,7 @@ def job_context(job_id: object) -> Iterator[None]:
 
 
 class JobFilter(logging.Filter):
-    """Adds ``record.job``: the id of the job, or an empty text."""
+    """Adds ``record.job``: the ids of the job or batch, or an empty text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always lets the record pass."""
@@ -49,7 +49,8 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line (more when there is a traceback), without control characters."""
         job = str(getattr(record, "job", ""))
-        record.job_part = f" [job {job[:8]}]" if job else ""
+        # The beginnings are enough to find a job by.
+        record.job_part = f" [job {' '.join(key[:8] for key in job.split())}]" if job else ""
         return super().format(record).translate(_ESCAPES)
 
     def formatMessage(self, record: logging.LogRecord) -> str:

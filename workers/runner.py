@@ -16,6 +16,7 @@ from typing import TypeVar
 from django.db import Error as DatabaseProblem
 from django.db import InterfaceError, OperationalError, connection
 
+from artsite.logging import job_context
 from gallery import catalogue, events, failpoints
 from gallery.models import Job
 from gallery.services import jobs
@@ -134,7 +135,7 @@ class Runner:
         self._keeper.hold(lease)
         self._presence.works_on(claimed[0].pk)
         try:
-            with LocalInputs() as inputs:
+            with LocalInputs() as inputs, job_context(*(job.pk for job in claimed)):
                 _Batch(self, lease, inputs).make(claimed)
         finally:
             lease.watch(None)

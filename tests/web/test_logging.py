@@ -32,7 +32,10 @@ def test_lines_written_in_a_jobs_context_name_the_job_and_others_do_not() -> Non
         thread = threading.Thread(target=lambda: elsewhere.append(PlainFormatter().format(record("other"))))
         thread.start()
         thread.join()
+    with job_context(JOB, "2a" * 16):
+        batch = PlainFormatter().format(record("batch"))
     assert "[job 1f2e3d4c] step 3" in plain
+    assert "[job 1f2e3d4c 2a2a2a2a] batch" in batch
     assert as_json["job"] == JOB
     assert as_json["message"] == "step 3"
     assert "[job" not in before + elsewhere[0] + PlainFormatter().format(record("after"))
