@@ -125,9 +125,7 @@ def acrostic_characters(acrostic: str, lines: int) -> str:
 
     Raises InvalidRequest for anything that is not a Chinese character, or for more than there are lines.
     """
-    wanted = "".join(
-        c for c in acrostic[:READ_AT_MOST] if not c.isspace() and unicodedata.category(c)[0] != "P"
-    )
+    wanted = "".join(c for c in acrostic if not c.isspace() and unicodedata.category(c)[0] != "P")
     strange = next((c for c in wanted if not _HAN_RUN.fullmatch(c)), "")
     if strange:
         raise InvalidRequest(

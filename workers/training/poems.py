@@ -290,7 +290,7 @@ class Batches:
         return Batch(
             last=last,
             above=line_above(tokens, corpus.form.length),
-            slot=np.broadcast_to(slot, tokens.shape),
+            slot=np.tile(slot, (count, 1)),
             code=self.codes[number][pattern],
             theme=theme,
             rhyme=rhyme,

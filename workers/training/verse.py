@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("runs/verse"), help="run folder, resumed if it exists"
     )
     parser.add_argument("--minutes", type=float, default=60.0, help="budget of the whole run")
+    parser.add_argument("--steps", type=int, help="stop after this many steps, if the budget lasts")
     parser.add_argument("--vocabulary", type=int, default=5600)
     parser.add_argument("--embed", type=int, default=320)
     parser.add_argument("--hidden", type=int, default=640)
@@ -180,9 +181,11 @@ def main(arguments: argparse.Namespace) -> None:
         run.save(state | {"config": config.as_dict(), "seen": seen})
 
     for batch in _endless(batches, arguments.batch):
-        if not run.running() or run.elapsed >= arguments.minutes * 60:
+        running, progress = run.running(), run.elapsed / (arguments.minutes * 60)
+        if arguments.steps:
+            progress = max(progress, run.step / arguments.steps)
+        if not running or progress >= 1:
             break
-        progress = min(1.0, run.elapsed / (arguments.minutes * 60))
         rate = arguments.rate * min(1.0, (run.step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
         for group in optimizer.param_groups:
             group["lr"] = max(rate, 1e-5)

@@ -1,0 +1,93 @@
+"""From a corpus to a poem: the training command, its export and its evaluation on a made-up corpus."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from workers import weights
+from workers.engines import prosody
+from workers.engines.base import SilentReport, Task
+from workers.engines.verse import VerseEngine
+from workers.training.__main__ import main
+
+LEVEL = [[chr(0x5000 + 50 * rhyme + i) for i in range(50)] for rhyme in range(2)]
+OBLIQUE = [chr(0x6000 + i) for i in range(120)]
+
+
+def poem(form: prosody.Form, pattern: int, chance: random.Random) -> list[str]:
+    rhyme = chance.choice(LEVEL)
+    left = {prosody.LEVEL: LEVEL[0] + LEVEL[1], prosody.OBLIQUE: OBLIQUE, prosody.RHYME: rhyme}
+    left[prosody.ANY] = LEVEL[0] + LEVEL[1] + OBLIQUE
+    text = "".join(chance.choice(left[code]) for code in prosody.slot_codes(form, pattern))
+    return [text[i : i + form.length] for i in range(0, form.slots, form.length)]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    chance = random.Random(1)
+    rows = []
+    for number in range(600):
+        form = prosody.FORMS[number % 4]
+        lines = poem(form, 1 + number // 4 % 4, chance)
+        row = {
+            "title": f"{lines[0][0]}其一",
+            "author": "x",
+            "dynasty": "tang",
+            "form": form.slug,
+            "lines": lines,
+        }
+        rows.append(json.dumps(row, ensure_ascii=False))
+    folder = tmp_path / "data" / "text"
+    folder.mkdir(parents=True)
+    with lzma.open(folder / "chinese_regulated_verse.jsonl.xz", "wt", encoding="utf-8") as file:
+        file.write("\n".join(rows))
+    book = {"上平声部": {"一东": LEVEL[0], "二冬": LEVEL[1]}, "去声部": {"一送": OBLIQUE}}
+    (folder / "pingshui_rhyme.json").write_text(json.dumps(book), "utf-8")
+    return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_a_corpus_becomes_an_engine(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
+    monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
+    sizes = ["--embed", "16", "--hidden", "16", "--vocabulary", "230", "--batch", "16", "--minutes", "5"]
+    run = ["verse", "--data", str(data), "--out", str(tmp_path / "run"), *sizes]
+    main([*run, "--steps", "20"])
+    first = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    main([*run, "--steps", "40"])  # goes on where the first part stopped
+    last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    assert (first["step"], last["step"]) == (20, 40)
+    assert last["validation"] < first["validation"]
+
+    main([*run, "--export", str(tmp_path / "verse")])
+    card = weights.load_card(tmp_path / "verse")
+    assert card["steps"] == last["step"]
+    assert card["config"]["rhymes_named"] == ["一东", "二冬"]
+    engine = VerseEngine()
+    tones = weights.load("verse").tensors["tones"].tolist()
+    kinds = {word: tones[i] for i, word in enumerate(engine.words)}
+    assert {kinds[c] for c in OBLIQUE if c in kinds} == {prosody.TONE_OBLIQUE}
+    assert {kinds[c] for c in LEVEL[0] + LEVEL[1] if c in kinds} == {prosody.TONE_LEVEL}
+    parameters = {"prompt": LEVEL[0][0], "form": "7lvshi", "acrostic": "", "temperature": 1.0, "count": 1}
+    (result,) = engine.run([Task(parameters, 1, SilentReport())])
+    assert result.error is None
+    assert len(result.outputs) == 1
