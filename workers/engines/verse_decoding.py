@@ -18,8 +18,12 @@ from workers.engines import prosody
 from workers.engines.bloom import BloomFilter
 from workers.nets.poet import START, UNKNOWN, Poet, Reading, State
 
-CANDIDATES = 4
-GUIDANCE = 0.6
+CANDIDATES = 8
+GUIDANCE = 0.7
+RELEVANCE = 0.4
+"""How much a line gains from being likelier with the theme than without it, when lines are compared."""
+WARMTH = 0.8
+"""What a temperature of 1 means to the network: short forms forgive no odd character."""
 NUCLEUS = 0.92
 TOP = 256
 THEME_BONUS = 0.8
@@ -160,7 +164,7 @@ class _Bench:
             self.state = (self.state[0][:, both], self.state[1][:, both])
 
     def _logits(self, slot: int) -> tuple[Tensor, Tensor]:
-        """Guided and plain logits, float32 (rows, V) on the CPU."""
+        """Logits to sample from and log likelihoods to compare lines by, float32 (rows, V) on the CPU."""
         start = torch.full((len(self.tokens),), START)
         last = self.tokens[:, slot - 1] if slot else start
         above = self.tokens[:, slot - self.form.length] if slot >= self.form.length else start
@@ -174,11 +178,12 @@ class _Bench:
         vectors, self.state = self.composer.model.features(reading, self.state)
         logits = self.composer.model.logits(vectors[:, 0]).float().cpu()
         told, untold = logits.chunk(2)
-        return torch.lerp(untold, told, 1.0 + GUIDANCE), told
+        guided = torch.lerp(untold, told, 1.0 + GUIDANCE)
+        return guided, torch.lerp(untold.log_softmax(1), told.log_softmax(1), 1.0 + RELEVANCE)
 
     def step(self, slot: int) -> None:
         """Decide one character in every row."""
-        guided, plain = self._logits(slot)
+        guided, likely = self._logits(slot)
         place = slot % self.form.length
         allowed = self._allowed(slot, place)
         fresh = ~self.used.gather(1, self.theme) & (self.theme != UNKNOWN)
@@ -186,7 +191,7 @@ class _Bench:
         hurry = THEME_BONUS * (1 + 2 * slot / self.form.slots)
         silent = ((self.used.gather(1, self.theme)) & (self.theme != UNKNOWN)).sum(1, keepdim=True) == 0
         guided.scatter_add_(1, self.theme, fresh * torch.where(silent, hurry, THEME_BONUS))
-        temperature = torch.tensor([[draft.temperature] for draft in self.drafts]).repeat_interleave(
+        temperature = torch.tensor([[WARMTH * draft.temperature] for draft in self.drafts]).repeat_interleave(
             CANDIDATES, 0
         )
         values, ids = guided.masked_fill_(~allowed, -torch.inf).topk(min(TOP, guided.shape[1]))
@@ -202,7 +207,7 @@ class _Bench:
                 chosen[number * CANDIDATES : (number + 1) * CANDIDATES] = draft.forced[slot][0]
         self.tokens[:, slot] = chosen
         known = chosen != UNKNOWN
-        gain = torch.log_softmax(plain, 1).gather(1, chosen[:, None])[:, 0]
+        gain = likely.gather(1, chosen[:, None])[:, 0]
         named = ((self.theme == chosen[:, None]) & fresh).any(1)
         self.score += torch.where(known, gain, 0.0) + THEME_HIT * named
         self.used[torch.arange(len(chosen)), chosen] = True
