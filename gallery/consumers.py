@@ -259,11 +259,20 @@ class LiveConsumer(AsyncConsumer):
         for message in messages:
             self._put_job(job_id, message)
 
+    async def _send_outputs(self, pushed: Envelope) -> None:
+        job_id = str(pushed["job"])
+        if job_id in self._jobs:
+            data = await self._ask(snapshots.outputs, self._user, job_id)
+            if data is not None:
+                self._put_job(job_id, envelope("job.output", data, job=job_id, seq=pushed["seq"]))
+
     # --- What the channel layer brings --------------------------------------------------------------------
 
     async def _pushed(self, message: Mapping[str, Any]) -> None:
         for pushed in message["messages"]:
-            if pushed["job"] is not None:
+            if pushed["type"] == "job.output":
+                await self._send_outputs(pushed)
+            elif pushed["job"] is not None:
                 self._put_job(pushed["job"], pushed)
             elif self._workers is not None:
                 self._put(pushed)

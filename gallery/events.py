@@ -28,8 +28,8 @@ from typing import Any, Literal, TypedDict
 from channels.layers import get_channel_layer
 from django.core.cache import cache
 
-from gallery.models import Artwork, Job, Worker
-from gallery.presenters import ArtworkData, artwork_data, state_data, worker_data
+from gallery.models import Job, Worker
+from gallery.presenters import ArtworkData, state_data, worker_data
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class TextData(TypedDict):
 
 
 class OutputData(TypedDict):
-    """``job.output``: all results of the job."""
+    """``job.output``: all results of the job that the person may see."""
 
     artworks: list[ArtworkData]
 
@@ -194,10 +194,9 @@ def job_text(job: Job, index: int, text: str) -> Message:
     return _of_job(job, "job.text", data, slot=f"text:{index}")
 
 
-def job_output(job: Job, artworks: Iterable[Artwork]) -> Message:
-    """The results of the job, saved."""
-    data: OutputData = {"artworks": [artwork_data(artwork) for artwork in artworks]}
-    return _of_job(job, "job.output", data)
+def job_output(job: Job) -> Message:
+    """The results of the job are saved. Each socket reads those that its person may see into OutputData."""
+    return _of_job(job, "job.output", {})
 
 
 def worker_state(worker: Worker) -> Message:

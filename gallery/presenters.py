@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
+from uuid import UUID
 
 from django.db.models import Count, Q
 from django.urls import reverse
@@ -189,7 +190,7 @@ def job_payload(job: Job, person: Person) -> dict[str, Any]:
     waits), ``outputs`` (ArtworkData of those works that the person may see), ``inputs``, ``urls``.
     """
     data: dict[str, Any] = {**full_state(job, person)}
-    data["outputs"] = job_outputs(job, person)
+    data["outputs"] = job_outputs(job.pk, person)
     data["inputs"] = [
         {"role": given.role, "url": _input_url(given.upload, given.artwork)}
         for given in job.inputs.select_related("upload", "artwork").order_by("role")
@@ -208,9 +209,9 @@ def full_state(job: Job, person: Person) -> dict[str, Any]:
     return data
 
 
-def job_outputs(job: Job, person: Person) -> list[ArtworkData]:
-    """The results of ``job`` that ``person`` may see, in order."""
-    works = job.artworks.order_by("index")
+def job_outputs(job_id: UUID | str, person: Person) -> list[ArtworkData]:
+    """The results of a job that ``person`` may see, in order."""
+    works = Artwork.objects.filter(job_id=job_id).order_by("index")
     return [artwork_data(artwork) for artwork in works if permissions.can_view(person, artwork)]
 
 

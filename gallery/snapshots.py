@@ -8,6 +8,7 @@ from typing import Any
 from gallery import events, permissions, presenters
 from gallery.events import Envelope, envelope
 from gallery.models import Job, JobState, Worker
+from gallery.models.job import LEASED
 from gallery.permissions import Person
 
 
@@ -29,13 +30,16 @@ def job_snapshot(person: Person, job_id: str) -> list[Envelope]:
         return []
     key, seq = str(job.pk), job.seq
     messages = [envelope("job.state", presenters.full_state(job, person), job=key, seq=seq)]
-    if job.is_final:
-        outputs = presenters.job_outputs(job, person)
-        if outputs:
-            messages.append(envelope("job.output", {"artworks": outputs}, job=key, seq=seq))
-    elif job.state != JobState.QUEUED:
+    if job.state == JobState.SUCCEEDED:
+        messages.append(envelope("job.output", outputs(person, key), job=key, seq=seq))
+    elif job.state in LEASED:
         messages += events.recall(job.pk)
     return messages
+
+
+def outputs(person: Person, job_id: str) -> events.OutputData:
+    """The results of a job that the person may see."""
+    return {"artworks": presenters.job_outputs(job_id, person)}
 
 
 def places(job_ids: list[str]) -> dict[str, tuple[int, Mapping[str, Any] | None]]:

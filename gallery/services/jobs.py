@@ -223,12 +223,12 @@ def job_finish(*, job_id: UUID, token: UUID, outputs: Sequence[PreparedArtwork],
         )
         if not closed:
             return False
-        artworks = artworks_save(outputs)
+        artworks_save(outputs)
         failpoints.reach("commit")
 
         def publish() -> None:
             job = Job.objects.get(pk=job_id)
-            events.publish(events.job_state(job), events.job_output(job, artworks))
+            events.publish(events.job_state(job), events.job_output(job))
 
         transaction.on_commit(publish, robust=True)
     failpoints.reach("committed")

@@ -359,9 +359,27 @@ async def test_messages_of_one_call_arrive_in_order(open_page: OpenPage, ana: Us
     page = await open_page(ana)
     await page.watch(running)
     done = changed(running, seq=9, state=JobState.SUCCEEDED)
-    events.publish(events.job_text(running, 0, "end"), events.job_state(done), events.job_output(done, []))
+    events.publish(events.job_text(running, 0, "end"), events.job_state(done), events.job_output(done))
     kinds = [(await page.hear())["type"] for _ in range(3)]
     assert kinds == ["job.text", "job.state", "job.output"]
+
+
+async def test_of_the_results_everybody_hears_what_they_may_see(
+    open_page: OpenPage, ana: User, otto: User, running: Job
+) -> None:
+    works = [
+        await in_thread(factories.make_artwork)(ana, job=running, index=index, visibility=visibility)
+        for index, visibility in enumerate(("private", "unlisted"))
+    ]
+    owner, operator = await open_page(ana), await open_page(otto)
+    for page in (owner, operator):
+        await page.watch(running)
+    events.publish(events.job_output(changed(running, seq=9)))
+    heard = [(await page.hear("job.output"))["data"]["artworks"] for page in (owner, operator)]
+    assert [[work["id"] for work in data] for data in heard] == [
+        [str(work.pk) for work in works],
+        [str(works[1].pk)],
+    ]
 
 
 async def test_a_lost_message_is_repaired_from_the_row(
@@ -408,6 +426,27 @@ async def test_a_revoked_person_is_closed_at_once(open_page: OpenPage, ana: User
     events.recheck_user(ana.pk)
     for page in pages:
         assert await page.close_code() == consumers.NOT_SIGNED_IN
+
+
+async def test_what_an_administrator_takes_away_is_gone_from_open_pages(
+    open_page: OpenPage, otto: User, running: Job
+) -> None:
+    page = await open_page(otto)
+    await page.watch(running)
+
+    def take_away() -> int:
+        client = Client()
+        client.force_login(User.objects.create_superuser("root"))
+        url = f"/admin/gallery/user/{otto.pk}/change/"
+        form = client.get(url).context["adminform"].form
+        data = {
+            name: form.initial.get(name) or "" for name in ("username", "email", "first_name", "last_name")
+        }
+        data |= {"is_active": "on", "date_joined_0": "2025-01-01", "date_joined_1": "00:00:00"}
+        return client.post(url, data).status_code
+
+    assert await in_thread(take_away)() == 302
+    assert await page.close_code() == consumers.NOT_ALLOWED
 
 
 @pytest.mark.parametrize("how", ["deactivated", "password", "signed out"])

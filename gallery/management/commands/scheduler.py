@@ -16,6 +16,7 @@ from django.db import connections
 from gallery import dispatch, events
 from gallery.services.artworks import orphan_files_sweep
 from gallery.services.sweep import job_sweep
+from gallery.services.uploads import unused_uploads_sweep
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ FILES_EVERY_SECONDS = 3600.0
 class Command(BaseCommand):
     """Runs until SIGTERM or SIGINT. Outages of the database and the broker are waited out."""
 
-    help = "Recover lost jobs and bells every ARTSITE_SWEEP_SECONDS, and orphan files every hour."
+    help = "Recover lost jobs and bells every ARTSITE_SWEEP_SECONDS, and files that nobody needs every hour."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep until the process is told to stop."""
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             if time.monotonic() >= files_at:
                 files_at = time.monotonic() + FILES_EVERY_SECONDS
                 self._attempt(orphan_files_sweep)
+                self._attempt(unused_uploads_sweep)
             # A connection that broke is opened again with the next sweep.
             connections.close_all()
             stopping.wait(settings.ARTSITE_SWEEP_SECONDS)
