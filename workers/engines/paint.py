@@ -93,7 +93,7 @@ class PaintEngine:
             upscaler.load_state_dict(loaded.tensors)
         except (TypeError, ValueError, RuntimeError) as error:
             raise weights.WeightsCorrupt(f"{loaded.folder}: not an upscaler: {error}") from error
-        channels_last = upscaler.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last = upscaler.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self._upscaler = channels_last.to(self.device)
         # Two files decide the picture, so the recipe names both in one digest.
         self.model_digest = hashlib.sha256((self.model_digest + loaded.digest).encode()).hexdigest()

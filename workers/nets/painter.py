@@ -97,7 +97,8 @@ class StyledNorm(nn.Module):
     def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         gain, offset = self.affine(style)[:, :, None, None].chunk(2, 1)
         normal: torch.Tensor = self.norm(x)
-        return normal * (1 + gain) + offset
+        styled: torch.Tensor = normal * (1 + gain) + offset
+        return styled
 
 
 class Block(nn.Module):

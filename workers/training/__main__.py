@@ -10,6 +10,8 @@ import importlib
 
 COMMANDS = {
     "gan": ("workers.training.gan", "train the painting generator (kind: paint)"),
+    "upscaler": ("workers.training.upscale", "train the network that doubles paintings (kind: paint)"),
+    "export-paint": ("workers.training.export_paint", "make weights of the two paint checkpoints"),
     "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
     "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),
     "evaluate": ("workers.training.evaluate", "measure a model, draw its sheet, fill in its card"),

@@ -101,7 +101,7 @@ def colour_shares(pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.f
         return np.asarray(mask.mean(1), np.float32)
 
     def between(low: float, high: float) -> npt.NDArray[np.bool_]:
-        return coloured & (hue >= low) & (hue < high)
+        return np.asarray(coloured & (hue >= low) & (hue < high))
 
     warm_dark = (value < 0.58) & (saturation > 0.3)
     pale_red = (value > 0.6) & (saturation < 0.5)

@@ -32,6 +32,8 @@ from workers.training.teacher import Teacher
 
 MARGIN = 12
 """Pictures are kept this much larger than the result, for random crops."""
+AVERAGE = 0.996
+"""Decay of the running average per step: a short training cannot afford a long memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class Trainer:
         loss_false = F.relu(1 + false.float()).mean()
         loss_judge = F.relu(1 - right.float()).mean() + loss_false + self.weights.mismatch * loss_other
         self.of_judge.zero_grad(set_to_none=True)
-        loss_judge.backward()
+        loss_judge.backward()  # type: ignore[no-untyped-call]
         self.of_judge.step()
         self.judge.heads.requires_grad_(False)
         with torch.autocast(to.type, torch.bfloat16, enabled=to.type == "cuda"):
@@ -194,7 +196,7 @@ class Trainer:
         self.of_painter.zero_grad(set_to_none=True)
         loss_painter.backward()
         self.of_painter.step()
-        self._average(min(0.998, (step + 1) / (step + 20)))
+        self._average(min(AVERAGE, (step + 1) / (step + 20)))
         return {
             "judge": float(loss_judge.detach()),
             "painter": float(loss_painter.detach()),
@@ -208,11 +210,11 @@ class Trainer:
     def _average(self, decay: float) -> None:
         for kept, new in zip(self.average.parameters(), self.painter.parameters(), strict=True):
             kept.lerp_(new, 1 - decay)
-        for kept, new in zip(self.average.buffers(), self.painter.buffers(), strict=True):
-            if new.is_floating_point():
-                kept.lerp_(new, 1 - decay)
+        for own, other in zip(self.average.buffers(), self.painter.buffers(), strict=True):
+            if other.is_floating_point():
+                own.lerp_(other, 1 - decay)
             else:
-                kept.copy_(new)
+                own.copy_(other)
 
 
 @torch.no_grad()

@@ -92,7 +92,7 @@ def guessed(
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
-        optimiser.step(closure)  # type: ignore[arg-type]
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
         with torch.no_grad():
             scores[~train] = x[~train] @ weight + bias
     limits = torch.stack(

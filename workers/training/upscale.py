@@ -46,11 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
 
 
-def crops(
-    pictures: torch.Tensor, count: int, side: int, step: int, generator: torch.Generator
-) -> torch.Tensor:
-    """``count`` random crops (count, 3, side, side) of (N, 3, S, S); corners are multiples of ``step``."""
-    room = (pictures.shape[-1] - side) // step
+def crops(pictures: torch.Tensor, count: int, side: int, generator: torch.Generator) -> torch.Tensor:
+    """``count`` random crops (count, 3, side, side) of (N, 3, S, S), half of them mirrored."""
+    room = pictures.shape[-1] - side
     chosen = torch.randint(len(pictures), (count,), generator=generator).tolist()
     corners = torch.randint(room + 1, (count, 2), generator=generator).tolist()
     cut = [pictures[k, :, a : a + side, b : b + side] for k, (a, b) in zip(chosen, corners, strict=True)]
@@ -127,6 +125,9 @@ def main(arguments: argparse.Namespace) -> None:
         if state is not None:
             part.load_state_dict(state[name])
 
+    def current() -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in parts.items()} | {"config": net.config.to_card()}
+
     def real(count: int) -> torch.Tensor:
         return crops(large, count, CROP, generator).float().div_(127.5).sub_(1).to(device)
 
@@ -161,14 +162,14 @@ def main(arguments: argparse.Namespace) -> None:
         (false,) = judge([x.detach() for x in made_features], [nothing])
         loss_judge = F.relu(1 - right).mean() + F.relu(1 + false).mean()
         of_judge.zero_grad(set_to_none=True)
-        loss_judge.backward()
+        loss_judge.backward()  # type: ignore[no-untyped-call]
         of_judge.step()
         judge.heads.requires_grad_(False)
         (score,) = judge(made_features, [nothing])
         pixels = (made[:pairs] - target).abs().mean()
-        perceptual = sum(
-            (a[:pairs] - b).abs().mean() for a, b in zip(made_features[:3], pair_features[:3], strict=True)
-        )
+        perceptual = pixels.new_zeros(())
+        for a, b in zip(made_features[:3], pair_features[:3], strict=True):
+            perceptual = perceptual + (a[:pairs] - b).abs().mean()
         kept = (halved(made[pairs:]) - source[pairs:]).abs().mean() if generated else pixels.new_zeros(())
         loss = pixels + 0.1 * perceptual + kept - adversary * score.mean()
         of_net.zero_grad(set_to_none=True)
@@ -177,12 +178,12 @@ def main(arguments: argparse.Namespace) -> None:
         run.step += 1
         if run.step % 50 == 0:
             run.log(
-                judge=loss_judge.detach(),
-                pixels=pixels.detach(),
-                perceptual=torch.as_tensor(perceptual).detach(),
-                kept=kept.detach(),
-                right=right.detach().mean(),
-                false=false.detach().mean(),
+                judge=float(loss_judge.detach()),
+                pixels=float(pixels.detach()),
+                perceptual=float(perceptual.detach()),
+                kept=float(kept.detach()),
+                right=float(right.detach().mean()),
+                false=float(false.detach().mean()),
             )
         if run.step % 100 == 0:
             with torch.no_grad():
@@ -191,5 +192,5 @@ def main(arguments: argparse.Namespace) -> None:
                 arguments.out / "sheet.jpg", quality=92
             )
         if run.due():
-            run.save({name: part.state_dict() for name, part in parts.items()})
-    run.save({name: part.state_dict() for name, part in parts.items()})
+            run.save(current())
+    run.save(current())

@@ -1,0 +1,117 @@
+"""What the training of the painter rests on: augmentation, captions, distances, losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from workers.training.augment import augment
+from workers.training.captions import COLOUR_LIMITS, is_view, measured_words, told_words
+from workers.training.data import Painting
+from workers.training.gan import layout_distance, mismatched
+from workers.training.guess import guessed, implied
+from workers.training.metrics import Moments, frechet, kernel_distance
+from workers.training.upscale import degrade, halved
+
+
+def painting(title: str, artist: str = "", style: str = "", genre: str = "") -> Painting:
+    return Painting("small/1.webp", "x.zip", artist, style, genre, title)
+
+
+def test_captions_say_title_painter_and_style() -> None:
+    row = painting("Stormy Sea at Night", "Ivan Aivazovsky", "Romanticism", "landscape")
+    assert told_words(row) == {"storm", "sea", "night", "aivazovsky", "romanticism", "landscape"}
+    # A saint in a title is not the painter Henri Martin.
+    assert told_words(painting("Church of Saint Martin", "Guy Rose", genre="cityscape")) == {
+        "church",
+        "rose",
+        "city",
+    }
+
+
+def test_views_are_landscapes_and_titles_that_say_so() -> None:
+    assert is_view(painting("Untitled", genre="landscape"))
+    assert is_view(painting("The Bridge at Moret"))
+    assert not is_view(painting("Portrait of a Woman by the Sea"))
+    assert not is_view(painting("Bridge", genre="portrait"))
+
+
+@pytest.mark.parametrize(
+    ("rgb", "word"),
+    [
+        ((200, 20, 20), "red"),
+        ((230, 140, 30), "orange"),
+        ((230, 210, 60), "yellow"),
+        ((40, 140, 40), "green"),
+        ((40, 170, 180), "cyan"),
+        ((40, 70, 200), "blue"),
+        ((130, 40, 200), "purple"),
+        ((240, 170, 190), "pink"),
+        ((110, 70, 40), "brown"),
+        ((250, 250, 250), "white"),
+        ((10, 10, 10), "black"),
+        ((128, 128, 128), "grey"),
+    ],
+)
+def test_colours_are_called_by_their_names(rgb: tuple[int, int, int], word: str) -> None:
+    (words,) = measured_words(np.full((1, 32, 32, 3), rgb, np.uint8))
+    assert words & set(COLOUR_LIMITS) == {word}
+
+
+def test_classifier_fills_in_a_word_and_leaves_ink_alone() -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(400, 8))
+    shows = features[:, 0] > 0
+    sets = [{"sea"} if shows[n] and n % 3 == 0 else set[str]() for n in range(400)]
+    sets[1] = {"ink"}
+    added = guessed(features, sets, ["sea"])
+    new = [n for n, more in enumerate(added) if more]
+    assert len(new) > 20
+    assert np.mean(shows[new]) > 0.95
+    assert not added[1]
+    assert not any(added[n] for n in range(400) if "sea" in sets[n])
+
+
+def test_implied_words_follow_twice() -> None:
+    assert implied({"beach"}) == {"beach", "sea", "coast", "water"}
+
+
+def test_augmentation_keeps_shape_and_lets_gradients_through() -> None:
+    images = torch.rand(6, 3, 32, 32, requires_grad=True)
+    changed = augment(images, torch.Generator().manual_seed(1))
+    assert changed.shape == images.shape
+    assert not torch.equal(changed, images)
+    changed.sum().backward()  # type: ignore[no-untyped-call]
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+
+
+def test_frechet_and_kernel_distance_know_same_from_different() -> None:
+    random = np.random.default_rng(1)
+    a, b = random.normal(size=(2, 3000, 4)) * 30
+    assert frechet(Moments.of(a), Moments.of(a)) == pytest.approx(0, abs=1e-6)
+    # Two Gaussians of one covariance: the squared distance of the means.
+    assert frechet(Moments.of(a), Moments.of(a + 50)) == pytest.approx(4 * 2500 / 1000, rel=1e-3)
+    assert abs(kernel_distance(a, b)) < 0.02 < kernel_distance(a, b + 50)
+
+
+def test_a_caption_that_is_also_true_is_no_mismatch() -> None:
+    whole = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    thinned = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    wrong, counts = mismatched(thinned, whole)
+    assert wrong.tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert counts.tolist() == [0, 0, 1]
+
+
+def test_layout_distance_ignores_mean_colour() -> None:
+    one = torch.rand(2, 3, 32, 32)
+    assert layout_distance(torch.cat([one, one + 0.3])).max() < 1e-6
+    assert layout_distance(torch.cat([one, one.flip(3)])).min() > 0.01
+
+
+def test_degraded_pairs_are_half_as_large() -> None:
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    small = degrade(images, torch.Generator().manual_seed(2))
+    assert small.shape == (2, 3, 32, 32)
+    assert (small - halved(images)).abs().mean() < 0.6
