@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from gallery import catalogue, keyset, presenters, selectors, words
@@ -99,6 +100,13 @@ def thumb_size(artwork: Artwork) -> dict[str, int]:
 def is_chinese(text: str) -> bool:
     """Whether the text has Chinese characters, which may be set vertically."""
     return any("\u3400" <= char <= "\u9fff" for char in text)
+
+
+@register.filter
+def examples_here(kind: catalogue.KindSpec) -> list[str]:
+    """The kind's examples, those in the visitor's language first."""
+    chinese = (get_language() or "").startswith("zh")
+    return sorted(kind.examples, key=lambda text: is_chinese(text) != chinese)
 
 
 # --- Words ----------------------------------------------------------------------------------------------
