@@ -16,7 +16,7 @@ from workers.nets.restyler import Restyler, RestylerConfig
 
 MODEL = "restyle"
 PREVIEW_SIDES = (192, 384)
-STYLE_SIDE = 256  # long side at which a style picture is looked at: the scale that the encoder was trained on
+STYLE_SIDES = (192, 768)  # short and longest side at which a style picture is looked at, as in training
 MARGIN = 32  # px painted beyond each edge and cut off again: the zeros outside must not show as a frame
 LEAST_SIDE = 48  # px painted each way at least: the network's deepest layers need some pixels
 
@@ -141,7 +141,9 @@ class RestyleEngine:
     @torch.inference_mode()
     def encode(self, style: Image.Image) -> torch.Tensor:
         """The code of any style picture: (1, code_size)."""
-        picture = images.to_tensor(_sized(style, STYLE_SIDE)).to(self.device)
+        short, longest = STYLE_SIDES
+        side = min(longest, round(short * max(style.size) / min(style.size)))
+        picture = images.to_tensor(_sized(style, side)).to(self.device)
         return self._net.encode(_padded(picture, 0, 32)[0])
 
     @torch.inference_mode()

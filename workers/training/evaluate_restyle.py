@@ -174,7 +174,7 @@ def sheet(engine: RestyleEngine) -> Image.Image:
 def thumbnails(engine: RestyleEngine, folder: Path) -> None:
     """One small WebP for each shipped style, of a public-domain photograph."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = data.square(sample_pictures(512)[0], 2 * THUMBNAIL)
+    content = data.square(sample_pictures(512)[0], 200)
     for slug in engine.styles:
         painted = engine.paint(content, engine.code(slug))
         painted.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS).save(

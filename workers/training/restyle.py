@@ -203,7 +203,7 @@ class Trainer:
 
     def average_weights(self, step: int) -> None:
         """Moving average of the painter's weights, short at first."""
-        keep = min(0.998, step / (step + 10))
+        keep = min(0.995, step / (step + 10))
         ours: list[torch.Tensor] = list(self.average.painter.parameters())
         torch._foreach_lerp_(ours, [p.detach() for p in self.net.painter.parameters()], 1 - keep)
 
