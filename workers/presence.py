@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db import Error as DatabaseProblem
@@ -26,7 +26,16 @@ SOONEST_SECONDS = 1.0
 class Presence:
     """A thread that writes the worker's row every few seconds, and soon after something changed."""
 
-    def __init__(self, *, name: str, queues: Sequence[str], registry: Registry) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        queues: Sequence[str],
+        registry: Registry,
+        on_draining: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """``on_draining`` hears with each write whether an operator drains this worker."""
+        self._on_draining = on_draining
         self._name = name
         self._queues = tuple(queues)
         self._registry = registry
@@ -84,7 +93,7 @@ class Presence:
 
     def _write(self) -> None:
         try:
-            worker_seen(
+            worker = worker_seen(
                 sighting=Sighting(
                     name=self._name,
                     host=socket.gethostname(),
@@ -101,6 +110,7 @@ class Presence:
                     last_error=self._last_error,
                 )
             )
+            self._on_draining(worker.draining)
         except DatabaseProblem as problem:
             logger.warning("the database does not answer: %s", problem)
             connection.close()

@@ -12,12 +12,16 @@ from typing import Any
 from celery import signals
 from django.db import connection
 
+from artsite.celery import app
 from gallery import dispatch, events
+from workers.ears import Listening, ears
 from workers.presence import Presence
 from workers.registry import Registry
 from workers.runner import Runner
 
 logger = logging.getLogger(__name__)
+
+app.steps["consumer"].add(Listening)
 
 _stopping = threading.Event()
 _runner: Runner | None = None
@@ -25,15 +29,26 @@ _presence: Presence | None = None
 
 
 def work() -> None:
-    """Make what waits (in the pool's one thread)."""
-    if _runner is not None:
-        _runner.work()
+    """Answer a bell: make what waits (in the pool's one thread)."""
+    try:
+        if _runner is not None:
+            _runner.work()
+    finally:
+        ears.open()
 
 
 def _warm() -> None:
     try:
         if _runner is not None:
             _runner.warm()
+    finally:
+        ears.open()
+        connection.close()
+
+
+def _look() -> None:
+    try:
+        work()
     finally:
         connection.close()
 
@@ -44,7 +59,7 @@ def _on_ready(sender: Any, **_: Any) -> None:
     global _runner, _presence
     queues = sorted(sender.app.amqp.queues.consume_from)
     registry = Registry()
-    _presence = Presence(name=sender.hostname, queues=queues, registry=registry)
+    _presence = Presence(name=sender.hostname, queues=queues, registry=registry, on_draining=ears.drain)
     _runner = Runner(
         name=sender.hostname, queues=queues, registry=registry, presence=_presence, stopping=_stopping
     )
@@ -53,6 +68,7 @@ def _on_ready(sender: Any, **_: Any) -> None:
     # A thread cannot be killed; Celery's cold shutdown tries to. The step loop ends by itself.
     sender.pool.terminate_job = _ignore
     # Through the pool: engines live in its thread.
+    ears.close()
     sender.pool.apply_async(_warm, callback=_ignore)
     logger.info("%s serves %s", sender.hostname, ", ".join(queues))
 
