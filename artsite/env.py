@@ -96,6 +96,12 @@ VARIABLES: dict[str, Variable] = {
     )
 }
 
+COMPOSE = (
+    Variable("POSTGRES_PASSWORD", "", "the database's password, made up by you"),
+    Variable("TORCH_INDEX", "", "an index of torch wheels for the worker image; empty: plain pip, with CUDA"),
+)
+"""Read by docker-compose.yml alone."""
+
 
 def text(name: str) -> str:
     """The variable's value, or its documented default."""
@@ -142,6 +148,8 @@ def example() -> str:
     ]
     for variable in VARIABLES.values():
         lines += ["", f"# {variable.meaning}", f"#{variable.name}={variable.default}"]
+    for variable in COMPOSE:
+        lines += ["", f"# docker compose only: {variable.meaning}", f"#{variable.name}={variable.default}"]
     return "\n".join(lines) + "\n"
 
 

@@ -102,6 +102,7 @@ def test_services_know_only_documented_variables_and_demand_their_secrets(
         assert set(compose["services"][name]["environment"]) <= set(env.VARIABLES), name
     demanded = set(re.findall(r"\$\{(\w+):\?", (root / "docker-compose.yml").read_text()))
     assert demanded == set(SECRETS)
+    assert demanded <= set(env.VARIABLES) | {variable.name for variable in env.COMPOSE}
 
 
 def test_the_gpu_file_changes_existing_services_only(root: Path, compose: dict[str, Any]) -> None:
