@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "artsite",
 ]
 MIDDLEWARE = [
+    "artsite.streaming.stream_files",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
