@@ -14,7 +14,7 @@ from PIL import Image
 
 from workers import weights
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
-from workers.engines.restyle import RestyleEngine, with_luminance
+from workers.engines.restyle import RestyleEngine, canvas_side, with_luminance
 from workers.nets.restyler import Restyler, RestylerConfig, colour_statistics, match_colours
 
 TOY = RestylerConfig(
@@ -170,7 +170,7 @@ def test_odd_pictures_do_not_crash(engine: RestyleEngine, tmp_path: Path, size: 
 def test_previews_rise_and_steps_count_up(engine: RestyleEngine, tmp_path: Path) -> None:
     listener = Listener()
     image_of(engine.run([task(tmp_path, listener, size=512)])[0])
-    assert [max(size) for size in listener.previews] == [192, 384]
+    assert [max(size) for size in listener.previews] == [192, canvas_side(512)]
     counts = [step for step, _ in listener.steps]
     assert counts == list(range(1, len(counts) + 1))
     assert {steps for _, steps in listener.steps} == {len(counts)}

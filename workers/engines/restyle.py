@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from workers import device as devices
@@ -15,7 +17,9 @@ from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Pictu
 from workers.nets.restyler import Restyler, RestylerConfig
 
 MODEL = "restyle"
-PREVIEW_SIDES = (192, 384)
+SKETCH_SIDE = 192  # long side of the first preview
+LEAST_CANVAS = 256  # long side below which a picture is painted at its own size
+DETAIL = 0.7  # how much of the content's fine light returns to a picture that was painted smaller
 STYLE_SIDES = (192, 768)  # short and longest side at which a style picture is looked at, as in training
 MARGIN = 32  # px painted beyond each edge and cut off again: the zeros outside must not show as a frame
 LEAST_SIDE = 48  # px painted each way at least: the network's deepest layers need some pixels
@@ -29,7 +33,7 @@ class _Wish:
     code: torch.Tensor  # (1, code_size)
     strength: float
     keep_colours: bool
-    sides: tuple[int, ...]  # long side of each pass, the last one is the result's
+    size: int  # long side of the result in px
     style: str
 
 
@@ -91,7 +95,8 @@ class RestyleEngine:
         task.report.phase("loading")
         wish = self._understand(task)
         task.report.phase("painting")
-        steps = len(wish.sides) * self._net.painter.stages
+        content = _sized(wish.content, wish.size)
+        steps = 2 * self._net.painter.stages
         done = 0
 
         def stage(_: int, of: int) -> None:
@@ -99,13 +104,9 @@ class RestyleEngine:
             done += 1
             task.report.step(done, steps)
 
-        painted = wish.content
-        for side in wish.sides:
-            painted = self.paint(
-                _sized(wish.content, side), wish.code, wish.strength, wish.keep_colours, stage
-            )
-            if side != wish.sides[-1]:
-                task.report.preview(painted)
+        sketch = _sized(content, SKETCH_SIDE)
+        task.report.preview(self.paint(sketch, wish.code, wish.strength, wish.keep_colours, stage))
+        painted = self.paint(content, wish.code, wish.strength, wish.keep_colours, stage, task.report.preview)
         task.report.phase("finishing")
         return Picture(
             painted, details={"style": wish.style, "width": painted.width, "height": painted.height}
@@ -126,7 +127,6 @@ class RestyleEngine:
                 f"unknown style {slug!r}", visitor="There is no such style. Choose another one."
             )
         content = images.open_rgb(task.inputs["image"])
-        size = int(parameters.get("size", 768))
         # A style picture that somebody brought comes before the list: they did more to choose it.
         code = self._codes[slug] if brought is None else self.encode(images.open_rgb(brought, 1024))
         return _Wish(
@@ -134,7 +134,7 @@ class RestyleEngine:
             code=code,
             strength=min(1.0, max(0.0, float(parameters.get("strength", 1.0)))),
             keep_colours=bool(parameters.get("keep_colours", False)),
-            sides=(*(side for side in PREVIEW_SIDES if side < size), size),
+            size=int(parameters.get("size", 768)),
             style=slug if brought is None else "",
         )
 
@@ -154,15 +154,37 @@ class RestyleEngine:
         strength: float = 1.0,
         keep_colours: bool = False,
         stage: Callable[[int, int], None] | None = None,
+        preview: Callable[[Image.Image], None] | None = None,
     ) -> Image.Image:
-        """Paint at the content's own size with a code (1, code_size); ``stage`` may raise to stop."""
-        source = images.to_tensor(content).to(self.device)
+        """Paint at the content's own size with a code (1, code_size); ``stage`` may raise to stop.
+
+        A large picture is painted on a smaller canvas and enlarged, or its strokes would be too fine to
+        see; the content's own fine light then makes it sharp. Time and memory hardly grow with the size.
+        """
+        small = _sized(content, canvas_side(max(content.size)))
+        source = images.to_tensor(small).to(self.device)
         framed, (top, left) = _padded(source, MARGIN, LEAST_SIDE)
         painted = self._net(framed.to(memory_format=torch.channels_last), code, stage)
         painted = painted[:, :, top : top + source.shape[2], left : left + source.shape[3]].clamp(-1, 1)
+        if small.size != content.size:
+            if preview is not None:
+                preview(images.to_image(torch.lerp(source, painted, strength)))
+            full = images.to_tensor(content).to(self.device)
+            detail = full - _enlarged(source, full)
+            painted = _enlarged(painted, full).add_(detail.mean(1, keepdim=True), alpha=DETAIL).clamp_(-1, 1)
+            source = full
         if keep_colours:
             painted = with_luminance(source, painted)
         return images.to_image(torch.lerp(source, painted, strength))
+
+
+def canvas_side(size: int) -> int:
+    """Long side on which a picture of long side ``size`` is painted: it grows with the root of the size."""
+    return min(size, max(LEAST_CANVAS, round(14 * math.sqrt(size))))
+
+
+def _enlarged(image: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(image, like.shape[2:], mode="bicubic", align_corners=False)
 
 
 def with_luminance(colours: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
