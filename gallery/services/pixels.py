@@ -65,7 +65,7 @@ def normalise(source: IO[bytes]) -> tuple[dict[str, Any], bytes]:
     image.draft(None, (LONGEST, LONGEST))  # a JPEG may be decoded at a half, quarter or eighth
     orientation, profile = _orientation(image), image.info.get("icc_profile")
     image.load()  # of an animation, the first frame; the others are never decoded
-    image = _flattened(image)
+    image = _flattened(_reduced(image))
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     image = _in_srgb(image, profile)
     if orientation is not None:
@@ -98,6 +98,17 @@ def _orientation(image: Any) -> Any:
         7: turn.TRANSVERSE,
         8: turn.ROTATE_90,
     }.get(value)
+
+
+def _reduced(image: Any) -> Any:
+    """A very large picture by a whole factor, in one cheap pass before the expensive ones."""
+    factor = max(image.size) // LONGEST
+    if factor < 2 or image.mode not in ("RGB", "RGBA", "L", "CMYK") or "transparency" in image.info:
+        return image
+    if image.mode != "RGBA":
+        return image.reduce(factor)
+    # Weighted by alpha: what is transparent has no colour to mix in.
+    return image.convert("RGBa").reduce(factor).convert("RGBA")
 
 
 def _flattened(image: Any) -> Any:

@@ -67,7 +67,7 @@ def raw_png(width: int, height: int, *, depth: int, colour: int, extra: bytes = 
     """A PNG of zeros that takes next to nothing on disk, however many pixels it has."""
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = b"\0" * (1 + (width * depth * channels + 7) // 8)
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     body = b"".join(packer.compress(row * 64) for _ in range(height // 64))
     body += packer.compress(row * (height % 64)) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
@@ -198,6 +198,15 @@ def test_transparency_lies_on_white(person: User) -> None:
     assert taken(encoded(grey, "PNG"), person).getpixel((5, 5)) == (40, 40, 40)
 
 
+def test_the_edge_of_a_large_transparent_picture_is_not_dark(person: User) -> None:
+    """Half opaque red, half transparent black: between them lies a paler red, and no black."""
+    large = Image.new("RGBA", (6200, 64), (0, 0, 0, 0))
+    large.paste((255, 0, 0, 255), (0, 0, 3101, 64))
+    image = taken(encoded(large, "PNG"), person)
+    assert image.width == 2048
+    assert all(image.getpixel((x, 10))[0] > 250 for x in range(2048))  # type: ignore[index]
+
+
 def test_cmyk_grey_and_sixteen_bits_are_read(person: User) -> None:
     cmyk = taken(encoded(Image.new("CMYK", (64, 64), (0, 255, 255, 0)), "JPEG"), person)
     assert near(cmyk.getpixel((5, 5)), (255, 0, 0), 12)
@@ -229,7 +238,8 @@ def test_a_tail_behind_the_picture_is_gone(person: User, tail: bytes) -> None:
 
 def test_a_picture_near_the_limit_stays_within_memory(person: User) -> None:
     image = taken(raw_png(8000, 7900, depth=8, colour=6), person)
-    assert image.size == (2048, 2022)
+    assert max(image.size) == 2048
+    assert 2020 <= min(image.size) <= 2024
     assert image.getpixel((5, 5)) == (255, 255, 255)
 
 
@@ -259,7 +269,7 @@ def _bad_checksum() -> bytes:
 
 
 def _text_bomb() -> bytes:
-    bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"A" * 200_000_000, 9))
+    bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"A" * 200_000_000, 1))
     return raw_png(64, 64, depth=8, colour=2, extra=bomb)
 
 
