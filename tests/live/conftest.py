@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,8 +20,6 @@ MakeStack = Callable[..., Stack]
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory, valkey_binary: str) -> Path:
     """A migrated SQLite file: every stack starts from a copy."""
-    import os
-
     data = tmp_path_factory.mktemp("migrated")
     env = {name: value for name, value in os.environ.items() if not name.startswith("ARTSITE_")}
     env |= {"DJANGO_SETTINGS_MODULE": "artsite.settings", "ARTSITE_DATA": str(data)}
@@ -45,3 +44,14 @@ def make_stack(tmp_path: Path, migrated: Path) -> Iterator[MakeStack]:
 def stack(make_stack: MakeStack) -> Stack:
     """A studio on SQLite, without processes yet."""
     return make_stack()
+
+
+@pytest.fixture(scope="session")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collected static files: with ``env={"ARTSITE_STATIC": ...}`` a stack's web serves whole pages."""
+    data = tmp_path_factory.mktemp("collected")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ARTSITE_")}
+    env |= {"DJANGO_SETTINGS_MODULE": "artsite.settings", "ARTSITE_DATA": str(data)}
+    command = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
+    subprocess.run(command, env=env, cwd=ROOT, check=True, timeout=120)
+    return data / "static"

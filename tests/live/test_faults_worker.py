@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.live.faults import ENVIRONMENT, LEASE_SECONDS, REPEATS, Keeper, drain, wait_frozen
+from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, REPEATS, Keeper, drain, wait_frozen
 from tests.live.invariants import Witness, assert_hold
 from tests.live.stack import Stack
 from workers.lease import STALLED_EXIT
@@ -228,6 +228,20 @@ def test_f21_a_cancel_after_the_commit_changes_nothing(stack: Stack, witness: Wi
     assert stack.cancel(job) == "succeeded"
     assert len(stack.job(job)["artworks"]) == 2
     stack.kill("doomed")
+    hold(stack, witness)
+
+
+@ON_SQLITE
+def test_a_busy_worker_leaves_bells_to_an_idle_one(stack: Stack, witness: Witness) -> None:
+    long = submit(stack, "verse", prompt="steps=2000 pause=0.05")
+    stack.wait_state(long, "running")
+    stack.start_worker("second")
+    # Celery looks for more every ten seconds at the latest.
+    time.sleep(11)
+    for _ in range(3):
+        job = submit(stack, prompt="steps=1")
+        stack.wait_state(job, "succeeded", timeout=BELL_SECONDS / 2)
+    stack.cancel(long)
     hold(stack, witness)
 
 
