@@ -76,6 +76,8 @@ def test_a_bloom_filter_forgets_nothing_and_rarely_imagines() -> None:
     [
         ("秋夜思乡", "秋夜思乡", ()),
         ("写一首关于秋天的诗", "秋", ()),
+        ("请以“大海”为题，写一首七言绝句", "海", ()),
+        ("我想要一首五言律诗", "", ()),
         ("autumn moon", "秋月", ()),
         ("Homesick in the RAIN", "乡思雨", ()),
         ("moon's blockchains", "月", ("blockchains",)),
@@ -122,6 +124,7 @@ def test_an_impossible_acrostic_is_refused_in_a_sentence(acrostic: str) -> None:
     [
         ("秋夜思乡", "", "", "秋夜思乡"),
         ("moon", "", "", "咏月"),
+        ("写一首关于月亮的诗", "", "", "咏月"),
         ("autumn moon", "", "", "秋月"),
         ("", "春夏秋冬", "", "藏头·春夏秋冬"),
         ("", "", "江上看春花", "春日"),

@@ -20,10 +20,11 @@ TITLE_AT_MOST = 16
 _HAN = "㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff"
 _TOKEN = re.compile(rf"[{_HAN}]+|[^\W\d_{_HAN}]+(?:['’-][^\W\d_{_HAN}]+)*|[^\s\w]", re.UNICODE)
 _HAN_RUN = re.compile(rf"[{_HAN}]+")
-_ASKING = re.compile(
-    r"^(?:请|帮我|给我|为我|我想要?|想要|来一首|写|作|做|一首|首|关于|有关|描写|描述|吟|咏)+"
+# The request around a theme, e.g. in 请以“落叶”为题写一首七言绝句.
+_REQUEST = re.compile(
+    r"^(?:请|帮我|给我|为我|我想要?|想要)+|[写作做赋来]?[一几两]?首(?=关于|有关|[五七]言|诗)|[写作做赋来]一首|^一首|[写作做赋]诗"
+    r"|^[写咏]|[五七]言(?:绝句|律诗)?|的?(?:绝句|律诗|古诗|诗歌|小诗)|关于|有关|描写|描述|(?:主题|题目)[是为]?|^以|为题|的?诗$"
 )
-_ASKED = re.compile(r"的?(?:古诗|绝句|律诗|诗歌|诗)$")
 # Grammar, not theme.
 _GRAMMAR = frozenset("的了是我你您他她它们在和与及着吗呢吧啊呀这那有为给让把被就也都很个些之而其以于诗题")
 _ENGLISH_GRAMMAR = frozenset(
@@ -77,10 +78,8 @@ def _chinese_words(run: str, vocabulary: Container[str]) -> tuple[list[str], lis
                 break
         else:
             size, piece = 1, run[place]
-            if piece not in vocabulary:
-                unknown.append(piece)
-            elif piece not in _GRAMMAR:
-                words.append(piece)
+            if piece not in _GRAMMAR:
+                (words if piece in vocabulary else unknown).append(piece)
         place += size
     return words, unknown
 
@@ -92,7 +91,7 @@ def understand(prompt: str, vocabulary: Container[str]) -> Theme:
     for token in _TOKEN.findall(unicodedata.normalize("NFC", prompt[:READ_AT_MOST])):
         if _HAN_RUN.fullmatch(token):
             run = simplify(token)
-            known, strange = _chinese_words(_ASKED.sub("", _ASKING.sub("", run)) or run, vocabulary)
+            known, strange = _chinese_words(_REQUEST.sub("", run), vocabulary)
             words += known
             unknown += strange
             continue
@@ -150,7 +149,8 @@ _PLACES = (("山", "山中"), ("江", "江上"), ("湖", "湖上"), ("溪", "溪
 def title(prompt: str, theme: Theme, acrostic: str, poem: str) -> str:
     """A short title: the prompt when it is short and Chinese, else its theme, else what the poem shows."""
     asked = " ".join(prompt[:READ_AT_MOST].split())
-    if asked and len(asked) <= TITLE_AT_MOST and all(_HAN_RUN.fullmatch(c) or c in "，、· " for c in asked):
+    chinese = all(_HAN_RUN.fullmatch(c) or c in "，、· " for c in asked)
+    if asked and len(asked) <= TITLE_AT_MOST and chinese and not _REQUEST.search(simplify(asked)):
         return asked
     if theme.words:
         joined = "".join(theme.words)[:6]
