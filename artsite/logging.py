@@ -40,6 +40,14 @@ class JobFilter(logging.Filter):
         return True
 
 
+class NoConnections(logging.Filter):
+    """Drops uvicorn's three lines for each socket: who looked at what is not the operators' business."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is about the server itself."""
+        return not (str(record.msg).startswith("connection ") or '"WebSocket' in str(record.msg))
+
+
 class PlainFormatter(logging.Formatter):
     """``12:30:01 INFO gallery.services.jobs [job 1f2e3d4c] message``."""
 
@@ -83,7 +91,7 @@ def configuration(log_format: str, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"job": {"()": JobFilter}},
+        "filters": {"job": {"()": JobFilter}, "no_connections": {"()": NoConnections}},
         "formatters": {"line": {"()": formatter}},
         "handlers": {
             "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["job"]},
@@ -94,7 +102,7 @@ def configuration(log_format: str, level: str) -> dict[str, Any]:
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
             "uvicorn": {"handlers": [], "propagate": True},
-            "uvicorn.error": {"level": level},
+            "uvicorn.error": {"level": level, "filters": ["no_connections"]},
             # A line per page is a proxy's business.
             "uvicorn.access": {"handlers": [], "propagate": True, "level": "WARNING"},
             # One line per task would say less than the runner's own.

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 
-from artsite.logging import JobFilter, JsonFormatter, PlainFormatter, job_context
+from artsite.logging import JobFilter, JsonFormatter, NoConnections, PlainFormatter, job_context
 
 JOB = "1f2e3d4c-0000-4000-8000-000000000000"
 
@@ -56,3 +56,10 @@ def test_a_traceback_stays_readable() -> None:
     assert "Traceback" in plain.splitlines()[1]
     as_json = JsonFormatter().format(record("failed", error=True))
     assert "ValueError: no" in json.loads(as_json)["exception"]
+
+
+def test_a_socket_leaves_no_line_with_its_address() -> None:
+    keeps = NoConnections().filter
+    assert not keeps(record('%s - "WebSocket %s" [accepted]', "192.0.2.1:5", "/ws/"))
+    assert not keeps(record("connection open"))
+    assert keeps(record("Uvicorn running on %s", "http://127.0.0.1:8000"))
