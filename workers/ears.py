@@ -26,7 +26,18 @@ class Ears:
     @property
     def listening(self) -> bool:
         """Whether the next bell may be taken."""
-        return not self._draining and self._at_work <= 0
+        return not self._draining and self._at_work == 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether something is at work here."""
+        return self._at_work > 0
+
+    def reset(self) -> None:
+        """Nothing is at work, whatever was counted."""
+        with self._lock:
+            self._at_work = 0
+        self._wake()
 
     def close(self) -> None:
         """Something is at work from now on; each call is followed by one of :meth:`open`."""
@@ -36,7 +47,7 @@ class Ears:
     def open(self) -> None:
         """It is done."""
         with self._lock:
-            self._at_work -= 1
+            self._at_work = max(0, self._at_work - 1)
         self._wake()
 
     def drain(self, draining: bool) -> None:

@@ -15,6 +15,7 @@ from django.db import connection
 from artsite.celery import app
 from gallery import dispatch, events
 from workers.ears import Listening, ears
+from workers.hearing import Hearing
 from workers.presence import Presence
 from workers.registry import Registry
 from workers.runner import Runner
@@ -42,13 +43,13 @@ def _warm() -> None:
         if _runner is not None:
             _runner.warm()
     finally:
-        ears.open()
         connection.close()
 
 
 def _look() -> None:
     try:
-        work()
+        if _runner is not None:
+            _runner.work()
     finally:
         connection.close()
 
@@ -68,8 +69,9 @@ def _on_ready(sender: Any, **_: Any) -> None:
     # A thread cannot be killed; Celery's cold shutdown tries to. The step loop ends by itself.
     sender.pool.terminate_job = _ignore
     # Through the pool: engines live in its thread.
-    ears.close()
-    sender.pool.apply_async(_warm, callback=_ignore)
+    hearing = Hearing(consumer=sender, ears=ears, look=_look, stopping=_stopping)
+    hearing.do(_warm)
+    hearing.start()
     logger.info("%s serves %s", sender.hostname, ", ".join(queues))
 
 
