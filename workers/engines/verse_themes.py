@@ -69,7 +69,9 @@ def _stem(word: str) -> str:
 
 def _chinese_words(run: str, vocabulary: Container[str]) -> tuple[list[str], list[str]]:
     """(theme words, unknown characters) of a run of Chinese characters; the lexicon's longest word wins."""
-    words, unknown, place = [], [], 0
+    words: list[str] = []
+    unknown: list[str] = []
+    place = 0
     while place < len(run):
         for size in (3, 2, 1):
             piece = run[place : place + size]
