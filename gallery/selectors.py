@@ -35,12 +35,12 @@ SEARCH_WORDS = 6
 
 CARD = (
     "id", "owner_id", "owner__username", "kind", "title", "prompt", "file", "thumbnail", "width", "height",
-    "sha256", "colour", "text", "visibility", "moderation", "created_at", "published_at",
+    "sha256", "colour", "text", "visibility", "moderation", "recipe", "created_at", "published_at",
 )  # fmt: skip
 
 
 def _cards(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
-    """Only what a card shows: recipes and details stay in the database."""
+    """Only what a card shows."""
     return artworks.select_related("owner").only(*CARD)
 
 

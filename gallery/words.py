@@ -56,7 +56,9 @@ ERRORS: dict[str, Text] = {
     "too_large": gettext_lazy("This is too large for the worker's memory. Try a smaller size."),
     "input_missing": gettext_lazy("A picture that this work starts from is no longer there."),
     "storage_failed": gettext_lazy("The studio could not store this work. Please try again later."),
-    "model_unavailable": gettext_lazy("The model for this work is not available now."),
+    "engine_unavailable": gettext_lazy(
+        "The worker cannot load the model for this kind of work. Its operators can see why."
+    ),
     "worker_lost": gettext_lazy("The worker stopped three times while it made this work."),
     "expired": gettext_lazy("Nobody could begin this work before its deadline."),
 }

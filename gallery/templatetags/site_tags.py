@@ -54,12 +54,25 @@ def poem_ratio(lines: int) -> str:
 
 @register.filter
 def heading(artwork: Artwork) -> str:
-    """What a work is called: its title, else its prompt, else a poem's first line."""
+    """What a work is called: its title, prompt, first line, or the style that it was painted after."""
     text = artwork.title or artwork.prompt or (artwork.lines[0] if artwork.lines else "")
-    text = " ".join(text.split())
-    if len(text) > HEADING_LENGTH:
-        text = text[: HEADING_LENGTH - 1].rstrip() + "…"
-    return text or _("Untitled")
+    if text := " ".join(text.split()):
+        return text if len(text) <= HEADING_LENGTH else text[: HEADING_LENGTH - 1].rstrip() + "…"
+    return _after(artwork.recipe.get("parameters", {}).get("style")) or (
+        _("Repainted") if artwork.kind == "restyle" else _("Untitled")
+    )
+
+
+@register.filter
+def job_heading(job: Job) -> str:
+    """What a job is called: its prompt, or the style, or only its kind."""
+    return job.prompt or _after(job.parameters.get("style")) or kind_label(job.kind)
+
+
+def _after(slug: Any) -> str:
+    """What is painted after a ready style, as museums say it."""
+    style = next((one for one in catalogue.styles() if one.slug == slug), None)
+    return _("After “%(title)s”") % {"title": style.title} if style is not None else ""
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -52,6 +53,8 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
             "phases": {name: str(label) for name, label in words.PHASES.items()},
             "states": {name: str(label) for name, label in words.STATES.items()},
             "tones": words.TONES,
+            "seconds": _("%(seconds)d s"),
+            "minutes": _("%(minutes)d min"),
         },
     }
     return render(request, "jobs/detail.html", context)
@@ -108,7 +111,7 @@ def job_retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
     except InvalidRecipe as problem:
         texts = [str(text) for found in problem.errors.values() for text in found]
         messages.error(request, _("This cannot be made again as it was: %(why)s") % {"why": " ".join(texts)})
-        return redirect(f"/studio/{row.kind}/?again={row.pk}" if row.kind in catalogue.KINDS else "studio")
+        return redirect(f"{reverse('studio')}?again={row.pk}")
     except submissions.IdempotencyConflict:
         return redirect("my_jobs")
     except submissions.QuotaExceeded as problem:

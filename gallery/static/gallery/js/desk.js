@@ -1,5 +1,6 @@
 // The operators' desk, fetched again when workers report and every few seconds; folds and focus stay.
 
+import { localTimes } from "./times.js";
 import { connect } from "./socket.js";
 
 const EVERY = 5000;
@@ -21,7 +22,9 @@ async function refresh() {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const newer = page.querySelector("[data-desk]");
-    if (newer) desk.replaceChildren(...newer.childNodes);
+    if (!newer) return;
+    localTimes(newer);
+    desk.replaceChildren(...newer.childNodes);
   } catch {
     // Offline for a moment: the next round tries again.
   }

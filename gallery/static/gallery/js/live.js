@@ -205,12 +205,9 @@ function elapsedFrom() {
 }
 
 function spoken(seconds) {
-  const language = document.documentElement.lang;
-  const unit = (value, name) =>
-    new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
   return seconds < 90
-    ? unit(seconds, "second")
-    : `${unit(Math.floor(seconds / 60), "minute")} ${unit(seconds % 60, "second")}`;
+    ? words.seconds.replace("%(seconds)d", seconds)
+    : words.minutes.replace("%(minutes)d", Math.round(seconds / 60));
 }
 
 function tick() {
@@ -235,7 +232,7 @@ part("job-actions").addEventListener("submit", async (event) => {
   button.textContent = words.states.canceling;
   try {
     const body = new FormData(event.target);
-    await fetch(event.target.action, { method: "POST", body, headers: { Accept: "application/json" } });
+    await fetch(event.target.getAttribute("action"), { method: "POST", body, headers: { Accept: "application/json" } });
     refresh();
   } catch {
     event.target.submit();

@@ -31,7 +31,7 @@ async function decide(form, button) {
   const body = new FormData(form, button);
   const error = card.querySelector("[data-decide-error]");
   try {
-    const answer = await send(form.action, body);
+    const answer = await send(form.getAttribute("action"), body);
     const panel = card.querySelector("[data-decide]");
     const line = document.createElement("p");
     line.className = "done-line";

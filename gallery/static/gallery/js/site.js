@@ -1,6 +1,7 @@
 // What every page needs: the theme, menus that close, Enter that only confirms, forms that go once.
 
 import { composing } from "./keys.js";
+import { localTimes } from "./times.js";
 
 const root = document.documentElement;
 
@@ -46,6 +47,8 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+
+localTimes(document);
 
 // On a phone the navigation scrolls: the page one is on should be in sight.
 document.querySelector(".site-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
