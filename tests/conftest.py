@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -98,7 +99,7 @@ def broker(valkey_binary: str) -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """``DATABASE_URL`` of a real, empty PostgreSQL server that lives as long as the test session."""
     try:
         with warnings.catch_warnings():
@@ -107,8 +108,12 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             import pgserver
     except ImportError as error:
         skip_or_fail(f"no PostgreSQL: {error}")
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    # Not in pytest's own folder: for root the server runs as another user, and every test session that
+    # begins on this machine closes that folder to others.
+    folder = Path(tempfile.mkdtemp(prefix="artsite-postgres-"))
+    server = pgserver.get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

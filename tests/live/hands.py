@@ -18,3 +18,23 @@ def shout(job: str, rounds: int, pause: float) -> None:
         events.publish(events.job_preview(row, index, os.urandom(32_000), 64, 64))
         events.flush(5)
         time.sleep(pause)
+
+
+def take(worker: str, most: int) -> list[tuple[str, str]]:
+    """Claim once: (job id, token) of every job of the claim."""
+    from gallery.services import jobs
+
+    claimed = jobs.job_claim(queues=["rnn"], worker_name=worker, limit_for=lambda _: most)
+    return [(str(job.pk), str(job.lease_token)) for job in claimed]
+
+
+def finish(job: str, token: str) -> bool:
+    """Close a claimed poem as the runner does; whether it was still ours."""
+    from uuid import UUID
+
+    from gallery.models import Job
+    from gallery.services import artworks, jobs
+
+    jobs.job_start_running(job_ids=[UUID(job)], token=UUID(token), phase="writing")
+    prepared = artworks.artworks_build(Job.objects.get(pk=job), [artworks.PoemText(("春眠不觉晓",))])
+    return jobs.job_finish(job_id=UUID(job), token=UUID(token), outputs=prepared)

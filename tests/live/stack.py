@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from artsite.broker import broker_binary, broker_command
 from artsite.settings.paths import socket_path
@@ -431,3 +432,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def fresh_database(server: str, name: str) -> str:
+    """The URL of an empty database of that name on a PostgreSQL server."""
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    return urlsplit(server)._replace(path=f"/{name}").geturl()

@@ -8,29 +8,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
 import pytest
 
 from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, REPEATS, Keeper, drain, wait_frozen
 from tests.live.invariants import Witness, assert_hold
-from tests.live.stack import Stack
+from tests.live.stack import Stack, fresh_database
 from workers.lease import STALLED_EXIT
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300 + 60 * REPEATS)]
 POINTS = ("claimed", "step", "written", "commit", "committed")
 REDONE_SECONDS = LEASE_SECONDS + 5
-
-
-def fresh_database(server: str, name: str) -> str:
-    """The URL of an empty database of that name on a PostgreSQL server."""
-    import psycopg
-
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name}")  # type: ignore[call-overload]
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-    parts = urlsplit(server)
-    return parts._replace(path="/" + quote(name)).geturl()
 
 
 ON_SQLITE = pytest.mark.parametrize("stack", ["sqlite"], indirect=True, scope="module")
