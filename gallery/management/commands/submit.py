@@ -34,12 +34,18 @@ class Command(BaseCommand):
         parser.add_argument("kind", choices=sorted(catalogue.KINDS), help="what to make")
         parser.add_argument("--prompt", help="the prompt, or a poem's theme")
         parser.add_argument("--image", type=Path, metavar="FILE", help="the picture to work on")
-        parser.add_argument("--style", metavar="FILE|NAME", help="a style picture, or the name of a ready style")
+        parser.add_argument(
+            "--style", metavar="FILE|NAME", help="a style picture, or the name of a ready style"
+        )
         parser.add_argument("--count", type=int, help="how many")
         parser.add_argument("--seed", help="a whole number; left out, one is drawn")
-        parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting"
+        )
         parser.add_argument("--user", help="whose work it is (a user name); default: the first administrator")
-        parser.add_argument("--out", type=Path, metavar="PATH", help="a file, or a folder when there are several")
+        parser.add_argument(
+            "--out", type=Path, metavar="PATH", help="a file, or a folder when there are several"
+        )
         parser.add_argument("--json", action="store_true", help="print the whole job as JSON")
         parser.add_argument("--data", metavar="DIR", help="the studio's data folder (default: var)")
 
@@ -48,7 +54,9 @@ class Command(BaseCommand):
         try:
             self._run(options)
         except DatabaseError as error:
-            raise CommandError(f"This is not the data folder of a studio that was started: {error}") from error
+            raise CommandError(
+                f"This is not the data folder of a studio that was started: {error}"
+            ) from error
 
     def _run(self, options: Mapping[str, Any]) -> None:
         kind = catalogue.kind(options["kind"])
@@ -109,10 +117,16 @@ class Command(BaseCommand):
 def _owner(name: str | None) -> User:
     """The user ``name``, or the first administrator. Raises CommandError."""
     users = User.objects.filter(is_active=True)
-    owner = users.filter(username=name).first() if name else users.filter(is_superuser=True).order_by("pk").first()
+    owner = (
+        users.filter(username=name).first()
+        if name
+        else users.filter(is_superuser=True).order_by("pk").first()
+    )
     if owner is None:
         raise CommandError(
-            f"There is no user {name!r}." if name else "The studio has no administrator yet; name a user with --user."
+            f"There is no user {name!r}."
+            if name
+            else "The studio has no administrator yet; name a user with --user."
         )
     return owner
 
@@ -158,8 +172,8 @@ def _status(job: Job) -> str:
     if job.state == JobState.QUEUED:
         place = queue.position(job)
         return f"waiting, {place.ahead} before it" if place else "waiting"
-    progress = events.recall(job).progress
-    fraction = progress.get("fraction") if progress else None
+    told = [message["data"] for message in events.recall(job.pk) if message["type"] == "job.progress"]
+    fraction = told[-1]["fraction"] if told else None
     if fraction is None:
         return f"{job.get_state_display()} {job.phase}".strip()
     filled = round(BAR_WIDTH * fraction)
@@ -189,7 +203,5 @@ def _write(artworks: list[Artwork], kind: catalogue.KindSpec, out: Path | None) 
 def _content(artwork: Artwork) -> bytes:
     if not artwork.is_picture:
         return f"{artwork.title}\n\n{artwork.text}\n".lstrip("\n").encode()
-    with default_storage.open(artwork.file.name) as file:
+    with default_storage.open(artwork.file.name or "") as file:
         return bytes(file.read())
-
-
