@@ -9,8 +9,10 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from django.test import RequestFactory
 from django.utils.translation import override
 from django.utils.translation.template import templatize
+from django.views.defaults import server_error
 
 from gallery.models import JobState
 from gallery.templatetags import site_tags
@@ -77,6 +79,23 @@ def test_a_missing_page_speaks_the_visitors_language(path: str, status: int, lan
     page = Page(response.content.decode())
     assert page.problems == []
     assert bool(HAN.search(page.text.replace("中文", ""))) == (language == "zh-hans")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_page_of_last_resort_needs_neither_database_nor_person(language: str) -> None:
+    with override(language):
+        broken = server_error(RequestFactory().get("/"))
+    assert broken.status_code == 500
+    page = Page(broken.content.decode())
+    assert page.problems == []
+    assert bool(HAN.search(page.text)) == (language == "zh-hans")
+
+
+def test_a_request_for_another_host_is_a_page_of_ours() -> None:
+    response = client_of(None).get("/", headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert Page(response.content.decode()).problems == []
+    assert "evil.example" not in response.content.decode()
 
 
 def test_every_shape_has_its_class() -> None:
