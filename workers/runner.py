@@ -45,6 +45,8 @@ LOADING_SECONDS = 300.0
 """Loading a model takes no steps; longer than this is a hang."""
 PERSIST_SECONDS = 60.0
 """How long a closing transaction is tried again while the database is away."""
+FITS_SECONDS = 600.0
+"""Memory that ran out once may have been taken by one huge job, or by somebody else on the device."""
 DEVICE_EXIT = 75
 
 T = TypeVar("T")
@@ -79,8 +81,8 @@ class Runner:
         self._presence = presence
         self._stopping = stopping
         self._keeper = keeper or LeaseKeeper()
-        # kind -> what has proved to fit into this device's memory
-        self._fits: dict[str, int] = {}
+        # kind -> what has proved to fit into this device's memory, and until when that is believed
+        self._fits: dict[str, tuple[int, float]] = {}
 
     def work(self) -> None:
         """Make what waits, until nothing waits. Raises nothing: what could not be done is swept."""
@@ -125,8 +127,13 @@ class Runner:
     def _limit_for(self, kind: str) -> int:
         spec = catalogue.KINDS.get(kind)
         engine = self._registry.peek(kind)
-        limits = [spec.batch_limit if spec else 1, self._fits.get(kind, 10**6)]
-        return max(1, min([*limits, engine.batch_size] if engine else limits))
+        limits = [spec.batch_limit if spec else 1]
+        if engine is not None:
+            limits.append(engine.batch_size)
+        fits, until = self._fits.get(kind, (0, 0.0))
+        if time.monotonic() < until:
+            limits.append(fits)
+        return max(1, min(limits))
 
     def _make_claim(self, claimed: list[Job]) -> None:
         token = claimed[0].lease_token
@@ -159,8 +166,8 @@ class Runner:
         return engine
 
     def fits(self, kind: str, limit: int) -> None:
-        """Remember that more than ``limit`` at once is too much for this device."""
-        self._fits[kind] = max(1, limit)
+        """Remember for a while that more than ``limit`` at once is too much for this device."""
+        self._fits[kind] = (max(1, limit), time.monotonic() + FITS_SECONDS)
 
     def count(self, error: str | None = None) -> None:
         """One more job ended."""
