@@ -8,7 +8,7 @@ import torch
 
 
 def pick() -> torch.device:
-    """CUDA when there is a working one, else the CPU. ``ARTSITE_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``) decides."""
+    """CUDA when there is one, else the CPU; ``ARTSITE_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``) overrules."""
     wanted = os.environ.get("ARTSITE_DEVICE", "")
     if wanted:
         return torch.device(wanted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def model_folders() -> list[Path]:
 
 def find(name: str) -> Path:
     """The folder of model ``name``. Raises WeightsMissing; a name is never a path."""
-    if not name or any(c not in "abcdefghijklmnopqrstuvwxyz0123456789-_." for c in name) or name.startswith("."):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
         raise WeightsMissing(f"{name!r} is not a model name (lower-case letters, digits, '-', '_', '.')")
     for root in model_folders():
         if (root / name / CARD_FILE).is_file():

@@ -1,4 +1,4 @@
-"""Reading the training data folder: paintings, photographs, styles. Layout: ``--data DIR`` (see the model cards).
+"""Reading the training data folder (``--data DIR``): paintings, photographs, styles.
 
 The archives are read in place. Validation is split off by a hash of the file name, so every
 training run and every evaluation agrees on it without a list.

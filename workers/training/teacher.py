@@ -46,7 +46,8 @@ class Teacher(nn.Module):
     def _fire(self, x: torch.Tensor, name: str) -> torch.Tensor:
         squeezed = self._conv(x, f"{name}/conv1x1_1")
         return torch.cat(
-            [self._conv(squeezed, f"{name}/conv1x1_2"), self._conv(squeezed, f"{name}/conv3x3_2", padding=1)], 1
+            [self._conv(squeezed, f"{name}/conv1x1_2"), self._conv(squeezed, f"{name}/conv3x3_2", padding=1)],
+            1,
         )
 
     def forward(self, image: torch.Tensor, layers: tuple[str, ...]) -> dict[str, torch.Tensor]:
