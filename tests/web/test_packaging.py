@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from artsite import studio
+
 
 @pytest.fixture
 def project(root: Path) -> dict[str, Any]:
@@ -77,3 +79,18 @@ def test_make_and_the_build_machine_call_the_same_checks(root: Path) -> None:
     assert script.rstrip().endswith("exec make test")
     assert (root / ".ci" / "run").stat().st_mode & 0o111
     subprocess.run(["bash", "-n", root / ".ci" / "run"], check=True)
+
+
+def test_the_readme_shows_the_commands_that_the_studio_runs(root: Path) -> None:
+    chapter = (root / "README.md").read_text().split("## Each process by itself")[1].split("\n## ")[0]
+    commands = chapter.replace("\\\n", " ")
+    celery = re.search(r"^ +(celery .*)$", commands, re.M)
+    assert celery
+    expected = [word for word in studio.worker_command("studio")[2:] if word != "-q"]
+    assert celery[1].split() == expected
+    uvicorn = re.search(r"^ +uvicorn artsite.asgi:application --port 8000 (.*)$", commands, re.M)
+    assert uvicorn
+    flags = " ".join(studio.WEB_FLAGS)
+    assert all(flag in flags for flag in re.findall(r"--\S+(?: [^-\s]\S*)?", uvicorn[1]))
+    assert "manage.py scheduler" in commands
+    assert "manage.py migrate" in commands
