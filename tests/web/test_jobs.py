@@ -175,6 +175,16 @@ def test_a_failure_keeps_one_text_for_the_visitor_and_one_for_the_operator(perso
     assert (job.error_visitor, job.error_operator) == ("Sorry.", "a bug")
 
 
+def test_an_error_text_may_hold_anything(person: User) -> None:
+    make_job(person)
+    job, token = run_one()
+    odd = "a\x00b \ud800 ☃ " + "x" * 20_000
+    assert jobs.job_fail(job_id=job.pk, token=token, code="c" * 99, visitor=odd, operator=odd)
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == ("failed", "c" * 32)
+    assert job.error_operator.startswith("a?b ? ☃ xxx")
+
+
 def test_a_released_job_waits_again_uncharged(person: User) -> None:
     make_job(person, turn=3)
     job, token = run_one()
