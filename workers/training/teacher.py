@@ -51,7 +51,7 @@ class Teacher(nn.Module):
         )
 
     def forward(self, image: torch.Tensor, layers: tuple[str, ...]) -> dict[str, torch.Tensor]:
-        """``image`` float (N, 3, H, W) RGB in [-1, 1] -> the ReLU output of each named layer, before pooling."""
+        """``image`` float (N, 3, H, W) RGB in [-1, 1] -> the ReLU output of each named layer, unpooled."""
         wanted = set(layers)
         unknown = wanted - set(LAYERS)
         if unknown:

@@ -1,0 +1,108 @@
+"""``manage.py submit`` against a running studio, as operators and scripts use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.live.stack import ROOT, Stack
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Stack]:
+    """Broker and worker, and an administrator who owns what is submitted."""
+    with Stack(tmp_path_factory.mktemp("submit") / "s", template=migrated) as stack:
+        stack.start_broker()
+        stack.start_worker()
+        stack.console.call("person", name="boss", is_superuser=True)
+        yield stack
+
+
+def submit(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in stack.env.items() if name != "ARTSITE_DATA"}
+    command = [sys.executable, str(ROOT / "manage.py"), "submit", "--data", str(stack.data), *arguments]
+    return subprocess.run(command, env=env, cwd=stack.folder, capture_output=True, text=True, timeout=90)
+
+
+def test_one_result_is_a_file_and_several_are_a_folder(running: Stack) -> None:
+    one = running.folder / "one.png"
+    done = submit(running, "paint", "--prompt", "steps=2", "--count", "1", "--seed", "7", "--out", str(one))
+    assert (done.returncode, done.stdout.split()) == (0, [str(one)]), done.stderr
+    with Image.open(one) as picture:
+        assert picture.format == "PNG"
+        first = picture.convert("RGB").tobytes()
+
+    several = running.folder / "several"
+    done = submit(running, "paint", "--set", "count=3", "--seed", "7", "--out", str(several))
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in several.iterdir()) == ["01.png", "02.png", "03.png"]
+    with Image.open(several / "01.png") as picture:
+        assert picture.convert("RGB").tobytes() == first, "the same seed gives the same picture"
+
+
+def test_a_poem_is_text_and_json_is_the_whole_job(running: Stack) -> None:
+    poem = running.folder / "poem.txt"
+    done = submit(running, "verse", "--prompt", "steps=2", "--out", str(poem), "--json")
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    assert (job["state"], job["kind"], job["files"]) == ("succeeded", "verse", [str(poem)])
+    assert job["outputs"][0]["text"] in poem.read_text("utf-8")
+
+
+def test_pictures_go_through_the_upload_pipeline(running: Stack) -> None:
+    photo = running.folder / "photo.png"
+    Image.new("RGB", (80, 60), "teal").save(photo)
+    out = running.folder / "restyled.png"
+    done = submit(running, "restyle", "--image", str(photo), "--style", "great_wave", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as picture:
+        assert picture.width > 0
+    assert running.ask("Upload.objects.count()") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["paint", "--count", "0"], "count: Between 1 and 16."),
+        (["paint", "--seed", "-1"], "--seed: A seed is a whole number"),
+        (["paint", "--set", "colour=red"], "paint has no setting colour"),
+        (["paint", "--set", "count"], "write NAME=VALUE"),
+        (["restyle", "--style", "great_wave"], "image: Bring a picture."),
+        (["restyle", "--image", "missing.png"], "missing.png: No such file"),
+        (["restyle", "--image", "notes.txt", "--style", "udnie"], "notes.txt: "),
+        (["paint", "--prompt", "invalid at=1"], "This cannot be made. [invalid_request]"),
+        (["paint", "--user", "nobody"], "There is no user 'nobody'"),
+    ],
+)
+def test_what_is_wrong_is_said_and_the_exit_code_is_one(
+    running: Stack, arguments: list[str], expected: str
+) -> None:
+    (running.folder / "notes.txt").write_text("not a picture")
+    done = submit(running, *arguments)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_studio_that_does_not_run_is_told_apart(stack: Stack, tmp_path: Path) -> None:
+    stack.console.call("person", name="boss", is_superuser=True)
+    done = submit(stack, "paint")
+    assert done.returncode == 1
+    assert "Is the studio running?" in done.stderr
+    elsewhere = tmp_path / "nothing"
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "submit", "--data", str(elsewhere), "paint"],
+        env=stack.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "not the data folder of a studio" in done.stderr
