@@ -17,8 +17,8 @@ from workers import device as devices
 from workers import images, weights
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
 from workers.engines.vocabulary import Understood, Vocabulary
-from workers.nets.painter import Latents, Painter, PainterConfig, draw
-from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise
+from workers.nets.painter import Latents, Painter, PainterConfig, draw, without_frame
+from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
 
 MODEL = "paint"
 MOST = 16
@@ -171,8 +171,7 @@ class PaintEngine:
         bold = torch.tensor([canvas.order.truncation for canvas in canvases])
         latents: Latents = drawn.truncated(bold).to(self.device)
         condition = torch.cat([canvas.order.condition for canvas in canvases]).to(self.device)
-        made: torch.Tensor = self._painter(condition, latents)
-        return made.float().cpu()
+        return without_frame(self._painter(condition, latents).float()).cpu()
 
     @torch.inference_mode()
     def _paint_all(self, canvases: Sequence[_Canvas]) -> None:
@@ -198,7 +197,7 @@ class PaintEngine:
         if self._upscaler is None:
             return composed
         noise = draw_noise(composed.shape[-1], [canvas.generator for canvas in canvases])
-        enlarged: torch.Tensor = self._upscaler(composed.to(self.device), noise.to(self.device))
+        enlarged = enlarge(self._upscaler, composed.to(self.device), noise.to(self.device))
         return enlarged.float().cpu()
 
     @staticmethod

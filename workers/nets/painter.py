@@ -84,6 +84,17 @@ def _resolutions(config: PainterConfig) -> list[int]:
     return [BASE * 2 ** (level + 1) for level in range(len(config.channels) - 1)]
 
 
+def without_frame(images: torch.Tensor) -> torch.Tensor:
+    """(N, 3, S, S) without its outermost pixels, at the same size.
+
+    Convolutions see zeros outside and paint the edge differently: a frame that nobody asked for.
+    """
+    size = images.shape[-1]
+    edge = max(1, size * 3 // 64)
+    inner = images[..., edge:-edge, edge:-edge]
+    return F.interpolate(inner, size=(size, size), mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
 class StyledNorm(nn.Module):
     """Batch normalisation whose gain and offset come from the style (N, S)."""
 
@@ -112,7 +123,7 @@ class Block(nn.Module):
         self.strength = nn.Parameter(torch.zeros(2, outputs, 1, 1))
 
     def forward(self, x: torch.Tensor, style: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        x = F.interpolate(self.narrow(x), scale_factor=2, mode="nearest")
+        x = F.interpolate(self.narrow(x), scale_factor=2.0, mode="bilinear", align_corners=False)
         h = x
         for i, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
             h = conv(F.leaky_relu(norm(h + self.strength[i] * noise[:, i : i + 1], style), 0.2))
@@ -143,8 +154,8 @@ class Painter(nn.Module):
                 values.copy_(values[::4].repeat_interleave(4, 0))
 
     def forward(self, condition: torch.Tensor, latents: Latents) -> torch.Tensor:
-        # Many words must not shout louder than one.
-        scaled = condition / condition.sum(1, keepdim=True).clamp(min=1).sqrt()
+        # Many words must not shout louder than one, and one must be heard beside the latent.
+        scaled = 3 * condition / condition.sum(1, keepdim=True).clamp(min=1).sqrt()
         style = torch.cat([latents.z, self.embed(scaled)], 1)
         x = self.start(style).unflatten(1, (self.config.channels[0], BASE, BASE))
         for block, noise in zip(self.blocks, latents.noise, strict=True):

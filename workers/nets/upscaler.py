@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 
 FACTOR = 2
+MARGIN = 8
+"""Pixels painted beyond each edge of the small picture, and cut off again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,25 @@ class Upscaler(nn.Module):
         return smooth + detail
 
 
+def softened(images: torch.Tensor) -> torch.Tensor:
+    """(N, 3, S, S) -> the same size without its finest scale: what an Upscaler expects of a painter.
+
+    The finest scale of a young generator is a mesh; brushwork is the upscaler's to invent.
+    """
+    smaller = F.avg_pool2d(images, 2)
+    return F.interpolate(smaller, scale_factor=2.0, mode="bicubic", align_corners=False)
+
+
 def draw_noise(size: int, generators: list[torch.Generator]) -> torch.Tensor:
-    """Noise (N, 1, size, size), one CPU generator per picture."""
-    return torch.stack([torch.randn(1, size, size, generator=generator) for generator in generators])
+    """Noise for :func:`enlarge` of pictures of ``size`` px, one CPU generator per picture."""
+    side = size + 2 * MARGIN
+    return torch.stack([torch.randn(1, side, side, generator=generator) for generator in generators])
+
+
+def enlarge(upscaler: Upscaler, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """A painter's pictures (N, 3, S, S) -> (N, 3, 2S, 2S), softened first and painted without a frame."""
+    # Painted beyond the edges and cut: the zeros that convolutions see outside would show as a border.
+    wider = F.pad(softened(images), (MARGIN,) * 4, mode="reflect")
+    cut = MARGIN * FACTOR
+    painted: torch.Tensor = upscaler(wider, noise)
+    return painted[..., cut:-cut, cut:-cut]

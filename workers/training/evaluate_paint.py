@@ -74,12 +74,13 @@ def ask(
 
 def from_captions(engine: PaintEngine, captions: npt.NDArray[np.float32], seed: int) -> torch.Tensor:
     """A picture for each caption (N, K), as uint8 (N, 3, 128, 128) so that thousands fit into memory."""
-    words = engine.vocabulary.words
+    # A rose alone is a flower.
+    spoken = ["guy rose" if word == "rose" else word for word in engine.vocabulary.words]
     found = []
     for start in range(0, len(captions), 8):
         tasks = [
             Task(
-                {"prompt": " , ".join(w for w, on in zip(words, row, strict=True) if on), "truncation": 1.0},
+                {"prompt": " , ".join(w for w, on in zip(spoken, row, strict=True) if on), "truncation": 1.0},
                 seed + start + k,
                 SilentReport(),
             )

@@ -30,8 +30,11 @@ from workers.training.projected import ProjectedDiscriminator
 from workers.training.run import TrainingRun, seed_everything
 from workers.training.teacher import Teacher
 
+PIXELS = 64
+"""Side of the piece that the judge looks at pixel by pixel."""
 MARGIN = 12
 """Pictures are kept this much larger than the result, for random crops."""
+WORDS_RATE = 4.0
 AVERAGE = 0.996
 """Decay of the running average per step: a short training cannot afford a long memory."""
 
@@ -40,7 +43,7 @@ AVERAGE = 0.996
 class Weights:
     """How much the parts of the losses count."""
 
-    mismatch: float = 0.5
+    mismatch: float = 1.0
     diversity: float = 1.0
 
 
@@ -123,7 +126,11 @@ class Trainer:
             self.run_painter = torch.compile(self.painter)
         self.average = copy.deepcopy(self.painter).eval().requires_grad_(False)
         self.judge = ProjectedDiscriminator(teacher, len(config.words)).to(device)
-        self.of_painter = torch.optim.Adam(self.painter.parameters(), rate, (0.0, 0.99))
+        words = list(self.painter.embed.parameters())
+        others = [p for name, p in self.painter.named_parameters() if not name.startswith("embed.")]
+        # A word is seen in few batches: its embedding moves in larger steps.
+        groups = [{"params": others, "lr": rate}, {"params": words, "lr": rate * WORDS_RATE}]
+        self.of_painter = torch.optim.Adam(groups, rate, (0.0, 0.99))
         self.of_judge = torch.optim.Adam(self.judge.heads.parameters(), rate, (0.0, 0.99))
         self.spread = 0.2
 
@@ -144,17 +151,19 @@ class Trainer:
             part.load_state_dict(state[name])
         self.spread = float(state["spread"])
 
-    def seen(self, images: torch.Tensor, window: tuple[int, int] | None) -> torch.Tensor:
-        """What the teacher is shown: augmented, ``teacher_size`` px; the whole or a window.
+    def features(self, images: torch.Tensor, window: tuple[int, int] | None) -> list[torch.Tensor]:
+        """What the judge sees of augmented pictures at ``teacher_size`` px: the whole or a window.
 
         Whole pictures teach composition, windows the finest texture, at the price of the smaller size.
         """
         x, side = augment(images), self.teacher_size
+        top, left = torch.randint(x.shape[-1] - PIXELS + 1, (2,)).tolist()
+        pixels = x[:, :, top : top + PIXELS, left : left + PIXELS]
         if window is not None:
             x = x[:, :, window[0] : window[0] + side, window[1] : window[1] + side]
         elif x.shape[-1] != side:
             x = F.interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
-        return x.contiguous(memory_format=torch.channels_last)
+        return self.judge.features(x.contiguous(memory_format=torch.channels_last), pixels)
 
     def window(self) -> tuple[int, int] | None:
         """A random window's corner in two steps of five, else None."""
@@ -174,8 +183,8 @@ class Trainer:
         with torch.autocast(to.type, torch.bfloat16, enabled=to.type == "cuda"):
             made = self.run_painter(condition, latents)
             with torch.no_grad():
-                real_features = self.judge.features(self.seen(real, window))
-            made_features = self.judge.features(self.seen(made, window))
+                real_features = self.features(real, window)
+            made_features = self.features(made, window)
             self.judge.heads.requires_grad_(True)
             right, other = self.judge(real_features, [thinned, wrong])
             (false,) = self.judge([x.detach() for x in made_features], [condition])
@@ -250,8 +259,8 @@ def main(arguments: argparse.Namespace) -> None:
         generator.manual_seed(arguments.seed + run.step)
         torch.manual_seed(arguments.seed + run.step)
         for optimiser in (trainer.of_painter, trainer.of_judge):
-            for group in optimiser.param_groups:
-                group["lr"] = arguments.rate
+            for number, group in enumerate(optimiser.param_groups):
+                group["lr"] = arguments.rate * (WORDS_RATE if number else 1.0)
     else:
         trainer.judge.calibrate(batches.real()[0].to(device))
     sheet_stream = torch.Generator().manual_seed(7)

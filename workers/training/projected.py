@@ -2,7 +2,8 @@
 
 Each head sees one layer through a fixed random projection and judges patches; the caption enters
 as an inner product (Miyato & Koyama 2018). Made and real pictures go through the teacher once;
-both the discriminator's and the generator's loss use the same features.
+both the discriminator's and the generator's loss use the same features. One more small head
+looks at plain pixels: what the teacher cannot see, such as a fine mesh, a generator would draw freely.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class ProjectedDiscriminator(nn.Module):
             self.register_buffer(f"mix_{layer}", weight)
             self.register_buffer(f"scale_{layer}", torch.ones(()))
         self.heads = nn.ModuleList(Head(_WIDTHS[layer], _STRIDED[layer], words) for layer in LAYERS)
+        self.heads.append(Head(3, 3, words, width=64))
 
     @torch.no_grad()
     def calibrate(self, images: torch.Tensor) -> None:
@@ -77,16 +79,19 @@ class ProjectedDiscriminator(nn.Module):
             mixed = F.conv2d(x, self.get_buffer(f"mix_{layer}"))
             self.get_buffer(f"scale_{layer}").copy_(mixed.square().mean().rsqrt())
 
-    def features(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> projected features, differentiable in the pictures."""
+    def features(self, images: torch.Tensor, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> projected features, differentiable in the pictures, and ``pixels``.
+
+        ``pixels`` (N, 3, h, w) are what the last head sees: a part of the pictures at full resolution.
+        """
         found = self._teacher[0](images, LAYERS)
         return [
             F.conv2d(found[layer], self.get_buffer(f"mix_{layer}") * self.get_buffer(f"scale_{layer}"))
             for layer in LAYERS
-        ]
+        ] + [pixels]
 
     def forward(self, features: list[torch.Tensor], conditions: list[torch.Tensor]) -> list[torch.Tensor]:
         """Logits (N, P) for each caption of ``conditions`` (each (N, K))."""
-        scaled = [c / c.sum(1, keepdim=True).clamp(min=1).sqrt() * 2 for c in conditions]
+        scaled = [c / c.sum(1, keepdim=True).clamp(min=1).sqrt() * 4 for c in conditions]
         by_head = [head(x, scaled) for head, x in zip(self.heads, features, strict=True)]
         return [torch.cat(logits, 1) for logits in zip(*by_head, strict=True)]

@@ -17,14 +17,15 @@ import torch.nn.functional as F
 
 from workers import device as devices
 from workers.images import contact_sheet, to_images
-from workers.nets.painter import Painter, PainterConfig, draw_many
-from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig
+from workers.nets.painter import Painter, PainterConfig, draw_many, without_frame
+from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, softened
 from workers.training.data import is_validation, load_squares, paintings
 from workers.training.projected import ProjectedDiscriminator
 from workers.training.run import TrainingRun, seed_everything
 from workers.training.teacher import Teacher
 
 LARGE = 256
+ADVERSARY = 0.1
 CROP = 96
 """Side of the judged crops, px; the network sees half of it."""
 
@@ -59,15 +60,14 @@ def crops(pictures: torch.Tensor, count: int, side: int, generator: torch.Genera
 def degrade(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """(N, 3, S, S) -> (N, 3, S/2, S/2): halved through a random smaller size, with a little noise.
 
-    A generator's pictures are softer than photographs of paintings, and streaked here and there.
+    What a generator draws at its finest scale is not to be trusted, so the network learns to paint
+    from about a quarter of the size.
     """
     half = images.shape[-1] // FACTOR
-    share = 0.55 + 0.45 * float(torch.rand((), generator=generator))
-    softer = max(8, round(half * share))
+    softer = max(8, round(half * (0.45 + 0.3 * float(torch.rand((), generator=generator)))))
     x = F.interpolate(images, size=(softer, softer), mode="bilinear", antialias=True, align_corners=False)
-    if softer != half:
-        x = F.interpolate(x, size=(half, half), mode="bicubic", align_corners=False)
-    strength = 0.06 * torch.rand(len(x), 1, 1, 1, generator=generator)
+    x = F.interpolate(x, size=(half, half), mode="bicubic", align_corners=False)
+    strength = 0.05 * torch.rand(len(x), 1, 1, 1, generator=generator)
     return x + strength * torch.randn(x.shape, generator=generator)
 
 
@@ -98,8 +98,7 @@ class Generated:
     @torch.no_grad()
     def _make(self, count: int) -> torch.Tensor:
         condition = self.captions[torch.randint(len(self.captions), (count,))]
-        made: torch.Tensor = self.painter(condition, draw_many(self.painter.config, count))
-        return made
+        return softened(without_frame(self.painter(condition, draw_many(self.painter.config, count))))
 
     def renew(self, count: int = 4) -> None:
         self.pool[torch.randint(len(self.pool), (count,))] = self._make(count)
@@ -132,7 +131,7 @@ def main(arguments: argparse.Namespace) -> None:
         return crops(large, count, CROP, generator).float().div_(127.5).sub_(1).to(device)
 
     def features(images: torch.Tensor) -> list[torch.Tensor]:
-        return judge.features(images.contiguous(memory_format=torch.channels_last))
+        return judge.features(images.contiguous(memory_format=torch.channels_last), images)
 
     if state is None:
         judge.calibrate(real(arguments.batch))
@@ -140,7 +139,7 @@ def main(arguments: argparse.Namespace) -> None:
     pairs = arguments.batch // 2 if generated else arguments.batch
     while run.running():
         # The adversary comes in when the network no longer blurs.
-        adversary = 0.05 * min(1.0, max(0.0, (run.step - 100) / 200))
+        adversary = ADVERSARY * min(1.0, max(0.0, (run.step - 100) / 200))
         target = real(pairs)
         source = degrade(target, generator)
         if generated:
