@@ -133,6 +133,16 @@ def test_signing_in_is_throttled(person: User) -> None:
     assert right.status_code != 302
 
 
+def test_the_administration_is_entered_by_the_throttled_door_alone(operator: User) -> None:
+    for method in ("get", "post"):
+        answer = getattr(Client(), method)(
+            "/admin/login/?next=/admin/", {"username": "otto", "password": factories.PASSWORD}
+        )
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/accounts/login/?next=")
+        assert "sessionid" not in answer.cookies
+
+
 def test_a_forgotten_password_is_reset_by_mail(db: None) -> None:
     factories.make_user("ana", email="ana@example.org")
     client = Client()
