@@ -31,6 +31,7 @@ from urllib.parse import urlsplit
 
 from artsite.broker import broker_binary, broker_command
 from artsite.settings.paths import socket_path
+from artsite.studio import WEB_FLAGS
 from tests import toy_engines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -280,7 +281,7 @@ class Stack:
         """A web server; ``stack.url`` is its address. Returns when it answers."""
         port = port or _free_port()
         command = [sys.executable, "-m", "uvicorn", "artsite.asgi:application"]
-        command += ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"]
+        command += ["--host", "127.0.0.1", "--port", str(port), *WEB_FLAGS]
         child = self.start(name, command, env)
         self.url = f"http://127.0.0.1:{port}"
         self.wait_for(lambda: not child.alive or _serves(self.url))
