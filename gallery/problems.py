@@ -5,6 +5,11 @@ from __future__ import annotations
 from gallery.catalogue import Text
 
 
+def storable(text: str) -> str:
+    """Text that every database takes: an exception's message may hold anything."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
+
+
 class Problem(Exception):
     """A rule says no. ``code`` is stable; ``visitor`` may be shown to anybody; ``str()`` is for the log."""
 

@@ -92,15 +92,28 @@ def artworks_build(job: Job, outputs: Sequence[PictureFile | PoemText]) -> list[
 
 
 def artworks_save(prepared: Iterable[PreparedArtwork]) -> list[Artwork]:
-    """Save the rows. The caller's transaction closes the job with them."""
+    """Save the rows. The caller's transaction closes the job with them.
+
+    A parent that was deleted while its child was made leaves a stub, as one that is deleted later does.
+    """
     prepared = list(prepared)
     artworks = Artwork.objects.bulk_create([item.artwork for item in prepared])
-    Lineage.objects.bulk_create([edge for item in prepared for edge in item.parents])
+    edges = [edge for item in prepared for edge in item.parents]
+    parents = Artwork.objects.filter(pk__in={edge.parent_id for edge in edges})
+    # Held, so that none of them goes before the edges are committed.
+    there = set(parents.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    for edge in edges:
+        if edge.parent_id not in there:
+            edge.parent = None
+    Lineage.objects.bulk_create(edges)
     return artworks
 
 
 def artworks_discard(prepared: Iterable[PreparedArtwork]) -> None:
-    """Delete the files of works that will not be saved (the lease was lost, the transaction failed)."""
+    """Delete the files of works that nobody tried to save.
+
+    Not after a save whose outcome is unknown: it may have been committed. The sweep of orphans takes those.
+    """
     for item in prepared:
         files.files_delete([item.artwork.file.name or "", item.artwork.thumbnail.name or ""])
 

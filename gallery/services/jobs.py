@@ -25,6 +25,7 @@ from gallery import dispatch, events, failpoints
 from gallery.models import Job, JobState, User, Worker
 from gallery.models.job import LEASED
 from gallery.permissions import can_edit_job
+from gallery.problems import storable
 from gallery.services import clock
 from gallery.services.artworks import PreparedArtwork, artworks_save
 
@@ -251,17 +252,12 @@ def job_fail(*, job_id: UUID, token: UUID, code: str, visitor: str, operator: st
             notes=list(notes),
             finished_at=clock.now(),
             error_code=code[:32],
-            error_visitor=_storable(visitor)[:300],
-            error_operator=_storable(operator)[:10_000],
+            error_visitor=storable(visitor)[:300],
+            error_operator=storable(operator)[:10_000],
         ) or _confirm_cancel(held)
         if changed:
             announce([job_id])
     return bool(changed)
-
-
-def _storable(text: str) -> str:
-    """Text that every database takes: an exception's message may hold anything."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
 
 
 def leases_out() -> QuerySet[Job]:

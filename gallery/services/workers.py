@@ -16,6 +16,7 @@ from django.utils import timezone
 from gallery import dispatch, events
 from gallery.models import Job, JobState, User, Worker
 from gallery.permissions import can_operate
+from gallery.problems import storable
 
 WORKER_SILENT_SECONDS = 30
 """A worker that was not seen for so long is not online."""
@@ -49,13 +50,13 @@ def worker_seen(*, sighting: Sighting) -> Worker:
     said = {
         "host": sighting.host[:128],
         "pid": sighting.pid,
-        "device": sighting.device[:128],
+        "device": storable(sighting.device)[:128],
         "queues": list(sighting.queues),
         "models_loaded": [dict(model) for model in sighting.models_loaded],
         "current_job_id": sighting.current_job,
         "succeeded": sighting.succeeded,
         "failed": sighting.failed,
-        "last_error": sighting.last_error[:300],
+        "last_error": storable(sighting.last_error)[:300],
         "seen_at": now,
         "stopped_at": None,
     }

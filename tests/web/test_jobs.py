@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils import timezone
 from PIL import Image
 from redis import Redis
 
 from gallery import dispatch
-from gallery.models import Artwork, Job, JobState, User
+from gallery.models import Artwork, Job, JobState, Lineage, User
 from gallery.models.job import FINAL, MAX_ATTEMPTS
 from gallery.services import jobs
-from gallery.services.artworks import PictureFile, artworks_build
+from gallery.services.artworks import PictureFile, artwork_delete, artworks_build
 from gallery.services.sweep import BELL_SECONDS, job_sweep
-from tests.web.factories import make_job, make_worker
+from gallery.services.workers import Sighting, worker_seen
+from tests.web.factories import make_input, make_job, make_listed, make_worker
 
 NOBODY = uuid.UUID(int=0)
 
@@ -183,6 +184,30 @@ def test_an_error_text_may_hold_anything(person: User) -> None:
     job.refresh_from_db()
     assert (job.state, job.error_code) == ("failed", "c" * 32)
     assert job.error_operator.startswith("a?b ? ☃ xxx")
+
+
+def test_a_workers_trouble_may_hold_anything(db: None) -> None:
+    seen = worker_seen(
+        sighting=Sighting(
+            name="w1", host="h", pid=1, queues=["gan"], last_error="a\x00b \ud800 ☃" + "x" * 400
+        )
+    )
+    assert seen.last_error.startswith("a?b ? ☃x")
+    assert len(seen.last_error) == 300
+
+
+def test_a_work_whose_parent_was_deleted_meanwhile_is_saved_with_a_stub(person: User, stranger: User) -> None:
+    kept, deleted = make_listed(stranger), make_listed(stranger)
+    job = make_job(person, "restyle")
+    make_input(job, "image", deleted)
+    make_input(job, "style", kept)
+    job, token = run_one()
+    outputs = artworks_build(job, [PictureFile(Image.new("RGB", (8, 8), "teal"))])
+    artwork_delete(artwork=deleted, by=stranger)
+    assert jobs.job_finish(job_id=job.pk, token=token, outputs=outputs)
+    edges = Lineage.objects.filter(child__job=job).values_list("relation", "parent_id")
+    assert set(edges) == {("image", None), ("style", kept.pk)}
+    connection.check_constraints()
 
 
 def test_a_released_job_waits_again_uncharged(person: User) -> None:
