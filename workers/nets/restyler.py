@@ -105,8 +105,11 @@ class ConvNorm(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, code: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
-        # No bias: the norm would take it off again.
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        # No bias: the norm would take it off again. Edges are repeated: with zeros around, the painter took
+        # the frame for its ruler and filled pictures with stripes along it.
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, kernel // 2, bias=False, padding_mode="replicate"
+        )
         self.norm = ConditionalNorm(outputs, code)
 
     def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
@@ -180,7 +183,7 @@ class Painter(nn.Module):
         self.block1 = Residual(half, code)
         self.up1 = nn.Conv2d(half, config.full, 1)
         self.full = ConvNorm(config.full + 6, config.full, code)
-        self.out = nn.Conv2d(config.full, 3, 3, 1, 1)
+        self.out = nn.Conv2d(config.full, 3, 3, 1, 1, padding_mode="replicate")
         self.keep = nn.Linear(code, 3)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.keep.weight)

@@ -2,14 +2,13 @@
 
 Style: Gram matrices, means and deviations of six layers; content: fire5; total variation against noise.
 Contents are photographs and paintings, styles are paintings and the famous ones, which are drawn more
-often. The painter learns from codes of the teacher's style space; the last part of the time belongs to
-the encoder, which learns to predict them from the pictures alone, so that no teacher is needed to paint.
+often. The painter learns from codes of the teacher's style space; ``--encoder`` then teaches the encoder
+to predict them from the pictures alone, so that no teacher is needed to paint.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +22,7 @@ from workers import device as devices
 from workers import images
 from workers.nets.restyler import Restyler, RestylerConfig
 from workers.training import data
-from workers.training.run import TrainingRun, seed_everything
+from workers.training.run import CHECKPOINT, TrainingRun, seed_everything
 from workers.training.style_space import StyleBank, StyleSpace, Target
 from workers.training.teacher import Teacher
 
@@ -54,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--bank", type=int, default=900, help="paintings, beside the famous, to learn from")
     parser.add_argument("--views", type=int, default=8, help="crops of each famous painting")
-    parser.add_argument("--encoder-share", type=float, default=0.1, help="of the time, for the encoder")
+    parser.add_argument("--encoder", action="store_true", help="train the encoder of the run in --out")
     parser.add_argument(
         "--sizes", type=int, nargs=3, default=(96, 128, 192), help="px of content crops, in turn"
     )
@@ -77,12 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Pictures:
     """Contents and styles in memory, and random crops of them. Everything it returns is in [-1, 1]."""
 
-    def __init__(self, folder: Path, count: int, random: torch.Generator) -> None:
+    def __init__(self, folder: Path, count: int, random: torch.Generator, contents: bool = True) -> None:
+        """``count`` paintings, and the photographs unless there are to be no ``contents``."""
         self.random = random
         photos = [entry for entry in data.photos(folder) if not data.is_validation(entry[1])]
         rows = [(p.shard, p.file) for p in data.paintings(folder) if not data.is_validation(p.file)]
         chosen = torch.randperm(len(rows), generator=random)[:count].tolist()
-        self.photos = data.load_squares(folder, photos, 224)
+        self.photos = data.load_squares(folder, photos if contents else [], 224)
         self.paintings = data.load_squares(folder, [rows[i] for i in chosen], 192)
         self.famous = [famous_tensor(entry.path, 256) for entry in data.styles(folder)]
 
@@ -111,6 +111,13 @@ class Pictures:
             # Never enlarged: a blurred content would teach it to draw blurred.
             found.append(self.crop(picture, size, max(0.45, min(0.95, size / picture.shape[2]))))
         return torch.cat(found)
+
+    def style(self, size: int) -> torch.Tensor:
+        """(1, 3, size, size): a crop of some painting, one in six of a famous one."""
+        famous = self._integer(6) == 0
+        if famous:
+            return self.crop(self.famous[self._integer(len(self.famous))], size, 0.55)
+        return self.crop(_tensor(self.paintings[self._integer(len(self.paintings))]), size, 0.55)
 
 
 def famous_tensor(path: Path, short: int) -> torch.Tensor:
@@ -160,7 +167,7 @@ def fast(module: Module, device: torch.device) -> Module:
 
 
 class Trainer:
-    """Network, averaged weights, the space of codes, and one optimiser each for painter and encoder."""
+    """Network, averaged weights, the space of codes, the painter's optimiser."""
 
     def __init__(self, arguments: argparse.Namespace, device: torch.device) -> None:
         self.device = device
@@ -171,7 +178,6 @@ class Trainer:
         self.average.requires_grad_(False)
         self.space = StyleSpace(STYLE_LAYERS, self.config.code).to(device)
         self.optimiser = torch.optim.Adam(self.net.painter.parameters(), lr=arguments.lr)
-        self.encoder_optimiser = torch.optim.Adam(self.net.encoder.parameters(), lr=arguments.lr)
         self.lr = arguments.lr
 
     def state(self) -> dict[str, Any]:
@@ -182,7 +188,6 @@ class Trainer:
             "average": self.average.state_dict(),
             "space": self.space.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "encoder_optimiser": self.encoder_optimiser.state_dict(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -191,15 +196,13 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.space.load_state_dict(state["space"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.encoder_optimiser.load_state_dict(state["encoder_optimiser"])
 
     def rate(self, done: float) -> None:
-        """Set the learning rates for the share ``done`` of a phase: a short rise, a cosine to 4 %."""
+        """Set the learning rate for the share ``done`` of the schedule: a short rise, a cosine to 4 %."""
         rise = min(1.0, done / 0.01 + 0.05)
         fall = 0.04 + 0.96 * 0.5 * (1 + float(np.cos(np.pi * min(done, 1.0))))
-        for optimiser in (self.optimiser, self.encoder_optimiser):
-            for group in optimiser.param_groups:
-                group["lr"] = self.lr * min(rise, fall)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.lr * min(rise, fall)
 
     def average_weights(self, step: int) -> None:
         """Moving average of the painter's weights, short at first."""
@@ -247,15 +250,10 @@ def train(arguments: argparse.Namespace) -> None:
     plan = 60 * (arguments.plan_minutes or arguments.minutes)
     while run.running():
         done = run.elapsed / plan
-        if done < 1 - arguments.encoder_share:
-            share = done / (1 - arguments.encoder_share)
-            trainer.rate(share)
-            size = arguments.sizes[sum(share >= turn for turn in arguments.turns)]
-            values = one_step(trainer, teacher, pictures, bank, arguments, size)
-            trainer.average_weights(run.step)
-        else:
-            trainer.rate((done - 1) / arguments.encoder_share + 1)
-            values = encoder_step(trainer, teach, pictures, crops, bank, arguments)
+        trainer.rate(done)
+        size = arguments.sizes[sum(done >= turn for turn in arguments.turns)]
+        values = one_step(trainer, teacher, pictures, bank, arguments, size)
+        trainer.average_weights(run.step)
         run.step += 1
         tally.add(values)
         if run.step in (100, 250) or run.step % 500 == 0:
@@ -294,33 +292,6 @@ class Tally:
         if self.run.step % self.every == 0:
             self.run.log(**self.sums)
             self.sums.clear()
-
-
-def encoder_step(
-    trainer: Trainer,
-    teach: Callable[[torch.Tensor], dict[str, torch.Tensor]],
-    pictures: Pictures,
-    crops: list[torch.Tensor],
-    bank: StyleBank,
-    arguments: argparse.Namespace,
-) -> dict[str, float]:
-    """Teach the encoder one batch: eight new crops, eight of the bank; returns the loss."""
-    pool, random = pictures.paintings, pictures.random
-    fresh = torch.randint(len(pool), (8,), generator=random).tolist()
-    style = torch.cat([pictures.crop(_tensor(pool[i]), arguments.style_size, 0.55) for i in fresh])
-    known = torch.randint(len(crops), (8,), generator=random).tolist()
-    with torch.no_grad():
-        codes = torch.cat([trainer.space(teach(style)), bank.codes[known][:, : trainer.config.code]])
-    style = torch.cat([style, *(crops[i] for i in known)]).to(trainer.device)
-    if torch.rand((), generator=random) < 0.5:
-        style = style.flip(3)
-    found = trainer.net.encode(style)[:, : trainer.config.code]
-    error = F.mse_loss(found, codes)
-    trainer.encoder_optimiser.zero_grad(set_to_none=True)
-    error.backward()  # type: ignore[no-untyped-call]
-    trainer.encoder_optimiser.step()
-    trainer.average.encoder.load_state_dict(trainer.net.encoder.state_dict())
-    return {"code": float(error.detach())}
 
 
 def one_step(
@@ -386,11 +357,26 @@ def sample_sheet(trainer: Trainer, teacher: Teacher, pictures: Pictures, size: i
     return images.contact_sheet(tiles, 8)
 
 
-def main(arguments: argparse.Namespace) -> None:
-    """Train, or export the newest checkpoint."""
-    if arguments.export is None:
-        train(arguments)
-        return
-    from workers.training import style_codes
+def load_checkpoint(folder: Path) -> tuple[Restyler, StyleSpace, int]:
+    """The averaged network, the space of codes and the step of a run folder."""
+    saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    state: dict[str, Any] = saved["state"]
+    net = Restyler(RestylerConfig.from_dict(state["config"]))
+    net.load_state_dict(state["average"])
+    space = StyleSpace(STYLE_LAYERS, net.config.code)
+    space.load_state_dict(state["space"])
+    return net.eval().requires_grad_(False), space, int(saved["step"])
 
-    style_codes.export(arguments.out, arguments.data, arguments.export)
+
+def main(arguments: argparse.Namespace) -> None:
+    """Train the painter or the encoder, or export the newest checkpoint."""
+    if arguments.export is not None:
+        from workers.training import style_codes
+
+        style_codes.export(arguments.out, arguments.data, arguments.export)
+    elif arguments.encoder:
+        from workers.training import style_encoder
+
+        style_encoder.train_encoder(arguments)
+    else:
+        train(arguments)

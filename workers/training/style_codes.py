@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from workers import weights
-from workers.nets.restyler import Restyler, RestylerConfig
+from workers.nets.restyler import Restyler
 from workers.training import data
-from workers.training.restyle import STYLE_LAYERS, famous_code, famous_tensor
-from workers.training.run import CHECKPOINT
+from workers.training.restyle import famous_code, famous_tensor, load_checkpoint
+from workers.training.style_encoder import trained_encoder
 from workers.training.style_space import StyleSpace
 from workers.training.teacher import Teacher
 
@@ -34,17 +33,6 @@ LIMITS = (
 )
 
 
-def load_checkpoint(folder: Path) -> tuple[Restyler, StyleSpace, int]:
-    """The averaged network, the space of codes and the step of a run folder."""
-    saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    state: dict[str, Any] = saved["state"]
-    net = Restyler(RestylerConfig.from_dict(state["config"]))
-    net.load_state_dict(state["average"])
-    space = StyleSpace(STYLE_LAYERS, net.config.code)
-    space.load_state_dict(state["space"])
-    return net.eval().requires_grad_(False), space, int(saved["step"])
-
-
 def famous_codes(
     net: Restyler, space: StyleSpace, teacher: Teacher, styles: list[data.StylePicture]
 ) -> torch.Tensor:
@@ -59,6 +47,9 @@ def famous_codes(
 def export(run: Path, folder: Path, target: Path) -> None:
     """Write the newest checkpoint of ``run`` as weights folder ``target``; evaluation adds its quality."""
     net, space, step = load_checkpoint(run)
+    encoder = trained_encoder(run)
+    if encoder is not None:
+        net.encoder.load_state_dict(encoder)
     styles = data.styles(folder)
     codes = famous_codes(net, space, Teacher(folder), styles)
     tensors = {**net.state_dict(), "style_codes": codes}
