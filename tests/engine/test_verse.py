@@ -51,11 +51,12 @@ def save_toy(folder: Path, known_lines: bytes = bytes(8), **changes: Any) -> Non
     }
     card = {"name": "verse", "architecture": "toy", "config": config | changes, "data": [], "steps": 0}
     known = torch.frombuffer(bytearray(known_lines), dtype=torch.uint8)
-    doubles = torch.ones(len(WORDS), dtype=torch.uint8)
     tensors = model.state_dict() | {
         "tones": tones,
         "rhymes": rhymes,
-        "doubles": doubles,
+        "doubles": torch.ones(len(WORDS), dtype=torch.uint8),
+        "couplet_above": torch.randn(len(WORDS), 4),
+        "couplet_below": torch.randn(len(WORDS), 4),
         "known_lines": known,
     }
     weights.save(folder, tensors, {**card, "quality": {}, "limits": []})

@@ -55,6 +55,9 @@ _OPENING = {"a": (ANY, LEVEL), "b": (ANY, OBLIQUE), "c": (ANY, OBLIQUE), "d": (A
 # Where the second half of a doubled character (萧萧) may stand: both halves lie in one foot.
 DOUBLE = {5: (1, 4), 7: (1, 3, 6)}
 
+PARALLEL_BELOW = {8: (3, 5)}
+"""Lines that must be parallel to the line before, by how many lines the form has."""
+
 PATTERNS = ("仄起首句不入韵", "平起首句不入韵", "仄起首句入韵", "平起首句入韵")
 """Names of the schemes for five characters; for seven the opening tone is the other one."""
 _SCHEMES = ("abcdabcd", "cdabcdab", "dbcdabcd", "bdabcdab")

@@ -25,7 +25,7 @@ from workers.engines.bloom import BloomFilter
 from workers.engines.verse_decoding import Composer, Draft, Rules
 from workers.nets.poet import UNKNOWN, Poet, PoetConfig
 
-TABLES = ("tones", "rhymes", "doubles", "known_lines")
+TABLES = ("tones", "rhymes", "doubles", "couplet_above", "couplet_below", "known_lines")
 SMALLEST_RHYME = 40
 """Rhymes with fewer characters are not chosen: eight lines could run out of them."""
 
@@ -74,9 +74,8 @@ class VerseEngine:
         self._rhyme_weights[:, sizes < min(SMALLEST_RHYME, int(sizes.max()))] = 0.0
         self._rhymes = tables["rhymes"]
         self._pattern_weights = torch.tensor(config["pattern_weights"], dtype=torch.float32)
-        known = BloomFilter(tables["known_lines"].numpy().tobytes())
-        rules = Rules(self.words, tables["tones"], tables["rhymes"], tables["doubles"], known)
-        self.composer = Composer(model, rules, self.device)
+        known = BloomFilter(tables.pop("known_lines").numpy().tobytes())
+        self.composer = Composer(model, Rules(self.words, known_lines=known, **tables), self.device)
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:

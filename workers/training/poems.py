@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from workers.engines import prosody
 from workers.engines.variants import fold
@@ -226,6 +227,31 @@ def doubled(corpora: Sequence[FormCorpus], words: int) -> npt.NDArray[np.bool_]:
             twice += np.bincount(second[second == lines[:, place - 1]], minlength=words)
     result: npt.NDArray[np.bool_] = (twice >= 10) & (twice >= 0.01 * ever)
     return result
+
+
+def couplets(corpora: Sequence[FormCorpus], words: int, rank: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which characters answer which in parallel couplets: two tables (words, rank), above and below.
+
+    Their product approximates the positive pointwise mutual information of two characters at one
+    place of both lines of a couplet (a truncated singular value decomposition, as Levy and Goldberg 2014).
+    """
+    pairs = np.zeros(0, np.int64)
+    for corpus in corpora:
+        length = corpus.form.length
+        lines = corpus.tokens.reshape(len(corpus.tokens), corpus.form.lines, length)
+        for below in prosody.PARALLEL_BELOW.get(corpus.form.lines, ()):
+            pairs = np.concatenate([pairs, (lines[:, below - 1] * words + lines[:, below]).reshape(-1)])
+    counts = np.bincount(pairs, minlength=words * words).reshape(words, words)
+    expected = counts.sum(1, keepdims=True) * counts.sum(0) / max(len(pairs), 1)
+    above, below_, found = *np.nonzero(counts), counts[counts > 0]
+    # A pair seen once may be chance.
+    weight = np.maximum(np.log(found / expected[above, below_]), 0) * found / (found + 1)
+    table = torch.zeros(words, words)
+    table[torch.from_numpy(above), torch.from_numpy(below_)] = torch.from_numpy(weight).float()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        left, values, right = torch.svd_lowrank(table, min(rank, words), niter=6)
+    return left * values.sqrt(), right * values.sqrt()
 
 
 def line_above(tokens: Ids, length: int, start: int = 1) -> Ids:

@@ -50,7 +50,7 @@ def export(
 ) -> str:
     """Write ``model.safetensors`` and ``card.json``; returns the digest.
 
-    Beside the network, as uint8: ``tones`` (V,), ``rhymes`` (V, 30), ``doubles`` (V,), and
+    Beside the network: the tables of :class:`workers.engines.verse_decoding.Rules`, and
     ``known_lines``, a Bloom filter of the training lines by which the engine avoids repeating one.
     """
     tensors = {name: tensor.clone() for name, tensor in state.items()}
@@ -62,6 +62,7 @@ def export(
     tensors["rhymes"] = torch.from_numpy(tables.rhymes.astype(np.uint8))
     doubles = poems.doubled(training, len(words))
     tensors["doubles"] = torch.from_numpy(doubles.astype(np.uint8))
+    tensors["couplet_above"], tensors["couplet_below"] = poems.couplets(training, len(words))
     known = BloomFilter.of(training_lines(words, training), KNOWN_LINES_BYTES)
     tensors["known_lines"] = torch.frombuffer(bytearray(known.data), dtype=torch.uint8)
     patterns = [np.bincount(c.pattern, minlength=5)[1:] for c in training]
