@@ -38,8 +38,8 @@ def database(url: str, data: Path) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or "") or query.pop("host", ""),
         "PORT": _port("DATABASE_URL", url) or "",
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
+        # Under ASGI each request has a thread of its own: what it leaves open nobody could use again.
+        "CONN_MAX_AGE": 0,
         # A server that is away must not hold a page for minutes.
         "OPTIONS": {"connect_timeout": 5, **query},
     }
