@@ -164,6 +164,19 @@ def job_inputs(job: Job) -> list[JobInput]:
     return list(job.inputs.select_related("upload", "artwork__owner").order_by("pk"))
 
 
+def job_pictures(person: Person, job: Job) -> list[tuple[JobInput, bool]]:
+    """The pictures that a job takes, each with whether the person may (still) see it."""
+    return [
+        (
+            given,
+            given.upload.owner_id == person.pk
+            if given.upload is not None
+            else given.artwork is not None and can_view(person, given.artwork),
+        )
+        for given in job_inputs(job)
+    ]
+
+
 def job_of_key(owner: Person, key: str) -> Job | None:
     """The job that was submitted with this idempotency key."""
     return Job.objects.filter(owner_id=owner.pk, idempotency_key=key).first() if key else None
@@ -251,7 +264,7 @@ class Repeat:
 def recipe_to_repeat(person: Person, some_id: Any) -> Repeat | None:
     """The recipe of the person's own job, or of a work that they may see; None for anything else.
 
-    Pictures that they may not use (somebody's uploads, deleted works) are left out.
+    Pictures that they may not use (somebody's uploads, works deleted or hidden since) are left out.
     """
     try:
         wanted = UUID(str(some_id))
@@ -259,12 +272,12 @@ def recipe_to_repeat(person: Person, some_id: Any) -> Repeat | None:
         return None
     made = Job.objects.filter(pk=wanted, owner_id=person.pk).first()
     if made is not None:
-        return _of_job(made)
+        return _of_job(person, made)
     work = artwork(wanted)
     if work is None or not can_view(person, work):
         return None
     if work.owner_id == person.pk and work.job is not None:
-        return _of_job(work.job)
+        return _of_job(person, work.job)
     parents = Lineage.objects.filter(child=work, parent__isnull=False)
     usable = {one.pk: one for one in usable_as_input(person, Artwork.objects.filter(children__in=parents))}
     found: dict[str, Upload | Artwork] = {
@@ -273,9 +286,16 @@ def recipe_to_repeat(person: Person, some_id: Any) -> Repeat | None:
     return Repeat(work.kind, dict(work.recipe.get("parameters", {})), work.seed, found, Visibility.PRIVATE)
 
 
-def _of_job(made: Job) -> Repeat:
-    given = {one.role: one.upload or one.artwork for one in job_inputs(made)}
-    inputs = {role: picture for role, picture in given.items() if picture is not None}
+def _of_job(person: Person, made: Job) -> Repeat:
+    given = job_inputs(made)
+    works = Artwork.objects.filter(pk__in=[one.artwork_id for one in given if one.artwork_id])
+    usable = {one.pk: one for one in usable_as_input(person, works)}
+    inputs: dict[str, Upload | Artwork] = {}
+    for one in given:
+        if one.upload is not None:
+            inputs[one.role] = one.upload
+        elif one.artwork_id in usable:
+            inputs[one.role] = usable[one.artwork_id]
     return Repeat(made.kind, dict(made.parameters), made.seed, inputs, made.publish_as)
 
 

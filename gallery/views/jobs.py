@@ -46,7 +46,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "operator": permissions.can_operate(request.user),
         "standing": presenters.standing_data(row),
         "artworks": artworks,
-        "inputs": selectors.job_inputs(row),
+        "inputs": selectors.job_pictures(request.user, row),
         "retry_key": uuid4().hex,
         "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_BARREN) else [],
         "words": {

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from gallery.models import Job, JobState, User
+from gallery.services.artworks import artwork_set_visibility
 from tests.web import factories
 from tests.web.pages import Page, client_of
 
@@ -110,6 +111,23 @@ def test_retry_is_a_new_job_that_remembers_the_old_one(client: Client, person: U
     assert response["Location"] == again["Location"] == reverse("job", args=[new.pk])
     assert (new.retry_of, new.seed, new.parameters) == (job, 5, job.parameters)
     assert "an earlier job" in page(client, new)
+
+
+def test_a_picture_that_was_hidden_since_is_told_nowhere(
+    client: Client, person: User, stranger: User
+) -> None:
+    work = factories.make_listed(stranger, prompt="the secret garden")
+    job = factories.make_job(person, "restyle", state=JobState.SUCCEEDED, parameters={"style": "scream"})
+    factories.make_input(job, "image", work)
+    form = f"{reverse('studio_kind', args=['restyle'])}?again={job.pk}"
+    for address in (reverse("job", args=[job.pk]), form):
+        assert "the secret garden" in client.get(address).content.decode()
+    artwork_set_visibility(artwork=work, visibility="private", by=stranger)
+    for address in (reverse("job", args=[job.pk]), form):
+        content = client.get(address).content.decode()
+        assert "the secret garden" not in content
+        assert str(work.pk) not in content
+    assert "a private work" in page(client, job)
 
 
 def test_a_retry_without_its_picture_leads_to_the_form(client: Client, person: User) -> None:
