@@ -34,7 +34,7 @@ def artwork_approve(*, artwork: Artwork, by: User, reason: str = "", note: str =
         after=Moderation.APPROVED,
         allowed=(Moderation.PENDING, Moderation.REJECTED, Moderation.REMOVED),
         note=note,
-        only_public=True,
+        shown=(Visibility.PUBLIC,),
     )
 
 
@@ -51,14 +51,14 @@ def artwork_reject(*, artwork: Artwork, by: User, reason: str, note: str = "") -
         allowed=(Moderation.PENDING, Moderation.APPROVED),
         reason=_reason(reason),
         note=note,
-        only_public=True,
+        shown=(Visibility.PUBLIC,),
     )
 
 
 def artwork_remove(*, artwork: Artwork, by: User, reason: str, note: str = "") -> ModerationEntry:
     """Nobody but its author sees the work any more, by link neither.
 
-    Raises PermissionDenied, InvalidReason, ModerationConflict.
+    A private work is nobody else's business. Raises PermissionDenied, InvalidReason, ModerationConflict.
     """
     return _decide(
         artwork=artwork,
@@ -68,6 +68,7 @@ def artwork_remove(*, artwork: Artwork, by: User, reason: str, note: str = "") -
         allowed=(Moderation.PENDING, Moderation.APPROVED, Moderation.REJECTED),
         reason=_reason(reason),
         note=note,
+        shown=(Visibility.PUBLIC, Visibility.UNLISTED),
     )
 
 
@@ -120,9 +121,9 @@ def _decide(
     action: ModerationAction,
     after: Moderation,
     allowed: tuple[Moderation, ...],
+    shown: tuple[Visibility, ...],
     reason: str = "",
     note: str = "",
-    only_public: bool = False,
 ) -> ModerationEntry:
     """Compare and set: two moderators who press at once make one decision."""
     if not can_moderate(by):
@@ -132,13 +133,11 @@ def _decide(
         raise ModerationConflict(f"artwork {artwork.pk} is {before}")
     note = catalogue.clean_text(note, multiline=True)[:NOTE_LIMIT]
     with transaction.atomic():
-        rows = Artwork.objects.filter(pk=artwork.pk, moderation=before)
-        if only_public:
-            rows = rows.filter(visibility=Visibility.PUBLIC)
+        rows = Artwork.objects.filter(pk=artwork.pk, moderation=before, visibility__in=shown)
         if not rows.update(
             moderation=after, moderation_reason=reason, moderation_note=note if reason else ""
         ):
-            raise ModerationConflict(f"artwork {artwork.pk} is no longer {before} and public")
+            raise ModerationConflict(f"artwork {artwork.pk} is no longer {before} and {' or '.join(shown)}")
         entry = ModerationEntry.objects.create(
             artwork_id=artwork.pk,
             artwork_ref=artwork.pk,

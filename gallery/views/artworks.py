@@ -45,8 +45,10 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
         "takers": [spec for spec in catalogue.KINDS.values() if spec.inputs] if work.file and usable else [],
         "again_key": uuid.uuid4().hex,
         "decision": DecisionForm()
-        if permissions.can_moderate(person) and work.visibility == Visibility.PUBLIC
+        if permissions.can_moderate(person) and work.visibility != Visibility.PRIVATE
         else None,
+        # An unlisted work that was removed is gone for its moderator too; the log has the way back.
+        "decided": request.path if work.visibility == Visibility.PUBLIC else reverse("moderation_log"),
         "waits": work.visibility == Visibility.PUBLIC and work.moderation == Moderation.PENDING,
         "turned_down": work.moderation in (Moderation.REJECTED, Moderation.REMOVED),
     }

@@ -63,6 +63,34 @@ def test_a_removed_work_is_gone_for_its_link_too(client: Client, waiting: Artwor
     assert client_of(None).get(link).status_code == 404
 
 
+def test_an_unlisted_work_is_removed_from_its_page_and_shown_again_by_undo(
+    client: Client, waiting: Artwork
+) -> None:
+    Artwork.objects.filter(pk=waiting.pk).update(visibility=Visibility.UNLISTED)
+    link = reverse("artwork", args=[waiting.pk])
+    content = client.get(link).content.decode()
+    assert 'value="remove"' in content
+    assert 'value="approve"' not in content
+    assert 'value="reject"' not in content
+    log = reverse("moderation_log")
+    assert f'name="next" value="{log}"' in content
+    assert decide(client, waiting, action="remove", reason="personal", next=log) == 302
+    assert client.get(link).status_code == 404
+    undo = reverse("moderation_undo", args=[ModerationEntry.objects.get().pk])
+    assert undo in client.get(log).content.decode()
+    client.post(undo)
+    assert client_of(None).get(link).status_code == 200
+
+
+@pytest.mark.parametrize("action", ["approve", "reject", "remove"])
+def test_nobody_decides_about_a_private_work(client: Client, waiting: Artwork, action: str) -> None:
+    Artwork.objects.filter(pk=waiting.pk).update(visibility=Visibility.PRIVATE)
+    decide(client, waiting, action=action, reason="spam")
+    waiting.refresh_from_db()
+    assert waiting.moderation == Moderation.PENDING
+    assert not ModerationEntry.objects.exists()
+
+
 @pytest.mark.parametrize(
     "data",
     [{"action": "reject"}, {"action": "reject", "reason": "ugly"}, {"action": "burn"}, {},
