@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import DatabaseError
 from django.test import Client
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from gallery.models import JobState, User, Worker
 from gallery.services import setup
+from gallery.services.sessions import expired_sessions_sweep
 from tests.web import factories
 from tests.web.pages import Page, client_of
 
@@ -131,6 +133,15 @@ def test_signing_in_is_throttled(person: User) -> None:
     assert answers[-1].status_code == 429 or "Too many failed" in refused
     right = client.post("/accounts/login/", {"login": "ana", "password": factories.PASSWORD})
     assert right.status_code != 302
+
+
+def test_sessions_that_have_ended_are_forgotten(person: User) -> None:
+    browsers = [client_of(person), client_of(person)]
+    old, new = (browser.session.session_key for browser in browsers)
+    Session.objects.filter(pk=old).update(expire_date=timezone.now() - timedelta(seconds=1))
+    expired_sessions_sweep()
+    assert list(Session.objects.values_list("pk", flat=True)) == [new]
+    assert browsers[1].get("/works/").status_code == 200
 
 
 def test_the_administration_is_entered_by_the_throttled_door_alone(operator: User) -> None:

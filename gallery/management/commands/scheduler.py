@@ -15,6 +15,7 @@ from django.db import connections
 
 from gallery import dispatch, events
 from gallery.services.artworks import orphan_files_sweep
+from gallery.services.sessions import expired_sessions_sweep
 from gallery.services.sweep import job_sweep
 from gallery.services.uploads import unused_uploads_sweep
 
@@ -26,7 +27,7 @@ FILES_EVERY_SECONDS = 3600.0
 class Command(BaseCommand):
     """Runs until SIGTERM or SIGINT. Outages of the database and the broker are waited out."""
 
-    help = "Recover lost jobs and bells every ARTSITE_SWEEP_SECONDS, and files that nobody needs every hour."
+    help = "Recover lost jobs and bells every ARTSITE_SWEEP_SECONDS; delete what nobody needs every hour."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep until the process is told to stop."""
@@ -41,6 +42,7 @@ class Command(BaseCommand):
                 files_at = time.monotonic() + FILES_EVERY_SECONDS
                 self._attempt(orphan_files_sweep)
                 self._attempt(unused_uploads_sweep)
+                self._attempt(expired_sessions_sweep)
             # A connection that broke is opened again with the next sweep.
             connections.close_all()
             stopping.wait(settings.ARTSITE_SWEEP_SECONDS)
