@@ -24,7 +24,7 @@ import psycopg
 import pytest
 import yaml
 
-from artsite import env, studio
+from artsite import env, limits, studio
 from tests import toy_engines
 from tests.live.stack import Stack
 
@@ -155,7 +155,10 @@ def test_the_proxy_caps_bodies_and_serves_what_is_permitted(root: Path, compose:
     nginx = (root / "deploy/nginx.conf").read_text()
     cap = re.search(r"client_max_body_size (\d+)m;", nginx)
     assert cap
-    assert int(cap[1]) == int(env.VARIABLES["ARTSITE_MAX_UPLOAD_MB"].default) + 1
+    largest = limits.PICTURES_PER_FORM * int(env.VARIABLES["ARTSITE_MAX_UPLOAD_MB"].default)
+    assert int(cap[1]) == largest + limits.PLAIN_BYTES // 2**20
+    ingress = (root / "deploy/k8s/web.yaml").read_text()
+    assert f"proxy-body-size: {cap[1]}m\n" in ingress
     location = compose["services"]["web"]["environment"]["ARTSITE_MEDIA_URL"]
     block = re.search(rf"location {location} \{{(.*?)\}}", nginx, re.S)
     assert block
