@@ -193,7 +193,7 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def wait_words(expected: Expected) -> str:
     """What somebody who submits now can expect."""
-    if not expected.waiting and (expected.start is None or expected.start[1] < 2):
+    if not expected.waiting and expected.start is not None and expected.start[1] < 2:
         return _("Nobody is waiting: it starts at once.")
     sentence = words.line_words(expected.waiting, expected.start)
     return sentence[:1].upper() + sentence[1:] + _(".")

@@ -253,6 +253,12 @@ def test_the_page_warns_when_no_worker_serves_the_kind(client: Client) -> None:
 def test_the_page_tells_how_many_wait(client: Client, stranger: User) -> None:
     factories.make_worker()
     assert "Nobody is waiting" in client.get(PAINT).content.decode()
+    # Busy, and nobody knows for how long: nothing was made yet.
+    busy = factories.make_job(stranger, state="running", worker_name="worker-1")
+    content = client.get(PAINT).content.decode()
+    assert "at once" not in content
+    assert "Next in line" in content
+    busy.delete()
     for _ in range(3):
         factories.make_job(stranger)
     assert "3 jobs before it" in client.get(PAINT).content.decode()

@@ -210,6 +210,14 @@ def test_what_a_newcomer_can_expect(person: User, stranger: User) -> None:
     assert queue.expected_wait("verse").waiting == 1
 
 
+def test_a_kind_that_is_no_more_does_not_break_the_others(person: User, stranger: User) -> None:
+    make_worker()
+    done(person, "paint", 4, 3)
+    Job.objects.filter(pk=submit(stranger).pk).update(kind="etching", batch_key="etching")
+    assert wait(submit(person)).position == 1
+    assert queue.expected_wait("paint").waiting == 2
+
+
 def test_a_long_line_is_answered_quickly(person: User, django_assert_max_num_queries: Any) -> None:
     make_worker()
     done(person, "restyle", 10, 3)
