@@ -34,6 +34,8 @@ LIMITS = [
     "Tones and rhymes follow the Pingshui tradition, not modern Mandarin.",
     "A line is usually good Chinese and pictures follow each other; an argument over a whole poem is rare, "
     "couplets are parallel more often in tone and image than in grammar, and allusions may be hollow.",
+    "Stock phrases (不知, 何处, 无限) recur, the end of a poem is often its weakest place, and a word for an "
+    "idea (悼亡) may be taken by its characters instead of its sense.",
     "About one in fourteen characters of the tradition is outside the vocabulary of 5,600.",
 ]
 
