@@ -26,7 +26,7 @@ WARM_UP = 5
 IDLE_SECONDS = 0.3
 # name -> (kind, fields, what to wait for, runs as a share of --runs, target for the median, for the p95)
 CASES: dict[str, tuple[str, dict[str, str], str, float, float | None, float | None]] = {
-    "submit to first state": ("verse", {"prompt": "江上秋月", "form": "5jueju"}, "state", 1.0, 0.1, 0.3),
+    "submit to first state": ("paint", {"prompt": "winter forest", "count": "1"}, "state", 1.0, 0.1, 0.3),
     "first characters of a poem": ("verse", {"prompt": "江上秋月", "form": "7jueju"}, "text", 0.2, 1.0, None),
     "four paintings": (
         "paint",

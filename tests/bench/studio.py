@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,8 @@ from tests.live.stack import Stack
 @contextmanager
 def warm_studio(*, toys: bool = False) -> Iterator[Stack]:
     """Broker, scheduler, web and one worker with every model loaded. ``toys``: engines without models."""
+    # Whoever ends this with a signal leaves no process behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     env = {
         "ARTSITE_ENGINES": timed.ALL,
         "ARTSITE_LEASE_SECONDS": "30",
