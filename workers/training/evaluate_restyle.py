@@ -17,7 +17,7 @@ from workers import images, weights
 from workers.engines.base import Picture, SilentReport, Task
 from workers.engines.restyle import MODEL, RestyleEngine
 from workers.training import data
-from workers.training.restyle import CONTENT_LAYER, STYLE_LAYERS, sample_pictures, variation
+from workers.training.restyle import CONTENT_LAYER, SAMPLES, STYLE_LAYERS, sample_pictures, variation
 from workers.training.teacher import Teacher, gram
 
 SHEET_STYLES = (
@@ -32,8 +32,8 @@ SHEET_STYLES = (
 )
 FAMOUS = ("starry_night", "great_wave", "composition_vii", "wheatstacks")
 PROTOCOL = (
-    "Four validation photographs, each in two of the shipped styles and two validation paintings that the "
-    "network never saw, at a long side of {side} px. Style: sum over conv1, fire2, fire4, fire5, fire6 and "
+    "Validation photographs ({pictures}), each in two of the shipped styles and two validation paintings that "
+    "the network never saw, painted and compared at {side} px. Style: sum over conv1, fire2, fire4, fire5, fire6 and "
     "fire7 of the teacher of the Gram matrix's squared difference over the style's squared norm; content: "
     "fire5, squared difference over mean square. Each ratio is the mean of the engine's results over the "
     "mean of a pixel optimisation that starts from the photograph ({steps} steps of Adam at 0.02; content "
@@ -112,7 +112,9 @@ def measure(engine: RestyleEngine, arguments: argparse.Namespace) -> dict[str, o
             result = engine.paint(content, engine.encode(style))
             rows["unseen"].append(_compare(teacher, content, style, result, arguments.steps))
             print(number, turn, rows["shipped"][-1], rows["unseen"][-1], flush=True)
-    quality: dict[str, object] = {"protocol": PROTOCOL.format(side=arguments.side, steps=arguments.steps)}
+    quality: dict[str, object] = {
+        "protocol": PROTOCOL.format(side=arguments.side, steps=arguments.steps, pictures=count)
+    }
     for name, values in rows.items():
         mean = np.array(values).mean(0)
         quality[f"{name}_style_ratio"] = round(float(mean[0] / mean[2]), 2)
@@ -148,7 +150,7 @@ def own_paintings() -> list[Image.Image]:
     """Two pictures of the shipped painting generator."""
     from workers.engines.paint import PaintEngine
 
-    prompts = ("mountain lake at sunset", "village street in winter, blue")
+    prompts = ("mountain lake at sunset", "snowy village street in winter")
     engine = PaintEngine()
     found = []
     for prompt in prompts:
@@ -167,14 +169,14 @@ def sheet(engine: RestyleEngine) -> Image.Image:
     tiles = []
     for content in contents(384):
         row = [content, *(engine.paint(content, engine.code(slug)) for slug in SHEET_STYLES)]
-        tiles += [picture.resize((160, 160), Image.Resampling.LANCZOS) for picture in row]
+        tiles += [picture.resize((144, 144), Image.Resampling.LANCZOS) for picture in row]
     return images.contact_sheet(tiles, len(SHEET_STYLES) + 1)
 
 
 def thumbnails(engine: RestyleEngine, folder: Path) -> None:
     """One small WebP for each shipped style, of a public-domain photograph."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = data.square(sample_pictures(512)[0], 200)
+    content = data.square(sample_pictures(512)[SAMPLES.index("chelsea")], 200)
     for slug in engine.styles:
         painted = engine.paint(content, engine.code(slug))
         painted.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS).save(
@@ -186,7 +188,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Measure, draw, and write the figures into the card."""
     engine = RestyleEngine()
     folder = weights.find(MODEL)
-    sheet(engine).save(folder / "sheet.jpg", quality=80, optimize=True)
+    sheet(engine).save(folder / "sheet.jpg", quality=76, optimize=True)
     if arguments.thumbnails:
         thumbnails(engine, arguments.thumbnails)
     if arguments.sheet_only:
