@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from gallery import permissions
 from gallery.models import Artwork, Upload
 from gallery.presenters import TAG_LENGTH
 from gallery.services import files
+from gallery.services.provenance import DIGITAL_SOURCE_TYPE
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,21 @@ def thumb(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The thumbnail of a work. 404 for whoever may not see it."""
     artwork = _visible(request, pk)
     return _cached(_file_response(artwork.thumbnail.name or ""), request, artwork)
+
+
+@require_safe
+def poem(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """A poem as a text file that says what made it. 404 for a picture, and for whoever may not see it."""
+    artwork = _visible(request, pk)
+    if artwork.is_picture:
+        raise Http404
+    recipe = json.dumps(artwork.recipe, ensure_ascii=False, sort_keys=True)
+    parts = [artwork.title, artwork.text, f"-- \nArtsite · {DIGITAL_SOURCE_TYPE}\n{recipe}\n"]
+    response = HttpResponse("\n\n".join(filter(None, parts)), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="artsite-{artwork.pk.hex[:12]}.txt"'
+    # A title may change: the text has no address of its own that could be kept for ever.
+    response["Cache-Control"] = NOT_KEPT
+    return _harmless(response)
 
 
 @require_safe
@@ -86,6 +103,11 @@ def _file_response(name: str, sha256: str = "") -> HttpResponse:
         log.error("%s; it is not served", error)
         return HttpResponse("This file is damaged. The operators can read it in the log.", status=503)
     response["Content-Type"] = MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
+    return _harmless(response)
+
+
+def _harmless(response: HttpResponse) -> HttpResponse:
+    """What people made cannot act, whatever a browser takes it for."""
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "same-origin"

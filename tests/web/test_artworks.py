@@ -15,6 +15,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
 from django.test import Client
+from django.urls import reverse
 from PIL import Image
 
 from gallery import presenters
@@ -276,6 +277,29 @@ def test_files_are_served_so_that_they_cannot_act(client: Client, person: User) 
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Content-Disposition"].startswith('attachment; filename="artsite-')
     assert client.post(presenters.picture_url(artwork)).status_code == 405
+
+
+def test_a_poem_is_downloaded_as_text_that_says_what_made_it(
+    client: Client, person: User, stranger: User
+) -> None:
+    poem = factories.make_artwork(person, "verse", title="秋 <b>")
+    url = reverse("media_poem", args=[poem.pk])
+    assert status(client, url) == 404
+    client.force_login(stranger)
+    assert status(client, url) == 404
+    client.force_login(person)
+    response = client.get(url)
+    text = response.content.decode()
+    assert text.startswith(f"秋 <b>\n\n{factories.POEM}\n\n-- \n")
+    assert MARK in text
+    assert json.loads(text.splitlines()[-1]) == poem.recipe
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert response["Content-Disposition"].endswith('.txt"')
+    assert response["Cache-Control"] == "private, no-store"
+    assert url in client.get(reverse("artwork", args=[poem.pk])).content.decode()
+    assert status(client, reverse("media_poem", args=[build_one(painted(person)).pk])) == 404
 
 
 def test_an_upload_is_its_owners_alone(client: Client, person: User, operator: User) -> None:
