@@ -25,7 +25,8 @@ class InvalidReason(Exception):
 def artwork_approve(*, artwork: Artwork, by: User, reason: str = "", note: str = "") -> ModerationEntry:
     """A public work that waits, or was turned down, appears in the gallery.
 
-    Raises PermissionDenied, and ModerationConflict when it is not public or is approved already.
+    Raises PermissionDenied, and ModerationConflict when it is not public, is approved already, or no longer
+    has the title of ``artwork``.
     """
     return _decide(
         artwork=artwork,
@@ -133,11 +134,15 @@ def _decide(
         raise ModerationConflict(f"artwork {artwork.pk} is {before}")
     note = catalogue.clean_text(note, multiline=True)[:NOTE_LIMIT]
     with transaction.atomic():
-        rows = Artwork.objects.filter(pk=artwork.pk, moderation=before, visibility__in=shown)
+        rows = Artwork.objects.filter(
+            pk=artwork.pk, moderation=before, visibility__in=shown, title=artwork.title
+        )
         if not rows.update(
             moderation=after, moderation_reason=reason, moderation_note=note if reason else ""
         ):
-            raise ModerationConflict(f"artwork {artwork.pk} is no longer {before} and {' or '.join(shown)}")
+            raise ModerationConflict(
+                f"artwork {artwork.pk} is no longer {before} and {' or '.join(shown)}, or renamed"
+            )
         entry = ModerationEntry.objects.create(
             artwork_id=artwork.pk,
             artwork_ref=artwork.pk,

@@ -62,6 +62,8 @@ def decide(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
             return JsonResponse({"error": texts}, status=422)
         messages.error(request, texts)
         return redirect(_next(request))
+    # What was on the page when the button was pressed: its author may have renamed it meanwhile.
+    work.title = request.POST.get("title", work.title)
     try:
         entry = DECISIONS[form.cleaned_data["action"]](
             artwork=work,

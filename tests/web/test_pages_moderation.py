@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from gallery.models import Artwork, Moderation, ModerationAction, ModerationEntry, User, Visibility
 from gallery.services import moderation
+from gallery.services.artworks import artwork_rename
 from tests.web import factories
 from tests.web.pages import client_of
 
@@ -80,6 +81,17 @@ def test_an_unlisted_work_is_removed_from_its_page_and_shown_again_by_undo(
     assert undo in client.get(log).content.decode()
     client.post(undo)
     assert client_of(None).get(link).status_code == 200
+
+
+def test_a_title_that_nobody_saw_is_not_approved(client: Client, person: User, waiting: Artwork) -> None:
+    assert 'type="hidden" name="title" value=""' in client.get("/moderation/").content.decode()
+    artwork_rename(artwork=waiting, title="Buy now: spam.example", by=person)
+    assert decide(client, waiting, action="approve", title="") == 302
+    waiting.refresh_from_db()
+    assert waiting.moderation == Moderation.PENDING
+    decide(client, waiting, action="approve", title="Buy now: spam.example")
+    waiting.refresh_from_db()
+    assert waiting.moderation == Moderation.APPROVED
 
 
 @pytest.mark.parametrize("action", ["approve", "reject", "remove"])
