@@ -38,7 +38,8 @@ def my_jobs(request: HttpRequest) -> HttpResponse:
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Everything about one job. The page is complete as it is; the script only keeps it up to date."""
     row = _visible(request, job_id)
-    artworks = selectors.job_artworks(row)
+    # Operators may look at jobs, but a private work is its owner's.
+    artworks = [work for work in selectors.job_artworks(row) if permissions.can_view(request.user, work)]
     context = {
         "job": row,
         "kind": catalogue.KINDS.get(row.kind),

@@ -113,6 +113,15 @@ def test_retry_is_a_new_job_that_remembers_the_old_one(client: Client, person: U
     assert "an earlier job" in page(client, new)
 
 
+def test_an_operator_sees_the_job_but_not_its_private_works(person: User, operator: User) -> None:
+    job = factories.make_job(person, "verse", state=JobState.SUCCEEDED)
+    poem = factories.make_artwork(person, "verse", job=job)
+    assert poem.lines[0] in page(client_of(person), job)
+    seen = page(client_of(operator), job)
+    assert poem.lines[0] not in seen
+    assert str(poem.pk) not in seen
+
+
 def test_a_picture_that_was_hidden_since_is_told_nowhere(
     client: Client, person: User, stranger: User
 ) -> None:
