@@ -103,6 +103,7 @@ def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     if repeat is None or repeat.kind not in catalogue.KINDS:
         raise Http404
     new_seed = request.POST.get("seed") == "new"
+    key = request.POST.get("key", "")[:32]
     try:
         job = submissions.job_submit(
             owner=person,
@@ -111,7 +112,7 @@ def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
             seed=None if new_seed else repeat.seed,
             inputs=repeat.inputs,
             # The two buttons share the page's key; each is a submission of its own.
-            idempotency_key=f"{request.POST.get('key', '')[:32]}-{'new' if new_seed else 'same'}",
+            idempotency_key=f"{key}-{'new' if new_seed else 'same'}" if key else "",
         )
     except InvalidRecipe:
         # A picture is missing, or the catalogue has changed: the studio says what, beside the field.

@@ -92,6 +92,13 @@ def test_again_makes_a_job_of_the_same_recipe(client: Client, person: User, seed
     assert job.publish_as == Visibility.PRIVATE
 
 
+def test_again_without_a_key_is_a_job_each_time(client: Client, person: User) -> None:
+    works = [factories.make_artwork(person, prompt=prompt) for prompt in ("sea", "sea", "wood")]
+    places = {client.post(url("artwork_again", work), {"seed": "same"})["Location"] for work in works}
+    assert len(places) == 3
+    assert all(place.startswith("/jobs/") and len(place) > 20 for place in places)
+
+
 def test_again_of_anothers_listed_work_belongs_to_whoever_asked(person: User, stranger: User) -> None:
     work = factories.make_listed(person, prompt="sea")
     client_of(stranger).post(url("artwork_again", work), {"seed": "new", "key": "k"})
