@@ -16,14 +16,21 @@ LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 
 @register(Tags.security)
 def configuration_is_safe(**_: Any) -> list[CheckMessage]:
-    """Errors: the site does not start with these."""
+    """Errors: neither the studio nor a migration starts with these."""
     return [*_files(), *(_service() if settings.SERVICE else ())]
 
 
 def _files() -> Iterator[CheckMessage]:
-    if str(settings.STORAGES["default"]["BACKEND"]).startswith("storages.") and find_spec("storages") is None:
+    in_bucket = str(settings.STORAGES["default"]["BACKEND"]).startswith("storages.")
+    if in_bucket and find_spec("storages") is None:
         yield Error("ARTSITE_S3_BUCKET needs pip install 'artsite[s3]'.", id="artsite.E001")
     location = settings.MEDIA_ACCEL_LOCATION
+    if in_bucket and location:
+        yield Error(
+            "ARTSITE_MEDIA_URL: the proxy sends local files, and ARTSITE_S3_BUCKET keeps them elsewhere.",
+            hint="Leave ARTSITE_MEDIA_URL empty: the web sends what is in the bucket.",
+            id="artsite.E008",
+        )
     if location and not (location.startswith("/") and location.endswith("/")):
         yield Error(f"ARTSITE_MEDIA_URL={location!r} must begin and end with a slash.", id="artsite.E002")
     key = Path(settings.DATA) / "secret_key"

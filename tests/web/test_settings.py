@@ -228,6 +228,12 @@ def test_the_deployment_check_is_clean_in_service(
 # --- What the checks find -------------------------------------------------------------------------
 
 
+BUCKET = {
+    "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"bucket_name": "art"}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+
 def found_ids(messages: list[CheckMessage]) -> set[str]:
     return {str(message.id) for message in messages}
 
@@ -241,6 +247,7 @@ def found_ids(messages: list[CheckMessage]) -> set[str]:
         ({"ORIGINS": ["https://art.example/studio"]}, "artsite.E006"),
         ({"ALLOWED_HOSTS": ["*"]}, "artsite.E007"),
         ({"MEDIA_ACCEL_LOCATION": "protected"}, "artsite.E002"),
+        ({"STORAGES": BUCKET, "MEDIA_ACCEL_LOCATION": "/protected/"}, "artsite.E008"),
     ],
 )
 def test_an_unsafe_service_does_not_start(change: dict[str, Any], expected: str, settings: Any) -> None:
