@@ -19,7 +19,7 @@ from gallery.forms import ArtworkForm, DecisionForm, visibility_options
 from gallery.models import Artwork, Moderation, Visibility
 from gallery.problems import Problem
 from gallery.services import artworks, submissions
-from gallery.views.gates import person_of
+from gallery.views.gates import person_of, too_often
 
 
 @require_safe
@@ -121,9 +121,7 @@ def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     except submissions.IdempotencyConflict:
         return redirect("my_jobs")
     except submissions.QuotaExceeded as problem:
-        response = render(request, "429.html", {"sentence": problem.visitor}, status=429)
-        response["Retry-After"] = str(problem.retry_after)
-        return response
+        return too_often(request, problem)
     return redirect("job", job_id=job.pk)
 
 

@@ -8,9 +8,11 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from gallery.models import User
 from gallery.permissions import Person, can_moderate, can_operate
+from gallery.services.submissions import QuotaExceeded
 
 View = Callable[..., HttpResponse]
 
@@ -30,6 +32,13 @@ def _only(allowed: Callable[[Person], bool]) -> Callable[[View], View]:
 
 moderators_only = _only(can_moderate)
 operators_only = _only(can_operate)
+
+
+def too_often(request: HttpRequest, problem: QuotaExceeded) -> HttpResponse:
+    """429: what the person has to wait for, and how long."""
+    response = render(request, "429.html", {"sentence": problem.visitor}, status=429)
+    response["Retry-After"] = str(problem.retry_after)
+    return response
 
 
 def person_of(request: HttpRequest) -> User:

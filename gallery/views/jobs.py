@@ -18,7 +18,7 @@ from gallery.catalogue import InvalidRecipe
 from gallery.models import Job, JobState
 from gallery.services import jobs, submissions
 from gallery.templatetags.site_tags import poem_ratio, ratio
-from gallery.views.gates import person_of
+from gallery.views.gates import person_of, too_often
 
 
 @require_safe
@@ -116,9 +116,7 @@ def job_retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
     except submissions.IdempotencyConflict:
         return redirect("my_jobs")
     except submissions.QuotaExceeded as problem:
-        response = render(request, "429.html", {"sentence": problem.visitor}, status=429)
-        response["Retry-After"] = str(problem.retry_after)
-        return response
+        return too_often(request, problem)
     return redirect("job", job_id=new.pk)
 
 
