@@ -125,6 +125,8 @@ def save(folder: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, A
     }
     temporary = folder / f".{MODEL_FILE}.tmp"
     safetensors.torch.save_file(half, temporary, metadata={"name": str(card["name"])})
+    # The library makes it for its owner alone; a container's worker is another user.
+    temporary.chmod(0o644)
     digest = file_digest(temporary)
     os.replace(temporary, folder / MODEL_FILE)
     write_card(folder, {**card, "sha256": digest})
