@@ -71,8 +71,8 @@ def visitor(browser: Browser, studio: Stack, request: pytest.FixtureRequest) -> 
             base_url=studio.url, **{"viewport": {"width": 1280, "height": 900}} | options
         )
         context.set_default_timeout(WAIT_MS)
-        context.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        context.on("weberror", lambda problem: complaints.append(str(problem.error)))
+        context.on("console", lambda said: hear(said.type, said.text))
+        context.on("weberror", lambda problem: hear("error", str(problem.error)))
         if name:
             cookies = studio.cookie(name, permissions)
             context.add_cookies([{"name": k, "value": v, "url": studio.url} for k, v in cookies.items()])
