@@ -318,7 +318,7 @@ RESTYLE = KindSpec(
     params=(
         ParamSpec("style", "style", _("Style"), "", help=_("A ready style, or bring a picture of your own.")),
         ParamSpec(
-            "strength", "number", _("Strength"), 1.0, minimum=0.0, maximum=1.0, step=0.05, percent=True
+            "strength", "number", _("Strength"), 0.75, minimum=0.0, maximum=1.0, step=0.05, percent=True
         ),
         ParamSpec("keep_colours", "boolean", _("Keep the picture's own colours"), False),
         ParamSpec(

@@ -47,16 +47,14 @@ def refused(root: Path, environment: dict[str, str], *arguments: str) -> str:
     return answer.stderr
 
 
-def test_the_first_start_answers_within_fifteen_seconds(
+def test_the_first_start_answers(
     root: Path, child_environment: dict[str, str], valkey_binary: str, tmp_path: Path
 ) -> None:
     with Studio(root, tmp_path / "var", child_environment) as studio:
         address = studio.wait_until_ready()
         status, page = get(address + "/")
-        took = time.monotonic() - studio.started
         assert status == 200
         assert "<title>" in page
-        assert took < 15, f"{took:.1f} s"
 
 
 def test_the_folder_is_private_and_the_administrator_gets_a_link(studio: Studio) -> None:

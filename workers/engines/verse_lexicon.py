@@ -48,8 +48,9 @@ loneliness 孤独 | alone 独 | solitude 独幽 | solitary 孤 | joy 欢 | happy
 laughter 笑 | smile 笑 | anger 怒 | fear 惊 | quiet 静 | silence 静 | silent 静 | calm 静 | stillness 静
 peaceful 静 | free 逍遥 | freedom 逍遥 | idle 闲 | leisure 闲 | life 生 | death 死 | old 老 | aging 老
 youth 少年 | young 少年 | child 儿 | children 儿童 | boy 童 | girl 女 | woman 女 | women 女
-beauty 佳人 | beautiful 美 | bride 新妇 | mother 母慈 | grandmother 慈母 | grandfather 祖 | father 父 | parents 父母 | brother 弟兄
-brothers 弟兄 | sister 姊妹 | son 子 | daughter 女 | family 家 | wife 妻 | husband 夫 | friend 故人
+beauty 佳人 | beautiful 美 | bride 新妇 | mother 母慈 | grandmother 慈母 | grandfather 祖 | father 父
+parents 父母 | brother 弟兄 | brothers 弟兄
+sister 姊妹 | son 子 | daughter 女 | family 家 | wife 妻 | husband 夫 | friend 故人
 friends 故人 | friendship 故人 | parting 别离 | farewell 送别 | goodbye 送别 | separation 别离
 return 归 | returning 归 | reunion 相逢 | meeting 相逢 | guest 客 | hermit 隐 | recluse 隐 | immortal 仙
 immortals 仙 | fairy 仙 | buddha 佛 | zen 禅 | tao 道 | dao 道 | philosophy 道 | fate 命 | eternity 千古
