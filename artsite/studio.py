@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import shutil
 import socket
 import sys
 import time
@@ -56,6 +57,10 @@ WORKER_FLAGS = (
     "--without-mingle",
     "--without-heartbeat",
 )
+
+
+# On few cores a model would make pages wait: who computes gives way to who answers.
+GIVE_WAY = ("nice", "-n", "5") if shutil.which("nice") else ()
 
 
 class StudioProblem(Exception):
@@ -231,7 +236,8 @@ def _worker(number: int, count: int) -> Part:
         # Workers that each take every core only wait for each other.
         threads = max(1, (os.cpu_count() or 1) // count)
         environment["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", str(threads))
-    return Part(name=name, command=worker_command(name), ready=_reports, environment=environment)
+    command = [*GIVE_WAY, *worker_command(name)]
+    return Part(name=name, command=command, ready=_reports, environment=environment)
 
 
 def _broker() -> Iterator[Part]:

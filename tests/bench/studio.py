@@ -33,7 +33,7 @@ def warm_studio(*, toys: bool = False) -> Iterator[Stack]:
         one.start_broker()
         one.start_web(env={"MALLOC_ARENA_MAX": "2"})
         one.start_scheduler()
-        one.start_worker()
+        one.start_worker(give_way=True)
         began = time.monotonic()
         one.wait_for(lambda: one.ask("len(Worker.objects.get().models_loaded)") == 3, 300)
         print(f"every model is loaded {time.monotonic() - began:.1f} s after the worker was ready")

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 
 from artsite.broker import broker_binary, broker_command
 from artsite.settings.paths import socket_path
-from artsite.studio import WEB_FLAGS
+from artsite.studio import GIVE_WAY, WEB_FLAGS
 from tests import toy_engines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -263,10 +263,26 @@ class Stack:
         queues: str = "gan,cnn,rnn",
         env: Mapping[str, str] | None = None,
         ready: bool = True,
+        give_way: bool = False,
     ) -> Child:
-        """A worker; returns when the studio has seen it (``ready`` False: at once)."""
-        command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", queues]
-        command += ["-P", "threads", "-c", "1", "--prefetch-multiplier", "1", "-n", f"{name}@test"]
+        """A worker; returns when the studio has seen it (``ready`` False: at once).
+
+        ``give_way``: with the low priority that ``manage.py studio`` gives to its workers.
+        """
+        command = [*(GIVE_WAY if give_way else ()), sys.executable, "-m", "celery", "-A", "workers.app"]
+        command += [
+            "worker",
+            "-Q",
+            queues,
+            "-P",
+            "threads",
+            "-c",
+            "1",
+            "--prefetch-multiplier",
+            "1",
+            "-n",
+            f"{name}@test",
+        ]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
         child = self.start(name, command, env)
         if ready:
