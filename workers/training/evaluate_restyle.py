@@ -34,10 +34,10 @@ FAMOUS = ("starry_night", "great_wave", "composition_vii", "wheatstacks")
 PROTOCOL = (
     "Validation photographs ({pictures}), each in two of the shipped styles and two validation paintings "
     "that the network never saw, painted and compared at {side} px. Style: sum over conv1, fire2, fire4, "
-    "fire5, fire6 and fire7 of the teacher of the Gram matrix's squared difference over the style's squared "
-    "norm; content: fire5, squared difference over mean square. Each ratio is the mean of the engine's results "
-    "over the mean of a pixel optimisation that starts from the photograph ({steps} steps of Adam at 0.02; "
-    "content 0.25, variation 0.3)."
+    "fire5, fire6 and fire7 of the teacher of the Gram matrix's squared difference over the style's "
+    "squared norm; content: fire5, squared difference over mean square. Each ratio is the mean of the "
+    "engine's results over the mean of a pixel optimisation that starts from the photograph ({steps} steps "
+    "of Adam at 0.02; content 0.25, variation 0.3)."
 )
 THUMBNAIL = 160
 
