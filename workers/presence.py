@@ -19,6 +19,8 @@ from workers.registry import Registry
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 10.0
+# Who was drained hears sooner that there is work again.
+EVERY_SECONDS_DRAINED = 2.0
 # A worker that makes many small jobs does not write its row for each of them.
 SOONEST_SECONDS = 1.0
 
@@ -36,6 +38,7 @@ class Presence:
     ) -> None:
         """``on_draining`` hears with each write whether an operator drains this worker."""
         self._on_draining = on_draining
+        self._draining = False
         self._name = name
         self._queues = tuple(queues)
         self._registry = registry
@@ -82,7 +85,7 @@ class Presence:
         while not self._ended.is_set():
             self._changed.clear()
             self._write()
-            self._changed.wait(EVERY_SECONDS)
+            self._changed.wait(EVERY_SECONDS_DRAINED if self._draining else EVERY_SECONDS)
             self._ended.wait(SOONEST_SECONDS)
         try:
             worker_stopped(name=self._name)
@@ -110,6 +113,7 @@ class Presence:
                     last_error=self._last_error,
                 )
             )
+            self._draining = worker.draining
             self._on_draining(worker.draining)
         except DatabaseProblem as problem:
             logger.warning("the database does not answer: %s", problem)

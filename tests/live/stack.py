@@ -270,19 +270,8 @@ class Stack:
         ``give_way``: with the low priority that ``manage.py studio`` gives to its workers.
         """
         command = [*(GIVE_WAY if give_way else ()), sys.executable, "-m", "celery", "-A", "workers.app"]
-        command += [
-            "worker",
-            "-Q",
-            queues,
-            "-P",
-            "threads",
-            "-c",
-            "1",
-            "--prefetch-multiplier",
-            "1",
-            "-n",
-            f"{name}@test",
-        ]
+        command += ["worker", "-Q", queues, "-n", f"{name}@test"]
+        command += ["-P", "threads", "-c", "1", "--prefetch-multiplier", "1"]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
         child = self.start(name, command, env)
         if ready:
