@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import threading
@@ -19,9 +20,10 @@ import pytest
 from redis import Redis
 from redis.exceptions import OutOfMemoryError
 
+from tests import toy_engines
 from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, REPEATS, THOROUGH
 from tests.live.invariants import Witness, assert_hold
-from tests.live.stack import READY_SECONDS, Stack
+from tests.live.stack import READY_SECONDS, ROOT, Stack
 from tests.live.visitor import Visitor, hear, job_of, live_socket
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300 + 60 * REPEATS)]
@@ -204,6 +206,50 @@ def test_f16_a_damaged_result_is_never_served(stack: Stack, ana: Visitor, holds:
     assert ana.get(path).status_code >= 400
     file.write_bytes(good)
     assert ana.get(path).status_code == 200
+
+
+def test_f16_damaged_weights_fail_their_jobs_readably_and_no_others(
+    stack: Stack, holds: list[str], tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "workers" / "weights" / "verse", tmp_path / "verse")
+    model = tmp_path / "verse" / "model.safetensors"
+    good = model.read_bytes()
+    model.write_bytes(bytes([*good[:100_000], good[100_000] ^ 1]) + good[100_001:])
+    stack.kill("worker")
+    toys = {"ARTSITE_ENGINES": toy_engines.ALL.rpartition(",")[0]}
+    stack.start_worker(env={**toys, "ARTSITE_MODELS_DIR": str(tmp_path)})
+    bad, other = stack.submit("verse"), stack.submit("paint", prompt="steps=1")
+    holds += [bad, other]
+    row = stack.wait_state(bad, "failed")
+    assert row["error_code"] == "engine_unavailable"
+    assert str(model) in row["error_operator"]
+    assert "sha256" in row["error_operator"]
+    assert str(tmp_path) not in row["error_visitor"]
+    stack.wait_state(other, "succeeded")
+    # The weights are repaired: no restart is needed.
+    model.write_bytes(good)
+    holds.append(stack.submit("verse", form="5jueju"))
+    stack.wait_state(holds[-1], "succeeded")
+    stack.kill("worker")
+    stack.start_worker()
+
+
+@pytest.mark.parametrize("phase", ["queued", "running"])
+def test_f21_cancel_on_the_page_holds(stack: Stack, ana: Visitor, holds: list[str], phase: str) -> None:
+    first = ana.submit(prompt="steps=400 pause=0.1")
+    stack.wait_state(first, "running")
+    job = first if phase == "running" else ana.submit("verse", prompt="waits")
+    holds += {first, job}
+    assert ana.get(f"/jobs/{job}.json").json()["state"] == phase
+    began = time.monotonic()
+    assert ana.cancel(job).status_code == 302
+    row = stack.wait_state(job, "canceled", timeout=5)
+    # A step takes 0.1 s here.
+    assert time.monotonic() - began < 2.5
+    assert row["artworks"] == []
+    assert ana.get(f"/jobs/{job}/").status_code == 200
+    if job != first:
+        ana.cancel(first)
 
 
 def test_f19_every_page_ends_in_the_final_state_although_the_server_is_killed(
