@@ -30,7 +30,7 @@ ARGUMENTS = [
 MakeContext = Callable[..., BrowserContext]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, migrated: Path, collected: Path) -> Iterator[Stack]:
     """Broker, worker (toy engines), scheduler and web."""
     folder = tmp_path_factory.mktemp("studio") / "s"
@@ -39,9 +39,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory, migrated: Path, collected: 
         yield stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests of the package; each test has contexts of its own."""
+    """One Chromium for the tests of a module; each test has contexts of its own."""
     # Playwright's own event loop runs in this thread; Django would take its reads for asynchronous ones.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
