@@ -82,7 +82,8 @@ async def follow(client: httpx.AsyncClient, kind: str, fields: Mapping[str, str]
                 note("preview")
             elif message["type"] == "job.output":
                 note("output")
-                note("text")
+                if kind == "verse":
+                    note("text")
             if "output" in seen and "final" in seen:
                 break
     return {**seen, "job": job}
