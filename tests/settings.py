@@ -13,7 +13,9 @@ from pathlib import Path
 TEST_DATA = Path(tempfile.mkdtemp(prefix="artsite-tests-"))
 atexit.register(shutil.rmtree, TEST_DATA, ignore_errors=True)
 (TEST_DATA / "static").mkdir()  # WhiteNoise warns when its folder is missing
-for _name in [name for name in os.environ if name.startswith("ARTSITE_")]:
+# These are for the tests themselves (tests/live/faults.py and test_faults_chaos.py).
+OURS = ("ARTSITE_FAULT_REPEATS", "ARTSITE_CHAOS_SECONDS", "ARTSITE_CHAOS_SEED")
+for _name in [name for name in os.environ if name.startswith("ARTSITE_") and name not in OURS]:
     del os.environ[_name]
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
