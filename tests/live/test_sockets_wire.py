@@ -146,8 +146,9 @@ async def test_without_redis_a_page_is_told_to_poll(studio: Stack) -> None:
 async def test_a_ten_megabyte_frame_ends_its_socket_alone(studio: Stack) -> None:
     job = await at_work(studio)
     async with opened(studio) as page, opened(studio) as other:
-        await page.send("x" * 10_000_000)
+        # The server refuses at the frame's head, so already the sending may be cut off.
         with pytest.raises(ConnectionClosed) as closed:
+            await page.send("x" * 10_000_000)
             await asyncio.wait_for(page.recv(), 15)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009
