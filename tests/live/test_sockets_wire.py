@@ -146,10 +146,14 @@ async def test_without_redis_a_page_is_told_to_poll(studio: Stack) -> None:
 async def test_a_ten_megabyte_frame_ends_its_socket_alone(studio: Stack) -> None:
     job = await at_work(studio)
     async with opened(studio) as page, opened(studio) as other:
-        # The server refuses at the frame's head, so already the sending may be cut off.
-        with pytest.raises(ConnectionClosed) as closed:
+
+        async def shout() -> None:
+            # The server refuses at the frame's head, so already the sending may be cut off.
             await page.send("x" * 10_000_000)
             await asyncio.wait_for(page.recv(), 15)
+
+        with pytest.raises(ConnectionClosed) as closed:
+            await shout()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009
         assert (await watch(other, job))["data"]["state"] == "running"
