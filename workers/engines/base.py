@@ -76,7 +76,7 @@ class Report(Protocol):
         """Show the whole poem ``index`` so far (not only the new characters)."""
 
     def note(self, code: str, **data: Any) -> None:
-        """Tell the person something that is not an error, e.g. ``note("unknown_words", words=[...])``."""
+        """Tell the person something that is not an error, e.g. ``note("understood", segments=[...])``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,17 @@ class Task:
     """One request: everything that decides the result, and where to report.
 
     ``parameters`` are already validated against the catalogue. ``inputs`` maps a role
-    (``image``, ``style``) to a decoded-safe picture file. ``seed`` is in [0, 2**63).
+    (``image``, ``style``) to a decoded-safe picture file; for an animation it is its poster.
+    ``works`` says what is known about the artwork that plays a role: ``{"kind", "model", "digest",
+    "details"}``, the last as the engine that made it left them (``latent`` included); an upload has
+    no entry. ``seed`` is in [0, 2**63).
     """
 
     parameters: Mapping[str, Any]
     seed: int
     report: Report
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    works: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,19 @@ class Poem:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-Output = Picture | Poem
+@dataclass(frozen=True, slots=True)
+class Animation:
+    """A finished seamless loop: two or more RGB frames of one size, shown evenly over ``seconds``.
+
+    The last frame leads back to the first, which is also the poster; the runner encodes it.
+    """
+
+    frames: tuple[Image.Image, ...]
+    seconds: float
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Output = Picture | Poem | Animation
 
 
 @dataclass(frozen=True, slots=True)
