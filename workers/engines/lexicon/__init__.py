@@ -1,0 +1,1 @@
+"""Understanding prompts: the painter's words, the terms of two languages that mean them, and the reader."""
