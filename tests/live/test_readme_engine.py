@@ -41,11 +41,11 @@ def test_five_steps_make_an_engine_that_paints(
         copy = shutil.copytree if (root / name).is_dir() else shutil.copy
         copy(root / name, project / name)
 
-    catalogue = project / "gallery" / "catalogue.py"
-    before, kinds, after = re.split(r"^(KINDS: .*\n)", catalogue.read_text(), maxsplit=1, flags=re.M)
-    catalogue.write_text(
-        before + code_of(steps[1]) + "\n" + kinds.replace("VERSE)", "VERSE, STRIPES)") + after
-    )
+    (project / "gallery" / "catalogue" / "stripes.py").write_text(code_of(steps[1]))
+    kinds = project / "gallery" / "catalogue" / "kinds.py"
+    before, line, after = re.split(r"^(KINDS: .*\n)", kinds.read_text(), maxsplit=1, flags=re.M)
+    imported = "from gallery.catalogue.stripes import STRIPES\n\n"
+    kinds.write_text(before + imported + line.replace("VERSE)", "VERSE, STRIPES)") + after)
 
     models = tmp_path / "models"
     environment = {**child_environment, "PYTHONPATH": str(project), "ARTSITE_MODELS_DIR": str(models)}

@@ -28,7 +28,7 @@ def test_a_submission_is_a_waiting_row_with_a_whole_recipe(person: User) -> None
     job = submit(person, seed=7, publish_as="unlisted", deadline_seconds=60)
     job.refresh_from_db()
     assert (job.state, job.queue, job.seed, job.attempt) == ("queued", "gan", 7, 0)
-    assert job.parameters == {"prompt": "a river", "count": 4, "truncation": 0.8}
+    assert job.parameters == catalogue.kind("paint").clean({"prompt": "a river"})
     assert job.publish_as == "unlisted"
     assert job.deadline_at == job.created_at + timedelta(seconds=60)
 

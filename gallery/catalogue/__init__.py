@@ -1,0 +1,20 @@
+"""What can be asked for: every kind with its parameters, inputs, limits and defaults.
+
+This is the one place that pages, the API, the command line and the worker agree on. Validation
+turns untrusted values into a recipe's parameters or raises :class:`InvalidRecipe` with one
+message per field; nothing is clamped in silence. One module per model family holds its kinds.
+"""
+
+from gallery.catalogue.cleaning import MAX_SEED, clean_seed, clean_text
+from gallery.catalogue.kinds import KINDS, QUEUES, kind
+from gallery.catalogue.specs import (
+    Choice,
+    Errors,
+    InputSpec,
+    InvalidRecipe,
+    KindSpec,
+    ParamSpec,
+    Text,
+    UnknownKind,
+)
+from gallery.catalogue.styles import Style, styles

@@ -1,0 +1,269 @@
+"""What the generative adversarial networks are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from gallery.catalogue.specs import Choice, Errors, InputSpec, KindSpec, ParamSpec
+
+PARENTS = 4
+"""Most works that one child has."""
+LONGEST_SIDE = 4096
+"""Longest side of an enlarged picture, px."""
+LONGEST_LOOP_SIDE = 512
+"""A bridge has dozens of frames: this is the side, in px, up to which a browser plays them well."""
+
+SIZE = ParamSpec(
+    "size",
+    "choice",
+    _("Size"),
+    "512",
+    choices=(
+        Choice("512", _("512 px")),
+        Choice("1024", _("1024 px")),
+        Choice("256", _("256 px, a sketch")),
+    ),
+)
+
+PAINT = KindSpec(
+    slug="paint",
+    queue="gan",
+    label=_("Paint"),
+    verb=_("Paint it"),
+    summary=_("Describe a scene; a generative adversarial network paints it."),
+    makes="picture",
+    params=(
+        ParamSpec(
+            "prompt",
+            "text",
+            _("Prompt"),
+            "",
+            maximum=500,
+            multiline=True,
+            placeholder=_("A stormy sea at sunset, Aivazovsky"),
+            help=_("Scenes, seasons, light, colours, painters. English or Chinese."),
+        ),
+        ParamSpec("count", "integer", _("How many"), 4, minimum=1, maximum=16, step=1),
+        ParamSpec(
+            "truncation",
+            "number",
+            _("Faithful to wild"),
+            0.8,
+            minimum=0.1,
+            maximum=1.0,
+            step=0.05,
+            percent=True,
+            help=_("Low keeps to what the network does best; high dares more."),
+        ),
+        SIZE,
+        ParamSpec(
+            "aspect",
+            "choice",
+            _("Shape"),
+            "1:1",
+            choices=(
+                Choice("1:1", _("Square")),
+                Choice("3:2", _("Landscape (3:2)")),
+                Choice("2:3", _("Portrait (2:3)")),
+            ),
+            advanced=True,
+            help=_("Cropped from the square that the network paints."),
+        ),
+        ParamSpec(
+            "candidates",
+            "integer",
+            _("Best of"),
+            1,
+            minimum=1,
+            maximum=8,
+            step=1,
+            advanced=True,
+            help=_("So many are composed for each picture; the one that fits the prompt best is painted."),
+        ),
+        ParamSpec(
+            "refine",
+            "integer",
+            _("Refine (steps)"),
+            0,
+            minimum=0,
+            maximum=60,
+            step=5,
+            advanced=True,
+            help=_("Steps towards the prompt, one after the other, while you watch."),
+        ),
+    ),
+    inputs=(
+        InputSpec(
+            "palette",
+            _("Palette"),
+            required=False,
+            help=_("A picture whose colours are taken over."),
+        ),
+    ),
+    batch_by=("size",),
+    batch_limit=8,
+    examples=(
+        "a stormy sea at sunset, Aivazovsky",
+        "winter forest, snow, evening light",
+        "黄昏的河流与小船",
+        "green garden with a bridge, Monet",
+    ),
+)
+
+_PARENT_LABELS = (_("First parent"), _("Second parent"), _("Third parent"), _("Fourth parent"))
+_WEIGHT_LABELS = (
+    _("Share of the first"),
+    _("Share of the second"),
+    _("Share of the third"),
+    _("Share of the fourth"),
+)
+_DEPTHS = (
+    ("layout_from", _("Layout from")),
+    ("shapes_from", _("Shapes from")),
+    ("colour_from", _("Colour and brush from")),
+)
+_SOURCES = (
+    Choice("mix", _("The mix")),
+    *(Choice(str(number), label) for number, label in enumerate(_PARENT_LABELS, 1)),
+)
+
+
+def _check_blend(parameters: Mapping[str, Any], roles: frozenset[str]) -> Errors:
+    """Who may be mixed, mutated and bridged, and whose depths may be asked for."""
+    errors: dict[str, list[str]] = {}
+    brought = [number for number in range(1, PARENTS + 1) if f"parent_{number}" in roles]
+    mode = parameters["mode"]
+    if mode == "mutate":
+        for number in brought[1:]:
+            errors[f"parent_{number}"] = [str(_("A mutation has one parent. Take this picture away."))]
+        if not parameters["mutation"]:
+            errors["mutation"] = [str(_("Nothing would change: choose a strength above 0 %."))]
+    elif len(brought) < 2:
+        errors["parent_2"] = [str(_("Bring at least two parents."))]
+    elif not any(parameters[f"weight_{number}"] for number in brought):
+        errors["weight_1"] = [str(_("At least one parent needs a share above 0 %."))]
+    if mode == "bridge" and int(parameters["size"]) > LONGEST_LOOP_SIDE:
+        errors["size"] = [str(_("A bridge is at most %(side)d px.") % {"side": LONGEST_LOOP_SIDE})]
+    for name, _label in _DEPTHS:
+        chosen = parameters[name]
+        if chosen != "mix" and int(chosen) not in brought:
+            errors[name] = [str(_("This parent was not brought."))]
+    return errors
+
+
+BLEND = KindSpec(
+    slug="blend",
+    queue="gan",
+    label=_("Blend"),
+    verb=_("Blend them"),
+    summary=_("Give paintings children: mix two to four, mutate one, or walk from one to the next."),
+    makes="picture",
+    params=(
+        ParamSpec(
+            "mode",
+            "choice",
+            _("What to make"),
+            "mix",
+            choices=(
+                Choice("mix", _("A mix of two or more")),
+                Choice("mutate", _("Mutations of one")),
+                Choice("bridge", _("A bridge: a loop from each to the next")),
+            ),
+        ),
+        *(
+            ParamSpec(
+                f"weight_{number}",
+                "number",
+                label,
+                0.5,
+                minimum=0.0,
+                maximum=1.0,
+                step=0.05,
+                percent=True,
+            )
+            for number, label in enumerate(_WEIGHT_LABELS, 1)
+        ),
+        ParamSpec("count", "integer", _("How many children"), 4, minimum=1, maximum=8, step=1),
+        ParamSpec(
+            "mutation",
+            "number",
+            _("Mutation"),
+            0.0,
+            minimum=0.0,
+            maximum=1.0,
+            step=0.05,
+            percent=True,
+            help=_("How far chance may carry a child away from its parents."),
+        ),
+        SIZE,
+        ParamSpec(
+            "frames",
+            "integer",
+            _("Frames of the loop"),
+            48,
+            minimum=16,
+            maximum=96,
+            step=8,
+            advanced=True,
+            help=_("For a bridge: more are smoother and take longer."),
+        ),
+        *(
+            ParamSpec(name, "choice", label, "mix", choices=_SOURCES, advanced=True)
+            for name, label in _DEPTHS
+        ),
+    ),
+    inputs=tuple(
+        InputSpec(f"parent_{number}", label, required=number == 1)
+        for number, label in enumerate(_PARENT_LABELS, 1)
+    ),
+    # A bridge needs many times the memory of a mix: they do not share a batch.
+    batch_by=("size", "mode"),
+    batch_limit=8,
+    check=_check_blend,
+    defaults={("mode", "mutate"): {"mutation": 0.4}},
+)
+
+
+def _check_upscale_sizes(parameters: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> Errors:
+    factor = int(parameters["factor"])
+    longest = max(sizes.get("image", (0, 0)))
+    if longest * factor <= LONGEST_SIDE:
+        return {}
+    sentence = _("The result may be at most %(most)d px long: %(factor)d times %(side)d px is too large.")
+    return {"factor": [str(sentence % {"most": LONGEST_SIDE, "factor": factor, "side": longest})]}
+
+
+UPSCALE = KindSpec(
+    slug="upscale",
+    queue="gan",
+    label=_("Enlarge"),
+    verb=_("Enlarge it"),
+    summary=_("Bring a picture; a network enlarges it and paints the brushwork that was too small to see."),
+    makes="picture",
+    params=(
+        ParamSpec(
+            "factor",
+            "choice",
+            _("How much larger"),
+            "2",
+            choices=(Choice("2", _("Twice")), Choice("4", _("Four times"))),
+        ),
+        ParamSpec(
+            "texture",
+            "number",
+            _("Brushwork"),
+            0.5,
+            minimum=0.0,
+            maximum=1.0,
+            step=0.05,
+            percent=True,
+            help=_("How much may be invented."),
+        ),
+    ),
+    inputs=(InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG or WebP.")),),
+    batch_limit=1,
+    check_sizes=_check_upscale_sizes,
+)

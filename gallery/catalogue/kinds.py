@@ -1,0 +1,27 @@
+"""The list of kinds, in the order that pages show them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from gallery.catalogue.cnn import RESTYLE
+from gallery.catalogue.gan import BLEND, PAINT, UPSCALE
+from gallery.catalogue.rnn import VERSE
+from gallery.catalogue.specs import KindSpec, UnknownKind
+
+KINDS: dict[str, KindSpec] = {spec.slug: spec for spec in (PAINT, BLEND, UPSCALE, RESTYLE, VERSE)}
+QUEUES: tuple[str, ...] = ("gan", "cnn", "rnn")
+
+
+def kind(slug: str) -> KindSpec:
+    """The kind ``slug``. Raises UnknownKind."""
+    spec = KINDS.get(slug)
+    if spec is None:
+        raise UnknownKind(
+            {
+                "kind": [
+                    str(_("There is no such kind. Choose one of: %(kinds)s.") % {"kinds": ", ".join(KINDS)})
+                ]
+            }
+        )
+    return spec

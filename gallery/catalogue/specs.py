@@ -1,0 +1,199 @@
+"""What a kind consists of: parameters, input pictures, rules, and how they refuse what is not allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from gallery.catalogue.cleaning import clean_boolean, clean_number, clean_text
+from gallery.catalogue.styles import styles
+
+Text = str | Promise
+ParamType = Literal["text", "integer", "number", "boolean", "choice", "style"]
+Errors = Mapping[str, list[str]]
+"""Name of a parameter or role -> sentences for the visitor."""
+
+
+class InvalidRecipe(Exception):
+    """What was asked for is not in the catalogue. ``errors``: field -> messages for the visitor."""
+
+    def __init__(self, errors: Errors) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
+        self.errors = dict(errors)
+
+
+class UnknownKind(InvalidRecipe):
+    """There is no such kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One allowed value and its label."""
+
+    value: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSpec:
+    """One parameter: its type, limits, default, and how the page shows it.
+
+    ``minimum``/``maximum`` bound numbers, and the length of text. ``percent`` shows a number in
+    [0, 1] as 0..100 %. ``advanced`` puts it into the fold.
+    """
+
+    name: str
+    type: ParamType
+    label: Text
+    default: Any
+    help: Text = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[Choice, ...] = ()
+    advanced: bool = False
+    percent: bool = False
+    multiline: bool = False
+    placeholder: Text = ""
+
+    def clean(self, value: Any) -> Any:
+        """The value as its proper JSON type. Raises ValueError with a sentence for the visitor."""
+        if self.type == "text":
+            return self._clean_text(value)
+        if self.type == "boolean":
+            return clean_boolean(value)
+        if self.type == "style":
+            return self._clean_style(value)
+        if self.type == "choice":
+            if not isinstance(value, str) or value not in {choice.value for choice in self.choices}:
+                allowed = ", ".join(choice.value for choice in self.choices)
+                raise ValueError(_("Choose one of: %(allowed)s.") % {"allowed": allowed})
+            return value
+        return clean_number(value, whole=self.type == "integer", minimum=self.minimum, maximum=self.maximum)
+
+    def _clean_text(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(_("This must be text."))
+        text = clean_text(value, multiline=self.multiline)
+        limit = int(self.maximum or 500)
+        if len(text) > limit:
+            raise ValueError(
+                _("At most %(limit)d characters; this has %(length)d.")
+                % {"limit": limit, "length": len(text)}
+            )
+        if len(text) < (self.minimum or 0):
+            raise ValueError(_("This field is required."))
+        return text
+
+    def _clean_style(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(_("This must be text."))
+        if value and value not in {style.slug for style in styles()}:
+            raise ValueError(_("There is no ready style of that name."))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """A picture that the kind takes: an upload, or a work that the person may see."""
+
+    role: str
+    label: Text
+    required: bool
+    help: Text = ""
+
+
+Check = Callable[[Mapping[str, Any], frozenset[str]], Errors]
+"""(cleaned parameters, roles that were brought) -> what is wrong between fields."""
+SizeCheck = Callable[[Mapping[str, Any], Mapping[str, tuple[int, int]]], Errors]
+"""(cleaned parameters, role -> (width, height) in px) -> what is wrong with pictures of this size."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindSpec:
+    """One kind. ``queue`` is the Celery queue of its model family (gan, cnn, rnn).
+
+    ``makes`` is ``picture`` (a loop of pictures too) or ``poem``. ``batch_by`` names the parameters that
+    must be equal for two jobs to run as one batch; ``batch_limit`` is the most jobs in it. ``check`` holds
+    the rules between fields, ``check_sizes`` those that depend on the pictures. ``defaults`` are other
+    defaults while a choice has a value: ``{("mode", "mutate"): {"mutation": 0.4}}``.
+    """
+
+    slug: str
+    queue: str
+    label: Text
+    verb: Text
+    summary: Text
+    makes: Literal["picture", "poem"]
+    params: tuple[ParamSpec, ...]
+    inputs: tuple[InputSpec, ...] = ()
+    batch_by: tuple[str, ...] = ()
+    batch_limit: int = 8
+    examples: tuple[str, ...] = ()
+    check: Check | None = None
+    check_sizes: SizeCheck | None = None
+    defaults: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+
+    def param(self, name: str) -> ParamSpec | None:
+        """The parameter ``name``, or None."""
+        return next((param for param in self.params if param.name == name), None)
+
+    def default_of(self, param: ParamSpec, chosen: Mapping[str, Any]) -> Any:
+        """The default of ``param`` beside the values that were ``chosen`` before it."""
+        for (name, value), defaults in self.defaults.items():
+            if chosen.get(name) == value and param.name in defaults:
+                return defaults[param.name]
+        return param.default
+
+    @property
+    def main_params(self) -> tuple[ParamSpec, ...]:
+        """Parameters that are always visible."""
+        return tuple(param for param in self.params if not param.advanced)
+
+    @property
+    def advanced_params(self) -> tuple[ParamSpec, ...]:
+        """Parameters in the fold."""
+        return tuple(param for param in self.params if param.advanced)
+
+    def clean(self, raw: Mapping[str, Any], roles: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """Validated parameters, defaults filled in. ``roles``: the input pictures that were brought.
+
+        Raises InvalidRecipe naming every field that is wrong, unknown names included.
+        """
+        errors: dict[str, list[str]] = {}
+        cleaned: dict[str, Any] = {}
+        for name in raw:
+            if self.param(name) is None:
+                errors[name[:64]] = [str(_("There is no such setting."))]
+        for param in self.params:
+            if param.name not in raw or raw[param.name] is None:
+                cleaned[param.name] = self.default_of(param, cleaned)
+                continue
+            try:
+                cleaned[param.name] = param.clean(raw[param.name])
+            except ValueError as error:
+                errors[param.name] = [str(error)]
+        for spec in self.inputs:
+            if spec.required and spec.role not in roles:
+                errors[spec.role] = [str(_("Bring a picture."))]
+        for role in roles - {spec.role for spec in self.inputs}:
+            errors[role] = [str(_("This kind takes no such picture."))]
+        if not errors and self.check is not None:
+            errors.update(self.check(cleaned, roles))
+        if errors:
+            raise InvalidRecipe(errors)
+        return cleaned
+
+    def clean_sizes(self, parameters: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> None:
+        """Whether pictures of these ``sizes`` (role -> width, height) can be taken. Raises InvalidRecipe."""
+        errors = self.check_sizes(parameters, sizes) if self.check_sizes is not None else {}
+        if errors:
+            raise InvalidRecipe(errors)
+
+    def batch_key(self, parameters: Mapping[str, Any]) -> str:
+        """Waiting jobs with equal keys may run as one batch."""
+        return ":".join([self.slug, *(str(parameters.get(name)) for name in self.batch_by)])
