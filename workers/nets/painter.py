@@ -1,8 +1,8 @@
 """Painter: a small conditional generator of paintings, trained as a GAN.
 
 From Liu et al. 2021 (FastGAN) it takes the size, from Brock et al. 2019 (BigGAN) the conditional
-normalisation, from Karras et al. 2019 the per-pixel noise, from Shi et al. 2016 the pixel shuffle
-that makes the last doubling nearly free.
+normalisation, from Karras et al. 2019 the per-pixel noise and the style per level (so that pictures
+can be mixed by depth), from Shi et al. 2016 the pixel shuffle that makes the last doubling nearly free.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ BASE = 4
 
 @dataclass(frozen=True, slots=True)
 class PainterConfig:
-    """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px."""
+    """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px.
 
-    words: tuple[str, ...]
+    ``condition`` is the length of the vector that says what to paint: a prompt's embedding.
+    """
+
+    condition: int = 256
     latent: int = 128
     embedding: int = 128
     channels: tuple[int, ...] = (512, 256, 160, 80, 40)
@@ -34,6 +37,16 @@ class PainterConfig:
         """Side of the square result, px."""
         return int(BASE * 2 ** len(self.channels))
 
+    @property
+    def levels(self) -> int:
+        """How many places a style enters: the start, each block, the last norm."""
+        return len(self.channels) + 1
+
+    @property
+    def style(self) -> int:
+        """Length of a style: the latent, then what was made of the condition."""
+        return self.latent + self.embedding
+
     def to_card(self) -> dict[str, Any]:
         """JSON-safe form for the model card."""
         return asdict(self)
@@ -42,10 +55,10 @@ class PainterConfig:
     def from_card(cls, config: Mapping[str, Any]) -> PainterConfig:
         """Raises ValueError or TypeError when the card's config is not one of a Painter."""
         fields = dict(config)
-        words, channels = tuple(fields.pop("words")), tuple(int(c) for c in fields.pop("channels"))
-        if not words or not channels or min(channels) < 1:
-            raise ValueError("a painter needs words and channels")
-        return cls(words=words, channels=channels, **fields)
+        channels = tuple(int(c) for c in fields.pop("channels"))
+        if len(channels) < 2 or min(channels) < 1:
+            raise ValueError("a painter needs channels")
+        return cls(channels=channels, **fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +149,15 @@ class Painter(nn.Module):
     def __init__(self, config: PainterConfig) -> None:
         super().__init__()
         self.config = config
-        style = config.latent + config.embedding
         self.embed = nn.Sequential(
-            nn.Linear(len(config.words), config.embedding),
+            nn.Linear(config.condition, config.embedding),
             nn.LeakyReLU(0.2),
             nn.Linear(config.embedding, config.embedding),
         )
-        self.start = nn.Linear(style, config.channels[0] * BASE * BASE)
+        self.start = nn.Linear(config.style, config.channels[0] * BASE * BASE)
         widths = config.channels
-        self.blocks = nn.ModuleList(Block(i, o, style) for i, o in pairwise(widths))
-        self.last_norm = StyledNorm(widths[-1], style)
+        self.blocks = nn.ModuleList(Block(i, o, config.style) for i, o in pairwise(widths))
+        self.last_norm = StyledNorm(widths[-1], config.style)
         self.to_rgb = nn.Conv2d(widths[-1], 12, 3, padding=1)
         # The four sub-pixels start equal, so that training does not begin with a checkerboard.
         with torch.no_grad():
@@ -153,12 +165,18 @@ class Painter(nn.Module):
                 assert values is not None
                 values.copy_(values[::4].repeat_interleave(4, 0))
 
-    def forward(self, condition: torch.Tensor, latents: Latents) -> torch.Tensor:
-        # Many words must not shout louder than one, and one must be heard beside the latent.
-        scaled = 3 * condition / condition.sum(1, keepdim=True).clamp(min=1).sqrt()
-        style = torch.cat([latents.z, self.embed(scaled)], 1)
-        x = self.start(style).unflatten(1, (self.config.channels[0], BASE, BASE))
-        for block, noise in zip(self.blocks, latents.noise, strict=True):
-            x = block(x, style, noise)
-        x = F.leaky_relu(self.last_norm(x, style), 0.2)
+    def styles(self, condition: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """Condition (N, K) and ``z`` (N, latent) -> the same style at every level, (N, levels, style)."""
+        style = torch.cat([z, self.embed(condition)], 1)
+        return style[:, None].expand(-1, self.config.levels, -1)
+
+    def paint(self, styles: torch.Tensor, noise: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Styles (N, levels, style), coarse to fine, and noise maps -> pictures in [-1, 1]."""
+        x = self.start(styles[:, 0]).unflatten(1, (self.config.channels[0], BASE, BASE))
+        for level, (block, plane) in enumerate(zip(self.blocks, noise, strict=True), 1):
+            x = block(x, styles[:, level], plane)
+        x = F.leaky_relu(self.last_norm(x, styles[:, -1]), 0.2)
         return torch.tanh(F.pixel_shuffle(self.to_rgb(x), 2))
+
+    def forward(self, condition: torch.Tensor, latents: Latents) -> torch.Tensor:
+        return self.paint(self.styles(condition, latents.z), latents.noise)
