@@ -143,7 +143,9 @@ class StudioForm:
         self.seed = seed
         self.publish_as = publish_as
         self.key = key or uuid.uuid4().hex
-        self.controls = [Control(param, given.get(param.name, param.default)) for param in kind.params]
+        self.controls = [
+            Control(param, given.get(param.name, kind.default_of(param, given))) for param in kind.params
+        ]
         self.pictures = [PictureControl(spec, (pictures or {}).get(spec.role)) for spec in kind.inputs]
         self.seed_errors: list[str] = []
         self.errors: list[str] = []
@@ -183,9 +185,15 @@ class StudioForm:
         return [one for one in self.controls if one.spec.advanced]
 
     @property
+    def spare_pictures(self) -> list[PictureControl]:
+        """Pictures that nobody has to bring: they stand in the fold, except that of a style."""
+        return [one for one in self.pictures if not one.spec.required and one.spec.role != "style"]
+
+    @property
     def advanced_open(self) -> bool:
         """Whether the fold hides something that was changed or is wrong."""
-        return any(one.errors or str(one.value) != str(one.spec.default) for one in self.advanced)
+        changed = any(one.errors or str(one.value) != str(one.spec.default) for one in self.advanced)
+        return changed or any(one.errors or one.picture is not None for one in self.spare_pictures)
 
     @property
     def prompt(self) -> Control | None:

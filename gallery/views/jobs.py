@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib import messages
@@ -15,10 +16,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery import catalogue, events, permissions, presenters, selectors, words
 from gallery.catalogue import InvalidRecipe
-from gallery.models import Job, JobState
+from gallery.forms import StudioForm
+from gallery.mixer import KIND as BLEND
+from gallery.mixer import Mixer
+from gallery.models import Job, JobState, User
 from gallery.services import jobs, submissions
-from gallery.templatetags.site_tags import poem_ratio, ratio
+from gallery.templatetags.site_tags import poem_ratio, ratio, size_ratio
 from gallery.views.gates import person_of, too_often
+from gallery.views.studio import picker_of
 
 
 @require_safe
@@ -39,16 +44,18 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Everything about one job. The page is complete as it is; the script only keeps it up to date."""
     row = _visible(request, job_id)
     # Operators may look at jobs, but a private work is its owner's.
+    mine = permissions.can_edit_job(request.user, row)
     artworks = [work for work in selectors.job_artworks(row) if permissions.can_view(request.user, work)]
-    context = {
+    context: dict[str, Any] = {
         "job": row,
         "kind": catalogue.KINDS.get(row.kind),
-        "mine": permissions.can_edit_job(request.user, row),
+        "mine": mine,
         "operator": permissions.can_operate(request.user),
         "standing": presenters.standing_data(row),
         "artworks": artworks,
         "inputs": selectors.job_pictures(request.user, row),
         "retry_key": uuid4().hex,
+        "next_key": uuid4().hex if mine else "",
         "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_BARREN) else [],
         "words": {
             "phases": {name: str(label) for name, label in words.PHASES.items()},
@@ -58,7 +65,24 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
             "minutes": _("%(minutes)d min"),
         },
     }
+    if mine and row.kind == BLEND:
+        context |= _mixer(person_of(request), row)
     return render(request, "jobs/detail.html", context)
+
+
+def _mixer(person: User, row: Job) -> dict[str, Any]:
+    """The recipe of a blend in its mixer, to be changed beside the children."""
+    repeat = selectors.recipe_to_repeat(person, row.pk)
+    if repeat is None:
+        return {}
+    form = StudioForm(
+        catalogue.KINDS[BLEND],
+        repeat.parameters,
+        seed=str(repeat.seed),
+        pictures=repeat.inputs,
+        publish_as=repeat.publish_as,
+    )
+    return {"mixer": Mixer(form), "picker": picker_of(person)}
 
 
 _BARREN = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)
@@ -66,7 +90,7 @@ _BARREN = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)
 
 def _slots(row: Job) -> list[str]:
     """The shape of every result that is to come, so that nothing jumps when it does."""
-    count = row.parameters.get("count", 1)
+    count = 1 if row.parameters.get("mode") == "bridge" else row.parameters.get("count", 1)
     shape = "r100"
     spec = catalogue.KINDS.get(row.kind)
     if spec is not None and spec.makes == "poem":
@@ -75,6 +99,9 @@ def _slots(row: Job) -> list[str]:
         image = next((one for one in selectors.job_inputs(row) if one.role == "image"), None)
         if image is not None:
             shape = ratio(image.upload or image.artwork)
+        elif aspect := str(row.parameters.get("aspect", "")):
+            across, _colon, down = aspect.partition(":")
+            shape = size_ratio(int(across), int(down))
     return [shape] * (count if isinstance(count, int) else 1)
 
 

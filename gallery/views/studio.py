@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery import catalogue, selectors
 from gallery.catalogue import InvalidRecipe, KindSpec
 from gallery.forms import StudioForm, visibility_options
+from gallery.mixer import KIND as BLEND
+from gallery.mixer import Mixer
 from gallery.models import Artwork, Job, Upload, User
 from gallery.services import images, queue, submissions, uploads
 from gallery.views.gates import person_of
@@ -65,17 +69,37 @@ def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
     return StudioForm(spec, values, pictures=pictures)
 
 
+def picker_of(person: User, find: str = "") -> dict[str, Any]:
+    """Works to choose a parent from: the person's own and the gallery's newest, or those that ``find`` finds."""
+    own = selectors.works_page(person, search=find).rows if find else selectors.recent_pictures(person)
+    return {
+        "find": find,
+        "own": [work for work in own if work.file][: selectors.STRIP],
+        "listed": [
+            work
+            for work in selectors.gallery_page(search=find).rows
+            if work.file and work.owner_id != person.pk
+        ][: selectors.STRIP],
+    }
+
+
 def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 200) -> HttpResponse:
     person = person_of(request)
-    context = {
+    context: dict[str, Any] = {
         "kind": spec,
         "form": form,
         "expected": queue.expected_wait(spec.slug),
         "visibilities": visibility_options(),
         "styles": catalogue.styles() if form.styles else (),
         "recent": selectors.recent_works(person, spec.slug),
-        "pictures": selectors.recent_pictures(person) if spec.inputs else [],
+        "pictures": selectors.recent_pictures(person) if spec.inputs and spec.slug != BLEND else [],
     }
+    if spec.slug == BLEND:
+        mixer = Mixer(form)
+        context["mixer"] = mixer
+        find = request.GET.get("find", "").strip()[:100]
+        picker = picker_of(person, find)
+        context["picker"] = picker | {"open": not mixer.full and not form.has_errors}
     return render(request, "studio/kind.html", context, status=status)
 
 
@@ -84,6 +108,12 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     person = person_of(request)
     form = StudioForm.from_post(spec, request.POST)
     _take_pictures(request, form, person)
+    if spec.slug == BLEND:
+        mixer = Mixer(form)
+        if "add" in request.POST or "remove" in request.POST:
+            _change_parents(request, mixer, person)
+            return _page(request, spec, form)
+        mixer.tidy()
     seed = form.clean_seed()
     if form.has_errors:
         try:
@@ -102,6 +132,16 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
         response["Retry-After"] = str(problem.retry_after)
         return response
     return redirect("job", job_id=job.pk)
+
+
+def _change_parents(request: HttpRequest, mixer: Mixer, person: User) -> None:
+    """One parent more or less: the buttons of the mixer, for pages without scripts."""
+    if "remove" in request.POST:
+        mixer.remove(request.POST["remove"])
+    elif (work := selectors.input_artwork(person, request.POST["add"])) is not None:
+        mixer.put(work)
+    else:
+        mixer.form.errors.append(_("There is no such picture."))
 
 
 def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None:

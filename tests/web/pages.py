@@ -14,7 +14,7 @@ from gallery.services import moderation
 from tests.web import factories
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-SVG_LEAF = {"path", "rect", "circle"}
+SVG_LEAF = {"path", "rect", "circle", "image"}
 
 
 @dataclass
@@ -81,6 +81,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "listed work": ("artwork listed", "anybody"),
     "poem": ("artwork poem", "anybody"),
     "paint": ("studio_kind paint", "person"),
+    "blend": ("studio_kind blend", "person"),
+    "upscale": ("studio_kind upscale", "person"),
     "restyle": ("studio_kind restyle", "person"),
     "verse": ("studio_kind verse", "person"),
     "my works": ("my_works", "person"),

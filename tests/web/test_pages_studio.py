@@ -42,7 +42,15 @@ def test_a_form_becomes_a_job(client: Client, person: User) -> None:
     job = Job.objects.get()
     assert response["Location"] == reverse("job", args=[job.pk])
     assert job.owner == person
-    assert job.parameters == {"prompt": "a river", "count": 2, "truncation": 0.7}
+    assert job.parameters == {
+        "prompt": "a river",
+        "count": 2,
+        "truncation": 0.7,
+        "size": "512",
+        "aspect": "1:1",
+        "candidates": 1,
+        "refine": 0,
+    }
     assert (job.seed, job.publish_as, job.state) == (7, "public", JobState.QUEUED)
 
 

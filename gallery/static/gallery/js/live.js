@@ -11,9 +11,9 @@ const MEDIA = /^image\/(webp|png|jpeg)$/;
 
 const job = document.getElementById("job");
 const words = JSON.parse(document.getElementById("job-words").textContent);
-const title = document.title;
 const part = (id) => document.getElementById(id);
-const fresh = new Freshness(Number(job.dataset.seq));
+let title = document.title;
+let fresh = new Freshness(Number(job.dataset.seq));
 let progress = null;
 let said = "";
 let lastContact = Date.now();
@@ -73,6 +73,8 @@ async function swap() {
     throw new Error(`HTTP ${response.status}`);
   }
   contact();
+  // The page went over to another job while this was on its way.
+  if (newer.dataset.job !== job.dataset.job) return;
   if (Number(newer.dataset.seq) < Number(job.dataset.seq)) {
     again = true;
     await new Promise((wake) => setTimeout(wake, 200));
@@ -80,11 +82,12 @@ async function swap() {
   }
   const final = newer.hasAttribute("data-final");
   if (final) await decoded(newer.querySelector("#job-results"));
+  if (newer.dataset.job !== job.dataset.job) return;
   const focused = part("job-actions").contains(document.activeElement);
   for (const id of final ? ["job-status", "job-actions", "job-results"] : ["job-status", "job-actions"]) {
     part(id).replaceChildren(...document.adoptNode(newer.querySelector(`#${id}`)).childNodes);
   }
-  job.querySelector(".job-recipe .facts").replaceWith(newer.querySelector(".job-recipe .facts"));
+  swapWords(newer);
   job.dataset.state = newer.dataset.state;
   job.dataset.seq = newer.dataset.seq;
   fresh.state(Number(newer.dataset.seq));
@@ -92,6 +95,14 @@ async function swap() {
   elapsedFrom();
   drawProgress();
   if (final) finish();
+}
+
+/** The prompt as it was understood, and the recipe. */
+function swapWords(newer) {
+  for (const place of ["#job-title", "#job-understood", ".job-recipe .facts"]) {
+    const [old, next] = [job.querySelector(place), newer.querySelector(place)];
+    if (old && next) old.replaceWith(document.adoptNode(next));
+  }
 }
 
 /** Wait until the pictures of what comes are there, so that they take the place of previews without a blink. */
@@ -148,6 +159,7 @@ async function drawPreview(data) {
   }
   image.src = next.src;
   image.hidden = false;
+  image.classList.remove("earlier");
 }
 
 function drawText(data) {
@@ -239,10 +251,13 @@ part("job-actions").addEventListener("submit", async (event) => {
   }
 });
 
+// --- Watching, and going over to another job ----------------------------------------------------------------
+
 let clock = null;
 let standing = null;
 
-if (!job.hasAttribute("data-final")) {
+function watch() {
+  if (job.hasAttribute("data-final")) return;
   elapsedFrom();
   clock = setInterval(tick, 1000);
   standing = setInterval(() => {
@@ -250,3 +265,36 @@ if (!job.hasAttribute("data-final")) {
   }, QUEUE_REFRESH);
   connection = connect({ subscribe: { type: "subscribe", job: job.dataset.job }, onMessage, poll });
 }
+
+/** The mixer made a job of what was changed: this page becomes its page, with the old children in the new places. */
+function follow({ page, address }) {
+  connection?.close();
+  clearInterval(clock);
+  clearInterval(standing);
+  const newer = page.getElementById("job");
+  const earlier = [...job.querySelectorAll("#job-results .frame img:not([hidden])")].map((image) => image.src);
+  history.replaceState(history.state, "", address);
+  for (const name of ["job", "json", "state", "seq"]) job.dataset[name] = newer.dataset[name];
+  job.removeAttribute("data-final");
+  fresh = new Freshness(Number(job.dataset.seq));
+  progress = null;
+  said = "";
+  lastContact = Date.now();
+  document.title = title = page.title;
+  for (const id of ["job-status", "job-actions", "job-results"]) {
+    part(id).replaceChildren(...document.adoptNode(newer.querySelector(`#${id}`)).childNodes);
+  }
+  swapWords(newer);
+  for (const [index, source] of earlier.entries()) {
+    const image = slot(index)?.querySelector("[data-preview]");
+    if (!image) continue;
+    image.src = source;
+    image.hidden = false;
+    image.classList.add("earlier");
+  }
+  if (newer.hasAttribute("data-final")) finish();
+  else watch();
+}
+
+job.addEventListener("follow", (event) => follow(event.detail));
+watch();

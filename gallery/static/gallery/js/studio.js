@@ -54,19 +54,21 @@ if (prompt?.value) prompt.setSelectionRange(prompt.value.length, prompt.value.le
 
 // --- Numbers ---------------------------------------------------------------------------------------
 
-for (const range of form.querySelectorAll("input[type=range]")) {
-  const output = range.parentElement.querySelector("output");
-  range.addEventListener("input", () => {
-    output.textContent = range.value + (range.dataset.unit ?? "");
-  });
-}
+// Listened to from the form: parts of it may be exchanged.
+form.addEventListener("input", (event) => {
+  const range = event.target;
+  if (range.type !== "range") return;
+  range.parentElement.querySelector("output").textContent = range.value + (range.dataset.unit ?? "");
+});
 
-for (const stepper of form.querySelectorAll("[data-stepper]")) {
-  const input = stepper.querySelector("input");
-  for (const step of stepper.querySelectorAll("[data-step]")) {
-    step.addEventListener("click", () => (step.dataset.step > 0 ? input.stepUp() : input.stepDown()));
-  }
-}
+form.addEventListener("click", (event) => {
+  const step = event.target.closest("[data-step]");
+  const input = step?.closest("[data-stepper]").querySelector("input");
+  if (!input) return;
+  if (step.dataset.step > 0) input.stepUp();
+  else input.stepDown();
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});
 
 // --- Seed: empty is another each time, locked is this one -------------------------------------------
 
@@ -118,7 +120,7 @@ document.addEventListener("paste", (event) => {
 // --- The wait beside the button stays true while somebody thinks ---------------------------------------
 
 setInterval(async () => {
-  if (document.hidden || form.dataset.sent) return;
+  if (document.hidden || form.dataset.sent || !form.querySelector("[data-wait]")) return;
   try {
     const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
