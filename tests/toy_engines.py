@@ -6,19 +6,25 @@ list of words: ``steps=20`` (default 3), ``pause=0.1`` (seconds per step, defaul
 (SIGKILL to the worker), ``hang`` (for ever, without a step), ``oom`` (out of memory, however small the
 batch), ``broken`` (the device is lost). ``crowd=K``: out of memory when more than K run at once.
 ``poison``: the whole batch fails whenever this task is in it.
+
+The painter knows few words (``ToyPaint.WORDS``); of ``xyzzy`` it says that it does not know it. ``ToyBlend``
+lays its parents over each other, ``ToyUpscale`` repeats pixels.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from PIL import Image
 
 from workers.engines.base import (
+    Animation,
     EngineError,
     InvalidRequest,
     Output,
@@ -118,6 +124,25 @@ class ToyPaint(Toy):
     """Plain pictures, with a preview at each step."""
 
     kind = "paint"
+    WORDS: ClassVar[dict[str, str]] = {"sunset": "sunset", "dusk": "sunset", "sea": "sea", "黄昏": "sunset"}
+
+    def run(self, tasks: Sequence[Task]) -> list[Result]:
+        for task in tasks:
+            if segments := self.segments(str(task.parameters.get("prompt", ""))):
+                task.report.note("understood", segments=segments)
+        return super().run(tasks)
+
+    def segments(self, prompt: str) -> list[dict[str, Any]]:
+        """The prompt piece by piece as a painter with a vocabulary tells it; nothing to tell: empty."""
+        pieces: list[dict[str, Any]] = []
+        for word in re.split(r"(\s+)", prompt):
+            piece: dict[str, Any] = {"text": word}
+            if word in self.WORDS:
+                piece["words"] = [self.WORDS[word]]
+            elif word == "xyzzy":
+                piece["nearest"] = "sunset"
+            pieces.append(piece)
+        return pieces if any(len(piece) > 1 for piece in pieces) else []
 
     def at_step(self, task: Task, orders: Orders, step: int, steps: int) -> None:
         super().at_step(task, orders, step, steps)
@@ -127,9 +152,71 @@ class ToyPaint(Toy):
     def outputs(self, task: Task) -> tuple[Output, ...]:
         count = int(task.parameters.get("count", 1))
         return tuple(
-            Picture(Image.new("RGB", (32, 24), colour(task.seed, index)), {"toy": True})
+            Picture(
+                Image.new("RGB", (32, 24), colour(task.seed, index)),
+                {"toy": True, "understood": self.segments(str(task.parameters.get("prompt", "")))},
+            )
             for index in range(count)
         )
+
+
+class ToyBlend(Toy):
+    """Parents laid over each other by their weights; a bridge fades from each to the next."""
+
+    kind = "blend"
+    SIDE = 96
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        parents = {
+            role: self.opened(path)
+            for role, path in sorted(task.inputs.items())
+            if role.startswith("parent_")
+        }
+        if task.parameters["mode"] == "bridge":
+            return (self.bridge(list(parents.values()), int(task.parameters["frames"])),)
+        weights = {role: float(task.parameters[role.replace("parent", "weight")]) for role in parents}
+        if task.parameters["mode"] == "mutate":
+            weights = dict.fromkeys(parents, 1.0)
+        total = sum(weights.values())
+        shares = {role: weight / total for role, weight in weights.items()}
+        mixed, so_far = Image.new("RGB", (self.SIDE, self.SIDE)), 0.0
+        for role, picture in parents.items():
+            so_far += shares[role]
+            if so_far:
+                mixed = Image.blend(mixed, picture, shares[role] / so_far)
+        children = []
+        for index in range(int(task.parameters["count"])):
+            tint = Image.new("RGB", mixed.size, colour(task.seed, index))
+            child = Image.blend(mixed, tint, 0.1 + 0.4 * float(task.parameters["mutation"]))
+            task.report.preview(child.reduce(4), index)
+            children.append(Picture(child, {"weights": shares}))
+        return tuple(children)
+
+    def opened(self, path: Path) -> Image.Image:
+        with Image.open(path) as image:
+            return image.convert("RGB").resize((self.SIDE, self.SIDE))
+
+    def bridge(self, pictures: list[Image.Image], frames: int) -> Animation:
+        steps = frames // len(pictures)
+        faded = [
+            Image.blend(picture, pictures[(number + 1) % len(pictures)], step / steps)
+            for number, picture in enumerate(pictures)
+            for step in range(steps)
+        ]
+        return Animation(tuple(faded), seconds=2.0)
+
+
+class ToyUpscale(Toy):
+    """The picture that was brought, every pixel ``factor`` times."""
+
+    kind = "upscale"
+    batch_size = 1
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        factor = int(task.parameters["factor"])
+        with Image.open(task.inputs["image"]) as image:
+            large = (image.width * factor, image.height * factor)
+            return (Picture(image.convert("RGB").resize(large, Image.Resampling.NEAREST)),)
 
 
 class ToyRestyle(Toy):
@@ -166,4 +253,7 @@ class BrokenToy(Toy):
         raise OSError("libcuda.so.1: cannot open shared object file")
 
 
-ALL = "paint=tests.toy_engines:ToyPaint,restyle=tests.toy_engines:ToyRestyle,verse=tests.toy_engines:ToyVerse"
+ALL = ",".join(
+    f"{kind}=tests.toy_engines:Toy{kind.capitalize()}"
+    for kind in ("paint", "blend", "upscale", "restyle", "verse")
+)

@@ -70,7 +70,7 @@ def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
 
 
 def picker_of(person: User, find: str = "") -> dict[str, Any]:
-    """Works to choose a parent from: the person's own and the gallery's newest, or those that ``find`` finds."""
+    """Works to choose a parent from: one's own and the gallery's newest, or those that ``find`` finds."""
     own = selectors.works_page(person, search=find).rows if find else selectors.recent_pictures(person)
     return {
         "find": find,
