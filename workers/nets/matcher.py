@@ -120,7 +120,8 @@ class ImageEncoder(nn.Module):
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
         """Features (N, features) -> unit embeddings (N, E)."""
-        return F.normalize(self.project(F.relu(features)), dim=1)
+        embedded: torch.Tensor = self.project(F.relu(features))
+        return F.normalize(embedded, dim=1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.embed(self.features(images))

@@ -10,6 +10,8 @@ import importlib
 
 COMMANDS = {
     "gan": ("workers.training.gan", "train the painting generator (kind: paint)"),
+    "match": ("workers.training.match", "train the encoders of texts and pictures (kind: paint)"),
+    "export-match": ("workers.training.export_match", "measure and export the encoders"),
     "upscaler": ("workers.training.upscale", "train the network that doubles paintings (kind: paint)"),
     "export-paint": ("workers.training.export_paint", "make weights of the two paint checkpoints"),
     "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),

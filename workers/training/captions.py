@@ -79,8 +79,8 @@ def told_words(painting: Painting) -> set[str]:
 def colour_shares(pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
     """Measured facts of uint8 (N, H, W, 3) pictures; each value is float32 (N,).
 
-    Colour names give the share (0..1) of pixels with that colour; ``value`` (brightness),
-    ``saturation`` and ``warmth`` (red minus blue) are means in 0..1, ``warmth`` in -1..1.
+    Colour names give the share (0..1) of pixels with that colour; ``contrast`` is the deviation of the
+    brightness; ``value`` (brightness), ``saturation`` and ``warmth`` (red minus blue) are means in 0..1, ``warmth`` in -1..1.
     """
     n = len(pictures)
     small = pictures[:, ::4, ::4].reshape(n, -1, 3).astype(np.float32) / 255
@@ -119,6 +119,7 @@ def colour_shares(pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.f
         "black": share(value < 0.2),
         "grey": share((saturation < 0.16) & (value >= 0.2) & (value <= 0.82)),
         "value": np.asarray(value.mean(1), np.float32),
+        "contrast": np.asarray(value.std(1), np.float32),
         "saturation": np.asarray(saturation.mean(1), np.float32),
         "warmth": np.asarray((red - blue).mean(1), np.float32),
     }
@@ -151,6 +152,8 @@ def measured_words(pictures: npt.NDArray[np.uint8]) -> list[set[str]]:
         "cold": facts["warmth"] < -0.04,
         "vivid": facts["saturation"] > 0.55,
         "muted": facts["saturation"] < 0.2,
+        "stark": facts["contrast"] > 0.25,
+        "soft": facts["contrast"] < 0.125,
     }
     flags = {name: facts[name] > limit for name, limit in COLOUR_LIMITS.items()} | tones
     return [{name for name, flag in flags.items() if flag[n]} for n in range(len(pictures))]

@@ -1,30 +1,36 @@
 """``python -m workers.training gan``: train the painting generator against a projected discriminator.
 
-On two CPU cores about 80 minutes give composition and colour; start with ``--teacher-size 96`` (pictures
+The generator hears a prompt as the matcher's text embedding (train and export ``match`` first); the
+discriminator is told the words themselves. A few pictures are mixed by depth from two latents of one prompt
+(Karras et al. 2019), so that works can be bred level by level, and every other step the matcher says how
+well pictures fit their prompts (as in AttnGAN, Xu et al. 2018).
+On two CPU cores two hours give composition and colour; start with ``--teacher-size 96`` (pictures
 are judged at 96 px: quick, learns composition) and go on with ``--resume --teacher-size 128``.
 On a GPU take a larger network and batch, for example
-``--minutes 600 --batch 64 --teacher-size 128 --channels 768 512 384 256 128``.
+``--minutes 600 --batch 64 --teacher-size 128 --average 0.999 --channels 768 512 384 256 128``.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from workers import device as devices
+from workers.engines.matching import MODEL, Matching
 from workers.images import contact_sheet, to_images
+from workers.nets.matcher import condition
 from workers.nets.painter import Latents, Painter, PainterConfig, draw_many
 from workers.training.augment import augment
 from workers.training.captions import Captioned, load_views
+from workers.training.match import contradictions, contrast, shuffled_ids, thinned
 from workers.training.metrics import Moments, frechet, pooled
 from workers.training.projected import ProjectedDiscriminator
 from workers.training.run import TrainingRun, seed_everything
@@ -35,8 +41,10 @@ PIXELS = 64
 MARGIN = 12
 """Pictures are kept this much larger than the result, for random crops."""
 WORDS_RATE = 4.0
-AVERAGE = 0.996
-"""Decay of the running average per step: a short training cannot afford a long memory."""
+MIXED = 0.3
+"""Share of the steps whose pictures take their finer levels from another latent."""
+MATCH_SCALE = 10.0
+"""Sharpness of the matching: far below the matcher's own, which a generator would only exploit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,7 @@ class Weights:
 
     mismatch: float = 1.0
     diversity: float = 1.0
+    match: float = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,30 +67,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--teacher-size", type=int, default=96, help="side at which pictures are judged, px")
     parser.add_argument("--channels", type=int, nargs="+", default=[512, 256, 160, 80, 40])
     parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of both networks")
-    parser.add_argument("--compile", action="store_true", help="compile the painter (slow start)")
+    parser.add_argument("--start-from", type=Path, help="checkpoint.pt of another run to begin with")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
+    parser.add_argument(
+        "--average", type=float, default=0.996, help="running average's decay per step: short for short runs"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
     parser.add_argument("--check-every", type=float, default=12, help="minutes between Frechet checks")
     parser.add_argument("--seed", type=int, default=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Captions as both networks hear them: multi-hot ``words`` (N, K), ``text`` embeddings (N, E)."""
+
+    words: torch.Tensor
+    text: torch.Tensor
+
+
 class Batches:
     """Endless random batches of training pictures with thinned captions."""
 
-    def __init__(self, views: Captioned, size: int, batch: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, views: Captioned, matching: Matching, size: int, batch: int, generator: torch.Generator
+    ) -> None:
         keep = np.flatnonzero(~views.validation)
         self.pictures = torch.from_numpy(views.pictures[keep])
         self.captions = torch.from_numpy(views.captions[keep])
-        self.size, self.batch, self.generator = size, batch, generator
+        self.matching, self.size, self.batch, self.generator = matching, size, batch, generator
 
-    def _thinned(self, captions: torch.Tensor) -> torch.Tensor:
-        # Visitors write few words, captions have many: every share of them must be familiar.
-        rates = torch.rand(len(captions), 1, generator=self.generator) ** 1.3
-        return captions * (torch.rand(captions.shape, generator=self.generator) >= rates)
+    @torch.no_grad()
+    def say(self, captions: torch.Tensor) -> Said:
+        """Captions (N, K) on the matcher's device, in a random order of their words."""
+        device = self.matching.device
+        ids = shuffled_ids(captions, self.generator)
+        return Said(captions.to(device), self.matching.net.text(ids.to(device)))
 
-    def conditions(self) -> torch.Tensor:
-        """Thinned captions (batch, K) for made pictures; the two halves are equal, for the diversity term."""
+    def prompts(self) -> Said:
+        """Thinned captions for made pictures; the two halves say the same, for the diversity term."""
         chosen = torch.randint(len(self.captions), (self.batch // 2,), generator=self.generator)
-        return self._thinned(self.captions[chosen]).repeat(2, 1)
+        return self.say(thinned(self.captions[chosen], self.generator).repeat(2, 1))
 
     def real(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Pictures (batch, 3, S, S) in [-1, 1], their thinned captions, their whole captions."""
@@ -90,7 +115,7 @@ class Batches:
         window = self.pictures[chosen][:, top : top + self.size, left : left + self.size]
         x = window.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
         whole = self.captions[chosen]
-        return x.flip(3) if flip % 2 else x, self._thinned(whole), whole
+        return x.flip(3) if flip % 2 else x, thinned(whole, self.generator), whole
 
 
 def mismatched(thinned: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,25 +132,29 @@ def layout_distance(images: torch.Tensor) -> torch.Tensor:
     return (first - second).abs().mean((1, 2, 3))
 
 
+def mixed_by_depth(styles: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """(N, L, S) twice -> the first's coarse levels and the second's fine ones, cut at a random depth."""
+    cut = int(torch.randint(1, styles.shape[1], ()))
+    return torch.cat([styles[:, :cut], others[:, cut:]], 1)
+
+
 class Trainer:
     """The two networks, their optimisers and the running average; one ``step`` is one update of both."""
 
     def __init__(
         self,
         config: PainterConfig,
+        matching: Matching,
         teacher: Teacher,
-        device: torch.device,
         rate: float,
         teacher_size: int,
-        compiled: bool = False,
+        decay: float,
     ) -> None:
-        self.device, self.teacher_size, self.weights = device, teacher_size, Weights()
-        self.painter = Painter(config).to(device)
-        self.run_painter: Callable[..., torch.Tensor] = self.painter
-        if compiled:
-            self.run_painter = torch.compile(self.painter)
+        self.matching, self.device = matching, matching.device
+        self.teacher_size, self.decay, self.weights = teacher_size, decay, Weights()
+        self.painter = Painter(config).to(self.device)
         self.average = copy.deepcopy(self.painter).eval().requires_grad_(False)
-        self.judge = ProjectedDiscriminator(teacher, len(config.words)).to(device)
+        self.judge = ProjectedDiscriminator(teacher, len(matching.vocabulary)).to(self.device)
         words = list(self.painter.embed.parameters())
         others = [p for name, p in self.painter.named_parameters() if not name.startswith("embed.")]
         # A word is seen in few batches: its embedding moves in larger steps.
@@ -172,48 +201,76 @@ class Trainer:
             return None
         return int(torch.randint(room + 1, ())), int(torch.randint(room + 1, ()))
 
+    def make(self, prompts: Said) -> torch.Tensor:
+        """Pictures (N, 3, S, S) for ``prompts`` from fresh latents, some of them mixed by depth."""
+        config = self.painter.config
+        latents = draw_many(config, len(prompts.text)).to(self.device)
+        heard = condition(prompts.text)
+        styles = self.painter.styles(heard, latents.z)
+        if torch.rand(()) < MIXED:
+            second = torch.randn(latents.z.shape).to(self.device)
+            styles = mixed_by_depth(styles, self.painter.styles(heard, second))
+        return self.painter.paint(styles, latents.noise)
+
     def step(self, batches: Batches, step: int) -> dict[str, float]:
         """One update of the judge, then of the painter; made pictures pass through the teacher once."""
         to = self.device
-        real, thinned, whole = (x.to(to) for x in batches.real())
-        wrong, counts = mismatched(thinned, whole)
-        condition = batches.conditions().to(to)
-        latents = draw_many(self.painter.config, len(condition)).to(to)
+        real, said, whole = (x.to(to) for x in batches.real())
+        wrong, counts = mismatched(said, whole)
+        prompts = batches.prompts()
         window = self.window()
         with torch.autocast(to.type, torch.bfloat16, enabled=to.type == "cuda"):
-            made = self.run_painter(condition, latents)
+            made = self.make(prompts)
             with torch.no_grad():
                 real_features = self.features(real, window)
             made_features = self.features(made, window)
             self.judge.heads.requires_grad_(True)
-            right, other = self.judge(real_features, [thinned, wrong])
-            (false,) = self.judge([x.detach() for x in made_features], [condition])
+            right, other = self.judge(real_features, [said, wrong])
+            (false,) = self.judge([x.detach() for x in made_features], [prompts.words])
         loss_other = (F.relu(1 + other.float()).mean(1) * counts).sum() / counts.sum().clamp(min=1)
         loss_false = F.relu(1 + false.float()).mean()
         loss_judge = F.relu(1 - right.float()).mean() + loss_false + self.weights.mismatch * loss_other
         self.of_judge.zero_grad(set_to_none=True)
         loss_judge.backward()  # type: ignore[no-untyped-call]
         self.of_judge.step()
+        losses = {
+            "judge": float(loss_judge.detach()),
+            "right": float(right.detach().mean()),
+            "false": float(false.detach().mean()),
+            "other": float(other.detach().mean()),
+        }
+        return losses | self._improve(real, made, made_features, prompts, step)
+
+    def _improve(
+        self,
+        real: torch.Tensor,
+        made: torch.Tensor,
+        made_features: list[torch.Tensor],
+        prompts: Said,
+        step: int,
+    ) -> dict[str, float]:
+        to = self.device
         self.judge.heads.requires_grad_(False)
         with torch.autocast(to.type, torch.bfloat16, enabled=to.type == "cuda"):
-            (score,) = self.judge(made_features, [condition])
+            (score,) = self.judge(made_features, [prompts.words])
         # Two pictures of one prompt should differ about as much as real pictures do, not more.
         with torch.no_grad():
             self.spread += 0.02 * (float(layout_distance(real).mean()) - self.spread)
         alike = F.relu(1 - layout_distance(made) / (0.8 * self.spread)).mean()
-        loss_painter = -score.float().mean() + self.weights.diversity * alike
+        loss = -score.float().mean() + self.weights.diversity * alike
+        losses = {"painter": float(loss.detach()), "alike": float(alike.detach())}
+        if step % 2 == 0:
+            # A prompt that says no more than the picture's own is no mistake: only contradictions count.
+            wrong = contradictions(prompts.words, prompts.words)
+            seen = self.matching.pictures(made.float())
+            match = contrast(seen, prompts.text, wrong, torch.tensor(MATCH_SCALE, device=to))
+            loss = loss + 2 * self.weights.match * match
+            losses["match"] = float(match.detach())
         self.of_painter.zero_grad(set_to_none=True)
-        loss_painter.backward()
+        loss.backward()
         self.of_painter.step()
-        self._average(min(AVERAGE, (step + 1) / (step + 20)))
-        return {
-            "judge": float(loss_judge.detach()),
-            "painter": float(loss_painter.detach()),
-            "right": float(right.detach().mean()),
-            "false": float(false.detach().mean()),
-            "other": float(other.detach().mean()),
-            "alike": float(alike.detach()),
-        }
+        self._average(min(self.decay, (step + 1) / (step + 20)))
+        return losses
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:
@@ -228,15 +285,14 @@ class Trainer:
 
 @torch.no_grad()
 def paint(
-    painter: nn.Module, conditions: torch.Tensor, latents: Latents, chunk: int = 16
+    painter: Painter, conditions: torch.Tensor, latents: Latents, chunk: int = 16
 ) -> Iterator[torch.Tensor]:
     """Pictures of ``conditions`` (N, K) in chunks (n, 3, S, S), on the painter's device."""
     device = conditions.device
     for start in range(0, len(conditions), chunk):
         part = slice(start, start + chunk)
         piece = Latents(latents.z[part], tuple(n[part] for n in latents.noise)).to(device)
-        made: torch.Tensor = painter(conditions[part], piece)
-        yield made
+        yield painter(conditions[part], piece)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -245,15 +301,20 @@ def main(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     device = devices.pick()
     run = TrainingRun(arguments.out, arguments.minutes)
-    config = PainterConfig(words=("landscape",), channels=tuple(arguments.channels))
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    matching = Matching.load(MODEL, device)
+    config = PainterConfig(condition=matching.net.config.embedding, channels=tuple(arguments.channels))
     teacher = Teacher(arguments.data).to(device)
-    views = load_views(arguments.data, config.size + MARGIN, teacher, arguments.out)
-    config = replace(config, words=views.words)
+    views = load_views(arguments.data, config.size + MARGIN, teacher, arguments.cache)
+    if views.words != matching.vocabulary.words:
+        raise SystemExit("the matcher was trained on other words: train and export `match` again")
     generator = seed_everything(arguments.seed)
     reference = Moments.of(views.features)
-    trainer = Trainer(config, teacher, device, arguments.rate, arguments.teacher_size, arguments.compile)
-    batches = Batches(views, config.size, arguments.batch, generator)
+    trainer = Trainer(config, matching, teacher, arguments.rate, arguments.teacher_size, arguments.average)
+    batches = Batches(views, matching, config.size, arguments.batch, generator)
     state = run.restore(device) if arguments.resume else None
+    if state is None and arguments.start_from:
+        state = torch.load(arguments.start_from, map_location=device, weights_only=True)["state"]
     if state is not None:
         trainer.load(state)
         generator.manual_seed(arguments.seed + run.step)
@@ -265,15 +326,16 @@ def main(arguments: argparse.Namespace) -> None:
         trainer.judge.calibrate(batches.real()[0].to(device))
     sheet_stream = torch.Generator().manual_seed(7)
     sheet_rows = torch.randint(len(views.captions), (12,), generator=sheet_stream).repeat_interleave(4)
-    sheet_words = torch.from_numpy(views.captions)[sheet_rows].to(device)
+    captions = torch.from_numpy(views.captions)
+    sheet_words = condition(batches.say(captions[sheet_rows]).text)
     sheet_latents = draw_many(config, len(sheet_rows), sheet_stream)
     test_rows = torch.randint(len(views.captions), (1000,), generator=sheet_stream)
-    test_words = torch.from_numpy(views.captions)[test_rows].to(device)
+    test_words = condition(batches.say(captions[test_rows]).text)
     test_latents = draw_many(config, len(test_rows), sheet_stream)
 
     def save() -> None:
-        # The captions go along so that a checkpoint can paint typical pictures without the data.
-        run.save(trainer.state() | {"config": config.to_card(), "captions": batches.captions})
+        # Conditions go along so that a checkpoint can paint typical pictures without the data.
+        run.save(trainer.state() | {"config": config.to_card(), "conditions": test_words.cpu()})
 
     checked = -1.0
     while run.running():

@@ -23,7 +23,7 @@ GROUPS: dict[str, str] = {
     "season": "spring summer autumn winter snow",
     "light": "morning day evening sunset night moon sun fog rain storm calm sunrise afternoon",
     "colour": "red orange yellow green cyan blue purple pink brown white black grey",
-    "tone": "dark bright warm cold vivid muted",
+    "tone": "dark bright warm cold vivid muted stark soft",
     "style": """
         impressionism postimpressionism romanticism symbolism artnouveau baroque realism pointillism
         ukiyoe tonalism ink cubism
