@@ -65,6 +65,8 @@ class ArtworkAdmin(ReadOnlyAdmin):
     """Works; moderators decide about them on their own desk."""
 
     list_display = ("id", "kind", "title", "owner", "visibility", "moderation", "created_at")
+    exclude = ("details",)
+    readonly_fields = ("facts",)
     list_filter = ("kind", "visibility", "moderation")
     list_select_related = ("owner",)
     search_fields = ("id", "title", "prompt", "owner__username")

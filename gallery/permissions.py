@@ -52,9 +52,15 @@ def listed(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
     return artworks.filter(visibility=Visibility.PUBLIC, moderation=Moderation.APPROVED)
 
 
-def usable_as_input(person: Person, artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
-    """Works that the person may make something from: their own, and what is listed."""
+def findable(person: Person, artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
+    """Works that the studio may point the person to: their own, and what is listed.
+
+    An unlisted work is seen by whoever has its link; the studio does not hand the link out.
+    """
     own = Q(owner_id=person.pk)
-    return artworks.filter(own | Q(visibility=Visibility.PUBLIC, moderation=Moderation.APPROVED)).exclude(
-        file=""
-    )
+    return artworks.filter(own | Q(visibility=Visibility.PUBLIC, moderation=Moderation.APPROVED))
+
+
+def usable_as_input(person: Person, artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
+    """Works that the person may make something from: the pictures among those that they may find."""
+    return findable(person, artworks).exclude(file="")

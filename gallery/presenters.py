@@ -55,7 +55,10 @@ class StateData(TypedDict):
 
 
 class ArtworkData(TypedDict):
-    """One result. ``url`` and ``thumb`` are empty for a poem, ``text`` is empty for a picture."""
+    """One result. ``url`` and ``thumb`` are empty for a poem, ``text`` is empty for a picture.
+
+    Of a loop ``url`` is the animated WebP and ``video`` the MP4; ``video`` is empty for everything else.
+    """
 
     id: str
     index: int
@@ -64,6 +67,7 @@ class ArtworkData(TypedDict):
     page: str
     url: str
     thumb: str
+    video: str
     width: int
     height: int
     colour: str
@@ -137,6 +141,7 @@ def artwork_data(artwork: Artwork) -> ArtworkData:
         "page": reverse("artwork", args=[artwork.pk]),
         "url": picture_url(artwork),
         "thumb": thumbnail_url(artwork),
+        "video": video_url(artwork),
         "width": artwork.width,
         "height": artwork.height,
         "colour": artwork.colour,
@@ -156,6 +161,13 @@ def thumbnail_url(artwork: Artwork) -> str:
     if not artwork.thumbnail:
         return ""
     return f"{reverse('media_thumb', args=[artwork.pk])}?v={artwork.sha256[:TAG_LENGTH]}"
+
+
+def video_url(artwork: Artwork) -> str:
+    """The address of a loop as MP4; empty for everything else."""
+    if not artwork.video:
+        return ""
+    return f"{reverse('media_video', args=[artwork.pk])}?v={artwork.sha256[:TAG_LENGTH]}"
 
 
 def upload_url(upload: Upload) -> str:
@@ -211,7 +223,7 @@ def full_state(job: Job, person: Person) -> dict[str, Any]:
 
 def job_outputs(job_id: UUID | str, person: Person) -> list[ArtworkData]:
     """The results of a job that ``person`` may see, in order."""
-    works = Artwork.objects.filter(job_id=job_id).order_by("index")
+    works = Artwork.objects.filter(job_id=job_id).defer("details").order_by("index")
     return [artwork_data(artwork) for artwork in works if permissions.can_view(person, artwork)]
 
 

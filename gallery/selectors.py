@@ -26,7 +26,7 @@ from gallery.models import (
     Worker,
 )
 from gallery.models.job import FINAL, LEASED
-from gallery.permissions import Person, can_view, listed, usable_as_input
+from gallery.permissions import Person, can_view, findable, listed, usable_as_input
 
 PAGE = 30
 JOBS_PAGE = 20
@@ -34,12 +34,13 @@ STRIP = 12
 SEARCH_WORDS = 6
 
 CARD = (
-    "id", "owner_id", "owner__username", "kind", "title", "prompt", "file", "thumbnail", "width", "height",
+    "id", "owner_id", "owner__username", "kind", "title", "prompt", "file", "thumbnail", "video", "width",
+    "height",
     "sha256", "colour", "text", "visibility", "moderation", "recipe", "created_at", "published_at",
 )  # fmt: skip
 
 
-def _cards(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
+def cards(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
     """Only what a card shows."""
     return artworks.select_related("owner").only(*CARD)
 
@@ -57,7 +58,7 @@ def _matching(artworks: QuerySet[Artwork], kind: str, search: str) -> QuerySet[A
 
 def gallery_page(*, kind: str = "", search: str = "", onward: str = "", back: str = "") -> Page[Artwork]:
     """Public and approved works, newest first."""
-    found = _matching(_cards(listed(Artwork.objects.all())), kind, search)
+    found = _matching(cards(listed(Artwork.objects.all())), kind, search)
     return keyset_page(found, field="published_at", size=PAGE, onward=onward, back=back)
 
 
@@ -65,7 +66,7 @@ def works_page(
     owner: Person, *, kind: str = "", search: str = "", show: str = "", onward: str = "", back: str = ""
 ) -> Page[Artwork]:
     """One person's own works, newest first. ``show``: a visibility, or "" for all."""
-    found = _matching(_cards(Artwork.objects.filter(owner_id=owner.pk)), kind, search)
+    found = _matching(cards(Artwork.objects.filter(owner_id=owner.pk)), kind, search)
     if show in Visibility.values:
         found = found.filter(visibility=show)
     return keyset_page(found, field="created_at", size=PAGE, onward=onward, back=back)
@@ -86,14 +87,14 @@ def jobs_page(owner: Person, *, show: str = "", onward: str = "", back: str = ""
 def recent_works(owner: Person, kind: str, limit: int = 8) -> list[Artwork]:
     """One person's newest works of a kind, for the strip under the studio's form."""
     return list(
-        _cards(Artwork.objects.filter(owner_id=owner.pk, kind=kind)).order_by("-created_at", "-id")[:limit]
+        cards(Artwork.objects.filter(owner_id=owner.pk, kind=kind)).order_by("-created_at", "-id")[:limit]
     )
 
 
 def recent_pictures(owner: Person, limit: int = STRIP) -> list[Artwork]:
     """One person's newest pictures, to choose an input from."""
     own = Artwork.objects.filter(owner_id=owner.pk).exclude(file="")
-    return list(_cards(own).order_by("-created_at", "-id")[:limit])
+    return list(cards(own).order_by("-created_at", "-id")[:limit])
 
 
 def artwork(artwork_id: UUID) -> Artwork | None:
@@ -112,11 +113,15 @@ def input_artwork(person: Person, artwork_id: Any) -> Artwork | None:
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A work next to another one. ``artwork`` is None when it is gone or not for this person."""
+    """A work next to another one. ``artwork`` is None when it is gone or not for this person.
+
+    ``weight``: its share in [0, 1]; None when shares have no meaning.
+    """
 
     artwork: Artwork | None
     relation: str
     gone: bool = False
+    weight: float | None = None
 
 
 def parents_of(person: Person, child: Artwork) -> list[Relative]:
@@ -127,6 +132,7 @@ def parents_of(person: Person, child: Artwork) -> list[Relative]:
             edge.parent if edge.parent and can_view(person, edge.parent) else None,
             edge.relation,
             edge.parent is None,
+            edge.weight,
         )
         for edge in edges
     ]
@@ -134,19 +140,16 @@ def parents_of(person: Person, child: Artwork) -> list[Relative]:
 
 def children_of(person: Person, parent: Artwork, limit: int = STRIP) -> list[Artwork]:
     """What was made from the work, as far as the person may find it."""
-    public = Q(visibility=Visibility.PUBLIC, moderation=Moderation.APPROVED)
     ids = Lineage.objects.filter(parent=parent).values("child_id")
-    found = Artwork.objects.filter(public | Q(owner_id=person.pk), pk__in=ids)
-    return list(_cards(found).order_by("-created_at", "-id")[:limit])
+    found = findable(person, Artwork.objects.filter(pk__in=ids))
+    return list(cards(found).order_by("-created_at", "-id")[:limit])
 
 
 def siblings_of(person: Person, one: Artwork, limit: int = 16) -> list[Artwork]:
     """The other works of the same job, for their owner."""
     if one.job_id is None or one.owner_id != person.pk:
         return []
-    return list(
-        _cards(Artwork.objects.filter(job_id=one.job_id)).exclude(pk=one.pk).order_by("index")[:limit]
-    )
+    return list(cards(Artwork.objects.filter(job_id=one.job_id)).exclude(pk=one.pk).order_by("index")[:limit])
 
 
 def job(job_id: UUID) -> Job | None:
@@ -156,7 +159,7 @@ def job(job_id: UUID) -> Job | None:
 
 def job_artworks(job: Job) -> list[Artwork]:
     """The works that a job made, in order."""
-    return list(_cards(job.artworks.all()).order_by("index"))
+    return list(cards(job.artworks.all()).order_by("index"))
 
 
 def job_inputs(job: Job) -> list[JobInput]:
@@ -278,11 +281,11 @@ def recipe_to_repeat(person: Person, some_id: Any) -> Repeat | None:
         return None
     if work.owner_id == person.pk and work.job is not None:
         return _of_job(person, work.job)
-    parents = Lineage.objects.filter(child=work, parent__isnull=False)
-    usable = {one.pk: one for one in usable_as_input(person, Artwork.objects.filter(children__in=parents))}
-    found: dict[str, Upload | Artwork] = {
-        edge.relation: usable[edge.parent_id] for edge in parents if edge.parent_id in usable
-    }
+    # Its edges are what the recipe started from: an id in a recipe alone opens nothing.
+    parents = Artwork.objects.filter(children__child=work)
+    usable = {str(one.pk): one for one in usable_as_input(person, parents)}
+    sources = {role: source.get("artwork", "") for role, source in work.recipe.get("inputs", {}).items()}
+    found: dict[str, Upload | Artwork] = {role: usable[key] for role, key in sources.items() if key in usable}
     return Repeat(work.kind, dict(work.recipe.get("parameters", {})), work.seed, found, Visibility.PRIVATE)
 
 

@@ -6,16 +6,19 @@ reads in Chinese on one page and in English on another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from gallery import catalogue, prompts
 from gallery.models import JobState
 
 Text = str | Promise
+MOST_WORDS = 20
+"""Most words that one sentence lists."""
 
 PHASES: dict[str, Text] = {
     "loading": gettext_lazy("Loading the model"),
@@ -66,6 +69,8 @@ ERRORS: dict[str, Text] = {
 
 MEDIA: dict[str, Text] = {
     "paint": gettext_lazy("Generative adversarial network"),
+    "blend": gettext_lazy("Generative adversarial network"),
+    "upscale": gettext_lazy("Super-resolution network"),
     "restyle": gettext_lazy("Convolutional network"),
     "verse": gettext_lazy("Recurrent network"),
     "": gettext_lazy("Neural network"),
@@ -75,7 +80,10 @@ MEDIA: dict[str, Text] = {
 RELATIONS: dict[str, Text] = {
     "image": gettext_lazy("its picture"),
     "style": gettext_lazy("its style"),
+    "palette": gettext_lazy("its colours"),
+    "parent": gettext_lazy("a parent"),
 }
+"""What a work took from another one, by the relation of their edge."""
 
 REASONS: dict[str, Text] = {
     "explicit": gettext_lazy("Sexual content"),
@@ -104,11 +112,24 @@ def reason_label(code: str) -> str:
     return str(REASONS.get(code, code))
 
 
-def error_sentence(code: str, sentence: str) -> str:
-    """Why a job failed, for its owner. ``sentence`` is the engine's own, in English: it says most."""
+def role_label(kind: str, role: str) -> str:
+    """What the kind calls the picture in this role."""
+    spec = catalogue.KINDS.get(kind)
+    return str(next((given.label for given in spec.inputs if given.role == role), role)) if spec else role
+
+
+def error_sentence(code: str, sentence: str, *, kind: str = "", notes: Sequence[Any] = ()) -> str:
+    """Why a job failed, for its owner. ``sentence`` is the engine's own, in English: it says most.
+
+    ``kind`` and ``notes`` are the job's: they say which picture is missing.
+    """
     general = ERRORS.get(code)
     if sentence and (general is None or (get_language() or "en").startswith("en")):
         return sentence
+    for note in notes:
+        if code == "input_missing" and isinstance(note, Mapping) and note.get("code") == code:
+            label = role_label(kind, str(note.get("role", "")))
+            return _("A picture that this work starts from is no longer there: %(label)s.") % {"label": label}
     return str(general or _("The studio could not finish this work."))
 
 
@@ -116,16 +137,29 @@ def note_sentence(note: Any) -> str:
     """What the engine wanted to say besides the result, or "" for a code that has no words."""
     if not isinstance(note, Mapping):
         return ""
+    if note.get("code") == "understood":
+        return _missed_sentence(prompts.missed(note.get("segments")))
     if note.get("code") == "unknown_words":
-        words = [str(word) for word in note.get("words", []) if str(word)][:20]
-        if not words:
-            return ""
-        return ngettext(
-            "One word is not in the network's vocabulary and was ignored: %(words)s.",
-            "These words are not in the network's vocabulary and were ignored: %(words)s.",
-            len(words),
-        ) % {"words": ", ".join(words)}
+        words = [str(word) for word in note.get("words", []) if str(word)][:MOST_WORDS]
+        return _missed_sentence([prompts.Segment(word, "unknown") for word in words])
     return str(note.get("message", ""))
+
+
+def _missed_sentence(missed: Sequence[prompts.Segment]) -> str:
+    """Which words were ignored, each with the nearest one that the network knows."""
+    if not missed:
+        return ""
+    named = [
+        _("%(word)s (the nearest that it knows: %(nearest)s)") % {"word": one.text, "nearest": one.nearest}
+        if one.nearest
+        else one.text
+        for one in missed[:MOST_WORDS]
+    ]
+    return ngettext(
+        "One word is not in the network's vocabulary and was ignored: %(words)s.",
+        "These words are not in the network's vocabulary and were ignored: %(words)s.",
+        len(named),
+    ) % {"words": _(", ").join(named)}
 
 
 def duration(seconds: float) -> str:

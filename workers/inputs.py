@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from gallery.models import Artwork, Job, Upload
+from django.utils import translation
+
+from gallery import words
+from gallery.models import Artwork, Job, JobInput, Upload
 from workers.troubles import InputMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """role -> picture file, and role -> what is known of the artwork there (see workers.engines.base.Task).
+
+    A loop's file is its animated WebP, whose first frame is what opens.
+    """
+
+    paths: dict[str, Path]
+    works: dict[str, Mapping[str, Any]]
 
 
 class LocalInputs:
@@ -24,27 +41,39 @@ class LocalInputs:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def paths(self, job: Job) -> dict[str, Path]:
-        """role -> picture file. Raises InputMissing."""
-        found: dict[str, Path] = {}
-        for given in job.inputs.select_related("upload", "artwork"):
+    def bring(self, job: Job) -> Brought:
+        """Every picture of ``job``. Raises InputMissing for the first that is gone.
+
+        Who may use a picture was asked when the job was submitted: one that its owner hid since then, or
+        that moderators took down, is still there and is used.
+        """
+        paths: dict[str, Path] = {}
+        works: dict[str, Mapping[str, Any]] = {}
+        for given in job.inputs.select_related("upload", "artwork").order_by("pk"):
             picture = given.upload or given.artwork
             if picture is None or not picture.file:
-                raise InputMissing(f"the {given.role!r} of job {job.pk} was deleted")
-            found[given.role] = self._local(picture)
-        return found
+                raise _missing(given, "was deleted")
+            paths[given.role] = self._local(picture, given)
+            if isinstance(picture, Artwork):
+                works[given.role] = {
+                    "kind": picture.kind,
+                    "model": str(picture.recipe.get("model", "")),
+                    "digest": picture.model_digest,
+                    "details": picture.details,
+                }
+        return Brought(paths, works)
 
-    def _local(self, picture: Upload | Artwork) -> Path:
+    def _local(self, picture: Upload | Artwork, given: JobInput) -> Path:
         storage, name = picture.file.storage, str(picture.file.name)
         try:
             path = Path(storage.path(name))
         except NotImplementedError:
-            return self._copy(picture)
+            return self._copy(picture, given)
         if not path.is_file():
-            raise InputMissing(f"{path} is gone")
+            raise _missing(given, f"is gone: {path}")
         return path
 
-    def _copy(self, picture: Upload | Artwork) -> Path:
+    def _copy(self, picture: Upload | Artwork, given: JobInput) -> Path:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="artsite-inputs-"))
         self._count += 1
@@ -53,5 +82,11 @@ class LocalInputs:
             with picture.file.open("rb") as source, path.open("wb") as target:
                 shutil.copyfileobj(source, target)
         except OSError as problem:
-            raise InputMissing(f"{picture.file.name}: {problem}") from problem
+            raise _missing(given, f"is gone: {picture.file.name}: {problem}") from problem
         return path
+
+
+def _missing(given: JobInput, what: str) -> InputMissing:
+    with translation.override("en"):
+        label = words.role_label(given.job.kind, given.role)
+    return InputMissing(f"the {given.role!r} of job {given.job_id} {what}", role=given.role, label=label)

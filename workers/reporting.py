@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.db import Error as DatabaseProblem
@@ -60,14 +61,9 @@ class JobReport:
 
     def phase(self, name: str) -> None:
         """Write the phase into the row; pages see it at once."""
-        try:
-            with self._lease.waiting():
-                jobs.job_enter_phase(job_ids=[self._job.pk], token=self._lease.token, phase=name)
-                self._job.refresh_from_db(fields=["seq", "phase"])
-        except (DatabaseProblem, Job.DoesNotExist) as problem:
-            # A word for the page is not worth the work.
-            logger.warning("cannot write the phase down: %s", problem)
-            connection.close()
+        self._write_down(
+            lambda: jobs.job_enter_phase(job_ids=[self._job.pk], token=self._lease.token, phase=name)
+        )
 
     def step(self, step: int, steps: int | None, message: str = "") -> None:
         """Raises JobCanceled, LeaseLost or JobReleased when the work must end."""
@@ -87,15 +83,28 @@ class JobReport:
         self._send(final=False)
 
     def note(self, code: str, **data: Any) -> None:
-        """Kept with the job's result."""
+        """Write the note into the row; pages see it at once, and it stays with the job's result."""
         entry = {"code": code, **data}
         if entry not in self.notes:
             self.notes.append(entry)
+            self._write_down(
+                lambda: jobs.job_take_notes(job_id=self._job.pk, token=self._lease.token, notes=self.notes)
+            )
 
     def flush(self) -> None:
         """Send what still waits: the last progress and texts. Previews give way to the results."""
         self._previews.clear()
         self._send(final=True)
+
+    def _write_down(self, write: Callable[[], None]) -> None:
+        try:
+            with self._lease.waiting():
+                write()
+                self._job.refresh_from_db(fields=["seq", "phase"])
+        except (DatabaseProblem, Job.DoesNotExist) as problem:
+            # A word for the page is not worth the work.
+            logger.warning("cannot write down what the engine says: %s", problem)
+            connection.close()
 
     def _send(self, *, final: bool) -> None:
         messages: list[events.Message] = []

@@ -20,15 +20,25 @@ from artsite.logging import job_context
 from gallery import catalogue, events, failpoints
 from gallery.models import Job
 from gallery.services import jobs
-from gallery.services.artworks import PictureFile, PoemText, PreparedArtwork, artworks_build
-from workers import troubles
+from gallery.services.artworks import (
+    AnimationFile,
+    PictureFile,
+    PoemText,
+    PreparedArtwork,
+    artworks_build,
+)
+from gallery.services.artworks import Output as OutputFile
+from gallery.services.provenance import DIGITAL_SOURCE_TYPE
+from workers import animation, troubles
 from workers.engines.base import (
+    Animation,
     Engine,
     EngineError,
     JobCanceled,
     JobReleased,
     Output,
     Picture,
+    Poem,
     Result,
     Task,
     TooLarge,
@@ -219,11 +229,12 @@ class _Batch:
             persist(job.refresh_from_db)
             report = JobReport(job, self._lease)
             try:
-                paths = self._inputs.paths(job)
-            except EngineError as problem:
-                self._fail(job, problem, ())
+                brought = self._inputs.bring(job)
+            except troubles.InputMissing as problem:
+                self._fail(job, problem, [problem.note])
                 continue
-            works.append(Work(job, Task(job.parameters, job.seed, report, paths), report))
+            task = Task(job.parameters, job.seed, report, brought.paths, brought.works)
+            works.append(Work(job, task, report))
         return works
 
     def _run(self, engine: Engine, works: list[Work]) -> None:
@@ -283,7 +294,7 @@ class _Batch:
 
     def _finish(self, work: Work, outputs: Sequence[Output]) -> None:
         try:
-            prepared = self._store(work.job, outputs)
+            prepared = self._store(work, outputs)
             failpoints.reach("written")
             finished = persist(
                 lambda: jobs.job_finish(
@@ -301,17 +312,14 @@ class _Batch:
         else:
             self._cancel(work.job)
 
-    def _store(self, job: Job, outputs: Sequence[Output]) -> list[PreparedArtwork]:
+    def _store(self, work: Work, outputs: Sequence[Output]) -> list[PreparedArtwork]:
         if not outputs:
             raise EngineError("the engine made nothing")
-        plain: list[PictureFile | PoemText] = [
-            PictureFile(output.image, output.details)
-            if isinstance(output, Picture)
-            else PoemText(output.lines, output.title, output.details)
-            for output in outputs
-        ]
+        if any(isinstance(output, Animation) for output in outputs):
+            work.report.phase("finishing")
         try:
-            return persist(lambda: artworks_build(job, plain))
+            plain = [as_file(output) for output in outputs]
+            return persist(lambda: artworks_build(work.job, plain))
         except OSError as problem:
             raise troubles.StorageFailed(f"{type(problem).__name__}: {problem}") from problem
 
@@ -340,6 +348,24 @@ class _Batch:
     def _release_all(self) -> None:
         held = self._lease.held
         persist(lambda: jobs.job_release(job_ids=held, token=self._lease.token))
+
+
+def as_file(output: Output) -> OutputFile:
+    """What an engine made as the gallery keeps it; loops are encoded here. Raises EngineError, OSError."""
+    if isinstance(output, Picture):
+        return PictureFile(output.image, output.details)
+    if isinstance(output, Poem):
+        return PoemText(output.lines, output.title, output.details)
+    frames, seconds = output.frames, output.seconds
+    animation.check_loop(frames, seconds)
+    return AnimationFile(
+        poster=frames[0],
+        loop=animation.encode_webp(frames, seconds),
+        video=animation.encode_mp4(frames, seconds, comment=DIGITAL_SOURCE_TYPE),
+        frames=len(frames),
+        seconds=seconds,
+        details=output.details,
+    )
 
 
 def persist(write: Callable[[], T]) -> T:

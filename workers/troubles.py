@@ -15,10 +15,21 @@ class DeviceBroken(Exception):
 
 
 class InputMissing(EngineError):
-    """A picture that the job takes is gone or damaged."""
+    """The picture that the job takes in this ``role`` is gone or damaged. ``label`` names it to visitors."""
 
     code = "input_missing"
     visitor = "A picture that this work starts from is no longer there."
+
+    def __init__(self, operator: str, *, role: str, label: str) -> None:
+        super().__init__(
+            operator, visitor=f"A picture that this work starts from is no longer there: {label}."
+        )
+        self.role = role
+
+    @property
+    def note(self) -> dict[str, str]:
+        """Which picture it is, for pages in every language."""
+        return {"code": self.code, "role": self.role}
 
 
 class StorageFailed(EngineError):

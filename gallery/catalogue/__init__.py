@@ -18,3 +18,22 @@ from gallery.catalogue.specs import (
     UnknownKind,
 )
 from gallery.catalogue.styles import Style, styles
+
+__all__ = [
+    "KINDS",
+    "MAX_SEED",
+    "QUEUES",
+    "Choice",
+    "Errors",
+    "InputSpec",
+    "InvalidRecipe",
+    "KindSpec",
+    "ParamSpec",
+    "Style",
+    "Text",
+    "UnknownKind",
+    "clean_seed",
+    "clean_text",
+    "kind",
+    "styles",
+]

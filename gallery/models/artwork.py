@@ -10,6 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+LATENT = "latent"
+"""The entry of an artwork's details that no page, file or JSON shows."""
+
 
 class Visibility(models.TextChoices):
     """Who the owner wants to show a work to."""
@@ -48,7 +51,10 @@ class Upload(models.Model):
 
 
 class Artwork(models.Model):
-    """One result that somebody keeps: a picture (``file``) or a poem (``text``, one line per line)."""
+    """One result that somebody keeps: a picture (``file``) or a poem (``text``, one line per line).
+
+    A loop of pictures is a picture whose ``file`` is an animated WebP, with the same loop as ``video`` (MP4).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="artworks")
@@ -64,12 +70,15 @@ class Artwork(models.Model):
     height = models.PositiveIntegerField(default=0)
     size = models.PositiveIntegerField(default=0, help_text="bytes")
     sha256 = models.CharField(max_length=64, blank=True, default="")
+    video = models.FileField(max_length=200, blank=True, default="")
+    video_sha256 = models.CharField(max_length=64, blank=True, default="")
     colour = models.CharField(max_length=7, blank=True, default="", help_text="mean colour, #rrggbb")
     text = models.TextField(blank=True, default="")
 
     recipe: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
     """kind, parameters, seed, index, inputs, model, digest: everything that decides the result."""
     details: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    """What the engine knows about it. ``latent`` is for engines alone: see :attr:`facts`."""
     model_digest = models.CharField(max_length=64, blank=True, default="")
 
     visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE)
@@ -105,6 +114,16 @@ class Artwork(models.Model):
         return bool(self.file)
 
     @property
+    def is_animation(self) -> bool:
+        """Whether it is a loop of pictures."""
+        return bool(self.video)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The details that people may read: all but the latent, which only engines understand."""
+        return {name: value for name, value in self.details.items() if name != LATENT}
+
+    @property
     def lines(self) -> list[str]:
         """The lines of a poem."""
         return self.text.split("\n") if self.text else []
@@ -126,7 +145,10 @@ class Lineage(models.Model):
     child = models.ForeignKey(Artwork, on_delete=models.CASCADE, related_name="parents")
     parent = models.ForeignKey(Artwork, on_delete=models.SET_NULL, null=True, related_name="children")
     relation = models.CharField(max_length=16)
-    """The role the parent played: ``image`` (its content), ``style`` ..."""
+    """What the parent gave: ``image`` (its content), ``style``, ``palette``, ``parent`` ..."""
+    weight = models.FloatField(null=True, blank=True)
+    """Its share of the child, 0 to 1; None when shares have no meaning. A work that played two roles of one
+    relation has one edge with the sum."""
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["child", "parent", "relation"], name="lineage_once"),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from PIL import Image
 
 from gallery import permissions
 from gallery.catalogue import clean_text
-from gallery.models import Artwork, Job, Lineage, Moderation, User, Visibility
+from gallery.models import Artwork, Job, JobInput, Lineage, Moderation, User, Visibility
 from gallery.problems import Problem
 from gallery.services import files, provenance
 
@@ -41,12 +42,28 @@ class PictureFile:
 
 
 @dataclass(frozen=True, slots=True)
+class AnimationFile:
+    """A finished seamless loop as the runner hands it over: the first frame, the loop as an animated WebP
+    and as an MP4, how many frames it has and how long they last."""
+
+    poster: Image.Image
+    loop: bytes
+    video: bytes
+    frames: int
+    seconds: float
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PoemText:
     """A finished poem as the runner hands it over."""
 
     lines: tuple[str, ...]
     title: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Output = PictureFile | AnimationFile | PoemText
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +74,27 @@ class PreparedArtwork:
     parents: tuple[Lineage, ...] = ()
 
 
-def artworks_build(job: Job, outputs: Sequence[PictureFile | PoemText]) -> list[PreparedArtwork]:
+def artworks_build(job: Job, outputs: Sequence[Output]) -> list[PreparedArtwork]:
     """Write the files of ``outputs`` and return the rows for :func:`artworks_save`.
 
-    Reads ``job.model_name`` and ``job.model_digest``, so they must be set. Each picture's file carries its
-    recipe and the mark of AI. Raises OSError when the disk refuses; then no file of this call stays.
+    Reads ``job.model_name`` and ``job.model_digest``, so they must be set. Each file carries its recipe and
+    the mark of AI. ``details["weights"]`` (role -> share) go into the lineage. Raises OSError when the disk
+    refuses; then no file of this call stays.
     """
     inputs = list(job.inputs.select_related("upload", "artwork"))
-    sources = {
-        given.role: {"artwork": str(given.artwork_id), "sha256": given.artwork.sha256}
-        if given.artwork is not None
-        else {"upload": str(given.upload_id), "sha256": given.upload.sha256 if given.upload else ""}
-        for given in inputs
-    }
+    sources = {given.role: _source(given) for given in inputs}
     prepared: list[PreparedArtwork] = []
     try:
         for index, output in enumerate(outputs):
             artwork = _new_row(job, index, sources)
-            parents = tuple(
-                Lineage(child=artwork, parent=given.artwork, relation=given.role)
-                for given in inputs
-                if given.artwork is not None
-            )
-            prepared.append(PreparedArtwork(artwork, parents))
+            artwork.details = dict(output.details)
+            prepared.append(PreparedArtwork(artwork, _edges(artwork, inputs)))
             if isinstance(output, PictureFile):
                 _write_picture(artwork, output.image)
+            elif isinstance(output, AnimationFile):
+                _write_animation(artwork, output)
             else:
                 _write_poem(artwork, output)
-            artwork.details = dict(output.details)
     except BaseException:
         artworks_discard(prepared)
         raise
@@ -115,7 +125,7 @@ def artworks_discard(prepared: Iterable[PreparedArtwork]) -> None:
     Not after a save whose outcome is unknown: it may have been committed. The sweep of orphans takes those.
     """
     for item in prepared:
-        files.files_delete([item.artwork.file.name or "", item.artwork.thumbnail.name or ""])
+        files.files_delete(_file_names(item.artwork))
 
 
 def artwork_set_visibility(*, artwork: Artwork, visibility: str, by: User) -> Artwork:
@@ -162,7 +172,7 @@ def artwork_delete(*, artwork: Artwork, by: User) -> None:
     """Delete a work with its files. Its children keep a stub in their lineage. Raises PermissionDenied."""
     with transaction.atomic():
         current = _locked(artwork, by)
-        names = [current.file.name or "", current.thumbnail.name or ""]
+        names = _file_names(current)
         current.delete()
         files.files_delete_on_commit(names)
 
@@ -188,6 +198,46 @@ def _locked(artwork: Artwork, by: User) -> Artwork:
     if current is None or not permissions.can_edit(by, current):
         raise PermissionDenied(f"user {by.pk} may not edit artwork {artwork.pk}")
     return current
+
+
+def relation_of(role: str) -> str:
+    """What a picture in this role gives to the work: ``parent`` for ``parent_1`` to ``parent_4``."""
+    return re.sub(r"_\d+$", "", role)
+
+
+def _file_names(artwork: Artwork) -> list[str]:
+    return [file.name for file in (artwork.file, artwork.video, artwork.thumbnail) if file.name]
+
+
+def _source(given: JobInput) -> dict[str, str]:
+    """The picture as the recipe remembers it; nothing when it was deleted meanwhile."""
+    if given.artwork is not None:
+        return {"artwork": str(given.artwork_id), "sha256": given.artwork.sha256}
+    if given.upload is not None:
+        return {"upload": str(given.upload_id), "sha256": given.upload.sha256}
+    return {}
+
+
+def _edges(artwork: Artwork, inputs: Iterable[JobInput]) -> tuple[Lineage, ...]:
+    """One edge for each work and relation, with the share that the engine says it has."""
+    weights = artwork.details.get("weights")
+    edges: dict[tuple[uuid.UUID | str, str], Lineage] = {}
+    for given in inputs:
+        if given.upload is not None:
+            continue
+        relation = relation_of(given.role)
+        weight = _share(weights.get(given.role)) if isinstance(weights, Mapping) else None
+        # A work that was deleted meanwhile leaves a stub, as one that is deleted later does.
+        key = (given.artwork_id or given.role, relation)
+        edge = edges.setdefault(key, Lineage(child=artwork, parent=given.artwork, relation=relation))
+        if weight is not None:
+            edge.weight = min(1.0, (edge.weight or 0.0) + weight)
+    return tuple(edges.values())
+
+
+def _share(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= 1 else None
 
 
 def _new_row(job: Job, index: int, sources: Mapping[str, Mapping[str, str]]) -> Artwork:
@@ -217,15 +267,30 @@ def _new_row(job: Job, index: int, sources: Mapping[str, Mapping[str, str]]) -> 
 
 
 def _write_picture(artwork: Artwork, image: Image.Image) -> None:
-    data = provenance.picture_encode(image, artwork.recipe)
-    artwork.width, artwork.height = image.size
+    _write_file(artwork, provenance.picture_encode(image, artwork.recipe), "png", image)
+
+
+def _write_animation(artwork: Artwork, animation: AnimationFile) -> None:
+    # The thumbnail has the plain name.
+    loop = provenance.loop_mark(animation.loop, artwork.recipe)
+    _write_file(artwork, loop, "loop.webp", animation.poster)
+    video = provenance.video_mark(animation.video, artwork.recipe)
+    artwork.video_sha256 = hashlib.sha256(video).hexdigest()
+    artwork.video.name = files.file_name(FOLDER, artwork.pk, "mp4")
+    files.file_save(artwork.video.name, video)
+    artwork.details.update(frames=animation.frames, seconds=animation.seconds)
+
+
+def _write_file(artwork: Artwork, data: bytes, extension: str, shown: Image.Image) -> None:
+    """The main file, and a thumbnail of what is ``shown``."""
+    artwork.width, artwork.height = shown.size
     artwork.size = len(data)
     artwork.sha256 = hashlib.sha256(data).hexdigest()
-    artwork.colour = provenance.mean_colour(image)
-    artwork.file.name = files.file_name(FOLDER, artwork.pk, "png")
+    artwork.colour = provenance.mean_colour(shown)
+    artwork.file.name = files.file_name(FOLDER, artwork.pk, extension)
     artwork.thumbnail.name = files.file_name(FOLDER, artwork.pk, "webp")
     files.file_save(artwork.file.name, data)
-    files.file_save(artwork.thumbnail.name, provenance.thumbnail_encode(image, artwork.recipe))
+    files.file_save(artwork.thumbnail.name, provenance.thumbnail_encode(shown, artwork.recipe))
 
 
 def _write_poem(artwork: Artwork, poem: PoemText) -> None:

@@ -162,6 +162,13 @@ def job_enter_phase(*, job_ids: Collection[UUID], token: UUID, phase: str) -> No
             announce(job_ids)
 
 
+def job_take_notes(*, job_id: UUID, token: UUID, notes: Notes) -> None:
+    """Write down what the engine has told the person so far: the page shows it while the work goes on."""
+    with transaction.atomic():
+        if move(_held([job_id], token).filter(state__in=AT_WORK), notes=list(notes)):
+            announce([job_id])
+
+
 def job_heartbeat(*, job_ids: Collection[UUID], token: UUID) -> dict[UUID, str]:
     """Renew the lease; the state of every job that is still held. A missing job's lease is lost."""
     _held(job_ids, token).update(lease_expires_at=clock.shifted(settings.ARTSITE_LEASE_SECONDS))

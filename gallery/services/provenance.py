@@ -1,4 +1,4 @@
-"""What every picture file says about itself: its recipe, and that a machine made it.
+"""What every file says about itself: its recipe, and that a machine made it.
 
 The mark is the IPTC digital source type in an XMP packet, which search engines and image programs read
 (IPTC Photo Metadata Standard 2023.1, "Digital Source Type"). Nothing about a person or their source
@@ -20,6 +20,9 @@ DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlg
 RECIPE_KEYWORD = "Recipe"
 XMP_KEYWORD = "XML:com.adobe.xmp"
 THUMBNAIL_SIDE = 512
+
+_WEBP_HAS_XMP = 0x04
+_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -55,6 +58,32 @@ def thumbnail_encode(image: Image.Image, recipe: Mapping[str, Any]) -> bytes:
     target = BytesIO()
     small.save(target, "WEBP", quality=82, method=4, xmp=xmp_packet(recipe).encode())
     return target.getvalue()
+
+
+def loop_mark(webp: bytes, recipe: Mapping[str, Any]) -> bytes:
+    """An animated WebP with the recipe and the mark in it, its frames untouched.
+
+    The XMP chunk goes last and its flag into the VP8X header (WebP Container Specification, 2023).
+    Raises ValueError for anything but an extended WebP without XMP.
+    """
+    if webp[:4] != b"RIFF" or webp[8:16] != b"WEBPVP8X" or webp[20] & _WEBP_HAS_XMP:
+        raise ValueError("not an animated WebP without metadata")
+    packet = xmp_packet(recipe).encode()
+    chunk = b"XMP " + len(packet).to_bytes(4, "little") + packet + b"\0" * (len(packet) % 2)
+    body = webp[8:20] + bytes([webp[20] | _WEBP_HAS_XMP]) + webp[21:] + chunk
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def video_mark(mp4: bytes, recipe: Mapping[str, Any]) -> bytes:
+    """An MP4 with the recipe and the mark behind its last box, its frames untouched.
+
+    In a ``uuid`` box, where readers of XMP look (ISO 16684-1; XMP Specification, part 3, "MPEG-4").
+    Raises ValueError for anything but an MP4.
+    """
+    if mp4[4:8] != b"ftyp":
+        raise ValueError("not an MP4")
+    body = b"uuid" + _XMP_BOX + xmp_packet(recipe).encode()
+    return mp4 + (len(body) + 4).to_bytes(4, "big") + body
 
 
 def mean_colour(image: Image.Image) -> str:

@@ -65,6 +65,7 @@ def job_submit(
     brought = dict(inputs or {})
     cleaned = spec.clean(parameters, frozenset(brought))
     _check(owner, brought, seed, idempotency_key, publish_as)
+    spec.clean_sizes(cleaned, {role: (picture.width, picture.height) for role, picture in brought.items()})
     with transaction.atomic():
         # One submission of a person at a time: limits, turns and keys are read and then written.
         User.objects.select_for_update(no_key=True).get(pk=owner.pk)

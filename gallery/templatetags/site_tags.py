@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, keyset, presenters, selectors, words
+from gallery import catalogue, keyset, presenters, prompts, selectors, words
 from gallery.models import Artwork, Job, Moderation, Upload
 from gallery.services.queue import Expected
 
@@ -151,13 +151,19 @@ def tone(state: str) -> str:
 @register.filter
 def error_sentence(job: Job) -> str:
     """Why a job failed, for its owner."""
-    return words.error_sentence(job.error_code, job.error_visitor)
+    return words.error_sentence(job.error_code, job.error_visitor, kind=job.kind, notes=job.notes)
 
 
 @register.filter
 def note_sentences(job: Job) -> list[str]:
     """What the engine wanted to say."""
     return [sentence for note in job.notes if (sentence := words.note_sentence(note))]
+
+
+@register.filter
+def prompt_segments(source: Job | Artwork) -> list[prompts.Segment]:
+    """The prompt in pieces (``text``, ``state``, ``words``, ``nearest``), to mark what was understood."""
+    return prompts.prompt_segments(source)
 
 
 @register.filter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -21,19 +22,30 @@ from gallery.services.provenance import DIGITAL_SOURCE_TYPE
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
+MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".mp4": "video/mp4"}
 FOR_EVER = "public, max-age=31536000, immutable"
 NOT_KEPT = "private, no-store"
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @require_safe
 def picture(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The picture of a work; ``?download`` offers it as a file. 404 for whoever may not see it."""
     artwork = _visible(request, pk)
-    response = _file_response(artwork.file.name or "", artwork.sha256)
-    if "download" in request.GET:
-        response["Content-Disposition"] = f'attachment; filename="artsite-{artwork.pk.hex[:12]}.png"'
-    return _cached(response, request, artwork)
+    name = artwork.file.name or ""
+    return _cached(_offered(_file_response(name, artwork.sha256), request, artwork, name), request, artwork)
+
+
+@require_safe
+def video(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """A loop as MP4, whole or the range that a player asks for; ``?download`` offers it as a file.
+
+    404 for a work that is no loop, and for whoever may not see it.
+    """
+    artwork = _visible(request, pk)
+    name = artwork.video.name or ""
+    response = _ranged(_file_response(name, artwork.video_sha256), request, artwork.video_sha256)
+    return _cached(_offered(response, request, artwork, name), request, artwork)
 
 
 @require_safe
@@ -77,9 +89,47 @@ def _visible(request: HttpRequest, pk: uuid.UUID) -> Artwork:
     return artwork
 
 
+def _offered(response: HttpResponse, request: HttpRequest, artwork: Artwork, name: str) -> HttpResponse:
+    """As a file to keep, when that is asked for."""
+    if "download" in request.GET:
+        filename = f"artsite-{artwork.pk.hex[:12]}{PurePosixPath(name).suffix}"
+        response["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
+
+
+def _ranged(response: HttpResponse, request: HttpRequest, sha256: str) -> HttpResponse:
+    """The one range of bytes that is asked for (RFC 9110, 14). Safari plays and others seek only with it.
+
+    A proxy that sends the file itself does this itself. Several ranges at once, and what is no range, get
+    the whole file, as the RFC allows.
+    """
+    if response.status_code != 200 or response.has_header("X-Accel-Redirect"):
+        return response
+    tag = f'"{sha256[:TAG_LENGTH]}"'
+    response["Accept-Ranges"], response["ETag"] = "bytes", tag
+    wanted = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if wanted is None or wanted.groups() == ("", "") or request.headers.get("If-Range", tag) != tag:
+        return response
+    size = len(response.content)
+    first, last = (int(digits) if digits else None for digits in wanted.groups())
+    if first is not None and last is not None and last < first:
+        return response
+    if first is None:
+        first, last = max(0, size - (last or 0)), size - 1
+    last = size - 1 if last is None else min(last, size - 1)
+    if first > last:
+        response = _harmless(HttpResponse(status=416))
+        response["Content-Range"] = f"bytes */{size}"
+        return response
+    response.content = response.content[first : last + 1]
+    response.status_code = 206
+    response["Content-Range"] = f"bytes {first}-{last}/{size}"
+    return response
+
+
 def _cached(response: HttpResponse, request: HttpRequest, artwork: Artwork) -> HttpResponse:
     tagged = request.GET.get("v", "") == artwork.sha256[:TAG_LENGTH]
-    lasting = response.status_code == 200 and artwork.is_listed and tagged
+    lasting = response.status_code in (200, 206) and artwork.is_listed and tagged
     response["Cache-Control"] = FOR_EVER if lasting else NOT_KEPT
     return response
 

@@ -84,7 +84,7 @@ class Task:
     """One request: everything that decides the result, and where to report.
 
     ``parameters`` are already validated against the catalogue. ``inputs`` maps a role
-    (``image``, ``style``) to a decoded-safe picture file; for an animation it is its poster.
+    (``image``, ``style``) to a decoded-safe picture file; a loop opens at its first frame.
     ``works`` says what is known about the artwork that plays a role: ``{"kind", "model", "digest",
     "details"}``, the last as the engine that made it left them (``latent`` included); an upload has
     no entry. ``seed`` is in [0, 2**63).

@@ -21,6 +21,7 @@ from gallery.services import images, queue, submissions, uploads
 POLL_SECONDS = 0.1
 BAR_WIDTH = 28
 SUFFIX = {"picture": ".png", "poem": ".txt"}
+LOOP_SUFFIX = ".webp"
 
 
 class Command(BaseCommand):
@@ -182,7 +183,7 @@ def _status(job: Job) -> str:
 
 def _write(artworks: list[Artwork], kind: catalogue.KindSpec, out: Path | None) -> list[Path]:
     """Write one result to ``out`` (default: a name of its own here), several into the folder ``out``."""
-    suffix = SUFFIX[kind.makes]
+    suffix = LOOP_SUFFIX if any(one.is_animation for one in artworks) else SUFFIX[kind.makes]
     name = f"{kind.slug}-{str(artworks[0].job_id)[:8]}" if artworks else kind.slug
     try:
         if len(artworks) == 1:
@@ -194,14 +195,16 @@ def _write(artworks: list[Artwork], kind: catalogue.KindSpec, out: Path | None) 
             paths = [folder / f"{number + 1:02d}{suffix}" for number in range(len(artworks))]
         for path, artwork in zip(paths, artworks, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_content(artwork))
+            path.write_bytes(_content(artwork, path.suffix))
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     return paths
 
 
-def _content(artwork: Artwork) -> bytes:
+def _content(artwork: Artwork, suffix: str) -> bytes:
+    """The result as a file of this ``suffix``: of a loop ``.mp4`` is the video, else the animated WebP."""
     if not artwork.is_picture:
         return f"{artwork.title}\n\n{artwork.text}\n".lstrip("\n").encode()
-    with default_storage.open(artwork.file.name or "") as file:
+    video = artwork.is_animation and suffix.lower() == ".mp4"
+    with default_storage.open((artwork.video if video else artwork.file).name or "") as file:
         return bytes(file.read())
