@@ -80,7 +80,8 @@ def colour_shares(pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.f
     """Measured facts of uint8 (N, H, W, 3) pictures; each value is float32 (N,).
 
     Colour names give the share (0..1) of pixels with that colour; ``contrast`` is the deviation of the
-    brightness; ``value`` (brightness), ``saturation`` and ``warmth`` (red minus blue) are means in 0..1, ``warmth`` in -1..1.
+    brightness; ``value`` (brightness), ``saturation`` and ``warmth`` (red minus blue) are means in 0..1,
+    ``warmth`` in -1..1.
     """
     n = len(pictures)
     small = pictures[:, ::4, ::4].reshape(n, -1, 3).astype(np.float32) / 255

@@ -19,9 +19,9 @@ from workers.training.teacher import Teacher
 DATA = (
     "About 7,000 landscapes, seascapes and city views by painters who died in 1955 or before, and Song and "
     "Ming scrolls, with artist, title, style and genre; public domain in most countries (works published "
-    "after 1930 may not be in the US). Colours, brightness and contrast measured on the pictures; scene words "
-    "that titles leave out guessed by a linear classifier. About 10,000 more paintings of other genres for "
-    "features only. Teacher, in training only and not shipped: SqueezeNet 1.0 (BSD)."
+    "after 1930 may not be in the US). Colours, brightness and contrast measured on the pictures; scene "
+    "words that titles leave out guessed by a linear classifier. About 10,000 more paintings of other "
+    "genres for features only. Teacher, in training only and not shipped: SqueezeNet 1.0 (BSD)."
 )
 
 
