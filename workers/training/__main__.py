@@ -12,6 +12,7 @@ COMMANDS = {
     "gan": ("workers.training.gan", "train the painting generator (kind: paint)"),
     "match": ("workers.training.match", "train the encoders of texts and pictures (kind: paint)"),
     "export-match": ("workers.training.export_match", "measure and export the encoders"),
+    "judge": ("workers.training.judge", "train the classifier that measures fidelity (kind: paint)"),
     "upscaler": ("workers.training.upscale", "train the network that doubles paintings (kind: paint)"),
     "export-paint": ("workers.training.export_paint", "make weights of the two paint checkpoints"),
     "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
