@@ -156,9 +156,11 @@ def make_input(job: Job, role: str, picture: Upload | Artwork) -> JobInput:
     return JobInput.objects.create(job=job, role=role, **{key: picture})
 
 
-def make_lineage(child: Artwork, parent: Artwork | None, relation: str = "image") -> Lineage:
+def make_lineage(
+    child: Artwork, parent: Artwork | None, relation: str = "image", weight: float | None = None
+) -> Lineage:
     """An edge from a work to what it was made from."""
-    return Lineage.objects.create(child=child, parent=parent, relation=relation)
+    return Lineage.objects.create(child=child, parent=parent, relation=relation, weight=weight)
 
 
 def make_worker(name: str = "worker-1", **fields: Any) -> Worker:

@@ -62,6 +62,82 @@ def test_pictures_are_required_and_no_others_are_taken() -> None:
     catalogue.kind("restyle").clean({}, frozenset({"image", "style"}))
 
 
+# --- Rules between fields -------------------------------------------------------------------------------
+
+
+def parents(*numbers: int) -> frozenset[str]:
+    return frozenset(f"parent_{number}" for number in numbers)
+
+
+def test_a_mix_and_a_bridge_need_two_parents() -> None:
+    blend = catalogue.kind("blend")
+    for mode in ("mix", "bridge"):
+        assert set(errors_of("blend", {"mode": mode}, parents(1))) == {"parent_2"}
+        assert blend.clean({"mode": mode}, parents(1, 3))["mode"] == mode
+    assert set(errors_of("blend", {}, parents(2, 3))) == {"parent_1"}
+    assert set(errors_of("blend", {}, parents(1, 2, 5))) == {"parent_5"}
+
+
+def test_a_mutation_has_one_parent_and_a_strength() -> None:
+    blend = catalogue.kind("blend")
+    assert blend.clean({"mode": "mutate"}, parents(1))["mutation"] == 0.4
+    assert blend.clean({"mode": "mutate", "mutation": 0.1}, parents(1))["mutation"] == 0.1
+    assert blend.clean({}, parents(1, 2))["mutation"] == 0
+    assert set(errors_of("blend", {"mode": "mutate", "mutation": 0}, parents(1))) == {"mutation"}
+    assert set(errors_of("blend", {"mode": "mutate"}, parents(1, 2, 4))) == {"parent_2", "parent_4"}
+
+
+def test_at_least_one_parent_that_was_brought_has_a_share() -> None:
+    none = {"weight_1": 0, "weight_2": "0"}
+    assert set(errors_of("blend", none, parents(1, 2))) == {"weight_1"}
+    assert catalogue.kind("blend").clean(none, parents(1, 2, 3))["weight_3"] == 0.5
+    catalogue.kind("blend").clean({"mode": "mutate", **none}, parents(1))
+
+
+@pytest.mark.parametrize("name", ["layout_from", "shapes_from", "colour_from"])
+def test_a_depth_comes_from_a_parent_that_was_brought(name: str) -> None:
+    assert set(errors_of("blend", {name: "3"}, parents(1, 2))) == {name}
+    assert set(errors_of("blend", {name: "5"}, parents(1, 2))) == {name}
+    assert catalogue.kind("blend").clean({name: "2"}, parents(1, 2))[name] == "2"
+
+
+def test_a_bridge_is_small_and_its_frames_are_counted() -> None:
+    assert set(errors_of("blend", {"mode": "bridge", "size": "1024"}, parents(1, 2))) == {"size"}
+    for frames in (15, 97, 0):
+        assert set(errors_of("blend", {"frames": frames}, parents(1, 2))) == {"frames"}
+    catalogue.kind("blend").clean({"mode": "mix", "size": "1024"}, parents(1, 2))
+
+
+def test_jobs_of_one_size_may_share_a_batch() -> None:
+    for slug, roles in (("paint", frozenset()), ("blend", parents(1, 2))):
+        spec = catalogue.kind(slug)
+        keys = {spec.batch_key(spec.clean({"size": size}, roles)) for size in ("256", "512", "1024")}
+        assert len(keys) == 3
+        assert spec.batch_key(spec.clean({"count": 1}, roles)) == spec.batch_key(spec.clean({}, roles))
+    assert catalogue.kind("upscale").batch_limit == 1
+
+
+@pytest.mark.parametrize(
+    ("factor", "size", "fits"),
+    [
+        ("4", (1024, 700), True),
+        ("4", (700, 1025), False),
+        ("2", (2048, 2048), True),
+        ("2", (2049, 10), False),
+    ],
+)
+def test_an_enlarged_picture_is_at_most_4096_px(factor: str, size: tuple[int, int], fits: bool) -> None:
+    upscale = catalogue.kind("upscale")
+    cleaned = upscale.clean({"factor": factor}, frozenset({"image"}))
+    if fits:
+        upscale.clean_sizes(cleaned, {"image": size})
+        return
+    with pytest.raises(InvalidRecipe) as refusal:
+        upscale.clean_sizes(cleaned, {"image": size})
+    assert set(refusal.value.errors) == {"factor"}
+    assert str(max(size)) in refusal.value.errors["factor"][0]
+
+
 @pytest.mark.parametrize("style", ["nobody", "../starry-night", "starry\0night", 7, None, ["x"]])
 def test_only_ready_styles_are_styles(style: Any) -> None:
     assert "style" in errors_of("restyle", {"style": style}, frozenset({"image"}))

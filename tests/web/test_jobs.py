@@ -64,6 +64,18 @@ def row(job: Job) -> dict[str, Any]:
     return Job.objects.filter(pk=job.pk).values().get()
 
 
+def test_what_an_engine_says_is_written_down_while_it_works(person: User) -> None:
+    make_job(person)
+    job, token = run_one()
+    jobs.job_take_notes(job_id=job.pk, token=NOBODY, notes=[{"code": "late"}])
+    jobs.job_take_notes(job_id=job.pk, token=token, notes=[{"code": "understood", "segments": []}])
+    told = row(job)
+    assert (told["notes"], told["seq"]) == ([{"code": "understood", "segments": []}], job.seq + 1)
+    assert finish(job, token)
+    jobs.job_take_notes(job_id=job.pk, token=token, notes=[])
+    assert row(job)["notes"] == [{"code": "told"}]
+
+
 def test_a_job_is_claimed_started_and_finished_with_its_artworks(person: User) -> None:
     make_job(person, publish_as="public")
     job, token = claim_one()

@@ -200,3 +200,22 @@ def test_a_retry_whose_picture_is_gone_is_refused(person: User) -> None:
     with pytest.raises(InvalidRecipe) as refused:
         job_retry(job=job, by=person)
     assert list(refused.value.errors) == ["image"]
+
+
+def test_a_picture_that_would_become_too_large_is_refused_beside_the_field(person: User) -> None:
+    large = make_upload(person, width=1025, height=40)
+    with pytest.raises(InvalidRecipe) as refusal:
+        job_submit(owner=person, kind="upscale", parameters={"factor": "4"}, inputs={"image": large})
+    assert set(refusal.value.errors) == {"factor"}
+    assert not Job.objects.exists()
+    job = job_submit(owner=person, kind="upscale", parameters={"factor": "2"}, inputs={"image": large})
+    assert job.state == "queued"
+
+
+def test_parents_of_a_blend_are_checked_one_by_one(person: User) -> None:
+    own, foreign = make_artwork(person), make_artwork(make_user())
+    with pytest.raises(InvalidRecipe) as refusal:
+        job_submit(owner=person, kind="blend", parameters={}, inputs={"parent_1": own, "parent_2": foreign})
+    assert set(refusal.value.errors) == {"parent_2"}
+    job = job_submit(owner=person, kind="blend", parameters={}, inputs={"parent_1": own, "parent_2": own})
+    assert job.inputs.count() == 2
