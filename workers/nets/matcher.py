@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 PAD = 0
 """Token id of the padding; word ``i`` of the configuration is token ``i + 1``."""
@@ -61,8 +62,11 @@ class TextEncoder(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(2 * config.hidden))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        states, _ = self.gru(self.token(ids))  # (N, T, 2H)
         present = (ids != PAD).unsqueeze(-1)  # (N, T, 1)
+        # Packed: the backward direction must not start in a padding that depends on who shares the batch.
+        lengths = present.sum((1, 2)).clamp(min=1).cpu()
+        packed = pack_padded_sequence(self.token(ids), lengths, batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=ids.shape[1])
         # The largest over the words: each word is heard, however many there are.
         highest = states.masked_fill(~present, -2.0).amax(1)
         pooled = torch.where(present.any(1), highest, self.nothing)
@@ -148,4 +152,5 @@ def token_ids(config: MatcherConfig, texts: Sequence[Sequence[str]]) -> torch.Te
 
 def condition(embedding: torch.Tensor) -> torch.Tensor:
     """Unit embeddings (N, E) -> a painter's condition (N, E): entries of about unit size."""
-    return embedding * embedding.shape[1] ** 0.5
+    scaled: torch.Tensor = embedding * embedding.shape[1] ** 0.5
+    return scaled
