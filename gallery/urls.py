@@ -17,6 +17,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/retry/", jobs.job_retry, name="job_retry"),
     path("works/", gallery.my_works, name="my_works"),
     path("works/<uuid:artwork_id>/", artworks.artwork, name="artwork"),
+    path("works/<uuid:artwork_id>/family/", artworks.artwork_family, name="artwork_family"),
     path("works/<uuid:artwork_id>/edit/", artworks.artwork_edit, name="artwork_edit"),
     path("works/<uuid:artwork_id>/delete/", artworks.artwork_delete, name="artwork_delete"),
     path("works/<uuid:artwork_id>/again/", artworks.artwork_again, name="artwork_again"),

@@ -1,4 +1,4 @@
-"""What can be done next with a picture, for the pages that offer it."""
+"""What pages say about pictures beside others: what can be made of them, and how they are related."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from gallery import catalogue
+from gallery import catalogue, presenters
 from gallery.catalogue.gan import LONGEST_SIDE
+from gallery.familytree import Spot, Tree
+from gallery.lineage import Edge
 from gallery.models import Artwork
+from gallery.templatetags.site_tags import heading, relation_label
 
 register = template.Library()
 
@@ -67,6 +70,34 @@ def enlargements(artwork: Artwork) -> list[str]:
 def is_generated(artwork: Artwork) -> bool:
     """Whether the generator painted it, so that its neighbours in the latent space are a step away."""
     return artwork.kind in GENERATED
+
+
+@register.filter
+def video_url(artwork: Artwork) -> str:
+    """The address of a loop as MP4; empty for everything else."""
+    return presenters.video_url(artwork)
+
+
+@register.filter
+def edge_label(edge: Edge) -> str:
+    """What stands on a line of the family tree: the share of a parent, or what was taken."""
+    if edge.weight is not None:
+        return f"{edge.weight:.0%}"
+    return relation_label(edge.relation)
+
+
+@register.filter
+def spot_label(spot: Spot, tree: Tree) -> str:
+    """A work of the family tree for somebody who hears it: its name, and what it gave or took."""
+    artwork = spot.node.artwork
+    if artwork is None:
+        return ""
+    name = heading(artwork)
+    if spot.node.level < 0:
+        given = [edge_label(line.edge) for line in tree.lines if line.edge.parent == spot.node.key]
+        return _("Ancestor: %(title)s (%(given)s)") % {"title": name, "given": ", ".join(given)}
+    taken = [edge_label(line.edge) for line in tree.lines if line.edge.child == spot.node.key]
+    return _("Descendant: %(title)s (%(given)s)") % {"title": name, "given": ", ".join(taken)}
 
 
 def _link(kind: str, **query: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,13 +14,22 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery import catalogue, permissions, selectors
+from gallery import catalogue, permissions, presenters, selectors
 from gallery.catalogue import InvalidRecipe
+from gallery.familytree import family_tree
 from gallery.forms import ArtworkForm, DecisionForm, visibility_options
+from gallery.lineage import lineage_graph
 from gallery.models import Artwork, Moderation, Visibility
+from gallery.permissions import Person
 from gallery.problems import Problem
 from gallery.services import artworks, submissions
+from gallery.templatetags.site_tags import heading
 from gallery.views.gates import person_of, too_often
+
+NEAR, FEW = 2, 30
+"""Levels and works of the family tree on a work's own page."""
+FAR, MANY = 8, 150
+"""Those of the whole tree, on a page of its own."""
 
 
 @require_safe
@@ -39,10 +49,10 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
         "mine": mine,
         "form": form if mine else None,
         "visibilities": visibility_options(),
-        "parents": selectors.parents_of(person, work),
-        "children": selectors.children_of(person, work),
+        "tree": family_tree(lineage_graph(person, work, NEAR, FEW)),
         "siblings": selectors.siblings_of(person, work),
-        "takers": [spec for spec in catalogue.KINDS.values() if spec.inputs] if work.file and usable else [],
+        "usable": bool(work.file) and usable,
+        "before": before_of(person, work) if work.kind == "upscale" else None,
         "again_key": uuid.uuid4().hex,
         "decision": DecisionForm()
         if permissions.can_moderate(person) and work.visibility != Visibility.PRIVATE
@@ -53,6 +63,14 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
         "turned_down": work.moderation in (Moderation.REJECTED, Moderation.REMOVED),
     }
     return render(request, "artworks/detail.html", context, status=status)
+
+
+@require_safe
+def artwork_family(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
+    """The family of a work as far as it reaches, for whoever may see the work."""
+    work = _visible(request, artwork_id)
+    tree = family_tree(lineage_graph(request.user, work, FAR, MANY))
+    return render(request, "artworks/family.html", {"artwork": work, "tree": tree})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -123,6 +141,32 @@ def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     except submissions.QuotaExceeded as problem:
         return too_often(request, problem)
     return redirect("job", job_id=job.pk)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The picture that a work was made from, beside which the work is shown."""
+
+    url: str
+    width: int
+    height: int
+    title: str
+
+
+def before_of(person: Person, work: Artwork) -> Before | None:
+    """The picture in the role ``image``, when the person may see it: a work, or an upload of their own."""
+    parent = next(
+        (one.artwork for one in selectors.parents_of(person, work) if one.relation == "image"), None
+    )
+    if parent is not None:
+        return Before(presenters.picture_url(parent), parent.width, parent.height, heading(parent))
+    if work.job is None:
+        return None
+    given = next((one for one in selectors.job_inputs(work.job) if one.role == "image"), None)
+    upload = given.upload if given is not None else None
+    if upload is None or upload.owner_id != person.pk:
+        return None
+    return Before(presenters.upload_url(upload), upload.width, upload.height, _("The picture you brought"))
 
 
 def _form(work: Artwork) -> ArtworkForm:

@@ -22,6 +22,7 @@ from gallery.mixer import Mixer
 from gallery.models import Job, JobState, User
 from gallery.services import jobs, submissions
 from gallery.templatetags.site_tags import poem_ratio, ratio, size_ratio
+from gallery.views.artworks import before_of
 from gallery.views.gates import person_of, too_often
 from gallery.views.studio import picker_of
 
@@ -65,6 +66,8 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
             "minutes": _("%(minutes)d min"),
         },
     }
+    if row.kind == "upscale" and artworks:
+        context["before"] = before_of(request.user, artworks[0])
     if mine and row.kind == BLEND:
         context |= _mixer(person_of(request), row)
     return render(request, "jobs/detail.html", context)

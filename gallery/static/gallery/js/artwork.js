@@ -1,4 +1,4 @@
-// A work: seen large, set vertically or across, its prompt copied.
+// A work: seen large, played, set vertically or across, its prompt copied.
 
 const zoom = document.querySelector("[data-zoom]");
 const viewer = document.querySelector("[data-viewer]");
@@ -34,6 +34,10 @@ if (zoom && viewer) {
   });
 }
 
+// A loop moves by itself unless the person asked for stillness; its controls are there for everybody.
+const loop = document.querySelector("[data-loop]");
+if (loop && !matchMedia("(prefers-reduced-motion: reduce)").matches) loop.play().catch(() => {});
+
 const turn = document.querySelector("[data-turn]");
 turn?.addEventListener("click", () => {
   const across = document.querySelector("[data-sheet] .poem").classList.toggle("across");
@@ -43,7 +47,7 @@ turn?.addEventListener("click", () => {
 
 const copy = document.querySelector("[data-copy]");
 copy?.addEventListener("click", async () => {
-  await navigator.clipboard.writeText(document.querySelector("[data-copy-text]").textContent);
+  await navigator.clipboard.writeText(document.querySelector("[data-copy-text]").dataset.copyText);
   const words = copy.textContent;
   copy.textContent = copy.dataset.done;
   setTimeout(() => (copy.textContent = words), 1500);

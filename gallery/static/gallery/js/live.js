@@ -99,7 +99,7 @@ async function swap() {
 
 /** The prompt as it was understood, and the recipe. */
 function swapWords(newer) {
-  for (const place of ["#job-title", "#job-understood", ".job-recipe .facts"]) {
+  for (const place of ["#job-title", ".job-recipe .facts"]) {
     const [old, next] = [job.querySelector(place), newer.querySelector(place)];
     if (old && next) old.replaceWith(document.adoptNode(next));
   }
