@@ -189,7 +189,11 @@ class ToyBlend(Toy):
             tint = Image.new("RGB", mixed.size, colour(task.seed, index))
             child = Image.blend(mixed, tint, 0.1 + 0.4 * float(task.parameters["mutation"]))
             task.report.preview(child.reduce(4), index)
-            children.append(Picture(child, {"weights": shares}))
+            # What it heard of its parents, as an engine that takes their latents does.
+            heard = {
+                role: [work["kind"], work["model"], work["details"]] for role, work in task.works.items()
+            }
+            children.append(Picture(child, {"weights": shares, "heard": heard, "latent": {"toy": index}}))
         return tuple(children)
 
     def opened(self, path: Path) -> Image.Image:

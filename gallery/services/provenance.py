@@ -64,13 +64,21 @@ def loop_mark(webp: bytes, recipe: Mapping[str, Any]) -> bytes:
     """An animated WebP with the recipe and the mark in it, its frames untouched.
 
     The XMP chunk goes last and its flag into the VP8X header (WebP Container Specification, 2023).
-    Raises ValueError for anything but an extended WebP without XMP.
+    Raises ValueError for anything but a WebP without XMP.
     """
-    if webp[:4] != b"RIFF" or webp[8:16] != b"WEBPVP8X" or webp[20] & _WEBP_HAS_XMP:
-        raise ValueError("not an animated WebP without metadata")
+    chunks = webp[12:]
+    if webp[:4] != b"RIFF" or webp[8:12] != b"WEBP" or len(chunks) < 18:
+        raise ValueError("not a WebP")
+    if chunks[:4] != b"VP8X":
+        # Frames that are all alike were written as a still picture, without the header for more.
+        with Image.open(BytesIO(webp)) as image:
+            canvas = b"".join((side - 1).to_bytes(3, "little") for side in image.size)
+        chunks = b"VP8X" + (10).to_bytes(4, "little") + bytes(4) + canvas + chunks
+    if chunks[8] & _WEBP_HAS_XMP:
+        raise ValueError("this WebP has metadata already")
     packet = xmp_packet(recipe).encode()
-    chunk = b"XMP " + len(packet).to_bytes(4, "little") + packet + b"\0" * (len(packet) % 2)
-    body = webp[8:20] + bytes([webp[20] | _WEBP_HAS_XMP]) + webp[21:] + chunk
+    flagged = chunks[:8] + bytes([chunks[8] | _WEBP_HAS_XMP]) + chunks[9:]
+    body = b"WEBP" + flagged + b"XMP " + len(packet).to_bytes(4, "little") + packet + bytes(len(packet) % 2)
     return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 

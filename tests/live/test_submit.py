@@ -66,6 +66,18 @@ def test_pictures_go_through_the_upload_pipeline(running: Stack) -> None:
     assert running.ask("Upload.objects.count()") == 1
 
 
+def test_a_bridge_between_a_file_and_a_work_is_written_as_either_file(running: Stack) -> None:
+    photo = running.folder / "parent.png"
+    Image.new("RGB", (80, 60), "teal").save(photo)
+    parents = ["--picture", f"parent_1={photo}", "--picture", f"parent_2={running.picture('boss')}"]
+    settings = ["--set", "mode=bridge", "--set", "frames=16", "--set", "size=256"]
+    for suffix, starts in ((".mp4", b"ftyp"), (".webp", b"WEBP")):
+        out = running.folder / f"bridge{suffix}"
+        done = submit(running, "blend", *parents, *settings, "--out", str(out))
+        assert (done.returncode, done.stdout.split()) == (0, [str(out)]), done.stderr
+        assert starts in out.read_bytes()[:16]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -75,6 +87,9 @@ def test_pictures_go_through_the_upload_pipeline(running: Stack) -> None:
         (["paint", "--set", "count"], "write NAME=VALUE"),
         (["restyle", "--style", "great_wave"], "image: Bring a picture."),
         (["restyle", "--image", "missing.png"], "missing.png: No such file"),
+        (["blend", "--picture", "parent_1"], "write ROLE=FILE or ROLE=ID"),
+        (["blend", "--picture", "parent_1=3f"], "3f: No such file"),
+        (["blend", "--set", "mode=mutate"], "parent_1: Bring a picture."),
         (["restyle", "--image", "notes.txt", "--style", "udnie"], "notes.txt: "),
         (["paint", "--prompt", "invalid at=1"], "This cannot be made. [invalid_request]"),
         (["paint", "--user", "nobody"], "There is no user 'nobody'"),

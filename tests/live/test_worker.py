@@ -9,7 +9,9 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
+from PIL import Image
 
 from tests import toy_engines
 from tests.live.conftest import MakeStack
@@ -59,6 +61,52 @@ def test_poems_and_repainted_pictures_come_out_too(studio: Stack) -> None:
     assert studio.ask(lineage, job=restyled) == [[picture, "image"]]
 
 
+def test_children_know_their_parents_and_engines_hear_of_them(studio: Stack) -> None:
+    one, two = studio.picture(), studio.picture()
+    inputs = {"inputs": {"parent_1": one, "parent_2": two}}
+    job = studio.submit("blend", weight_1=0.75, weight_2=0.25, count=2, request=inputs)
+    row = studio.wait_state(job, "succeeded", timeout=20)
+    for child in row["artworks"]:
+        edges = "Lineage.objects.filter(child=child).order_by('pk')"
+        found = studio.ask(f"list({edges}.values_list('parent', 'relation', 'weight'))", child=child)
+        assert found == [[one, "parent", 0.75], [two, "parent", 0.25]]
+    (first, _) = row["artworks"]
+    details = studio.ask("Artwork.objects.get(pk=first).details", first=first)
+    assert details["heard"] == {"parent_1": ["paint", "", {}], "parent_2": ["paint", "", {}]}
+    grandchild = studio.submit("blend", mode="mutate", count=1, request={"inputs": {"parent_1": first}})
+    (youngest,) = studio.wait_state(grandchild, "succeeded", timeout=20)["artworks"]
+    heard = studio.ask("Artwork.objects.get(pk=youngest).details['heard']", youngest=youngest)
+    assert heard["parent_1"][:2] == ["blend", "toy"]
+    assert heard["parent_1"][2]["latent"] == {"toy": 0}
+
+
+def test_a_bridge_is_kept_as_two_files_that_play(studio: Stack) -> None:
+    (painted,) = studio.wait_state(studio.submit("paint", count=1), "succeeded")["artworks"]
+    inputs = {"inputs": {"parent_1": studio.picture(), "parent_2": painted}}
+    job = studio.submit("blend", mode="bridge", frames=16, size="256", request=inputs)
+    (work,) = studio.wait_state(job, "succeeded", timeout=30)["artworks"]
+    row = studio.ask("Artwork.objects.filter(pk=work).values().get()", work=work)
+    with Image.open(studio.data / "media" / row["file"]) as loop:
+        assert (loop.format, getattr(loop, "n_frames", 1), loop.size) == ("WEBP", 16, (96, 96))
+    with av.open(str(studio.data / "media" / row["video"])) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 16
+    assert (row["details"]["frames"], row["details"]["seconds"]) == (16, 2.0)
+    # A loop may become a parent itself: its first frame is what an engine opens.
+    child = studio.submit("upscale", factor="2", request={"inputs": {"image": work}})
+    (larger,) = studio.wait_state(child, "succeeded", timeout=20)["artworks"]
+    assert studio.ask("Artwork.objects.get(pk=larger).width", larger=larger) == 192
+
+
+def test_what_was_understood_is_told_while_the_work_goes_on(studio: Stack) -> None:
+    job = studio.submit(prompt="sea xyzzy steps=100 pause=0.1", count=1)
+    studio.wait_for(lambda: studio.job(job)["notes"], 20)
+    row = studio.job(job)
+    assert row["state"] == "running"
+    assert row["notes"][0]["segments"][0] == {"text": "sea", "words": ["sea"]}
+    studio.cancel(job)
+    assert studio.wait_state(job, "canceled")["notes"] == row["notes"]
+
+
 def test_a_picture_that_is_gone_fails_the_job_readably(studio: Stack) -> None:
     (gone,) = submit_together(studio, "never mind")
     picture = studio.picture()
@@ -66,6 +114,8 @@ def test_a_picture_that_is_gone_fails_the_job_readably(studio: Stack) -> None:
     studio.ask("Artwork.objects.filter(pk=picture).delete()[0]", picture=picture)
     row = studio.wait_state(job, "failed")
     assert row["error_code"] == "input_missing"
+    assert row["error_visitor"].endswith("no longer there: Picture.")
+    assert row["notes"] == [{"code": "input_missing", "role": "image"}]
     studio.wait_state(gone, "succeeded")
 
 
@@ -129,7 +179,9 @@ def test_operators_see_the_worker(studio: Stack) -> None:
         row = studio.ask("Worker.objects.filter(name='worker@test').values().get()")
         kinds = {model["kind"] for model in row["models_loaded"]}
         return (
-            kinds == {"paint", "restyle", "verse"} and row["current_job_id"] is None and row["succeeded"] > 0
+            kinds == {"paint", "blend", "upscale", "restyle", "verse"}
+            and row["current_job_id"] is None
+            and row["succeeded"] > 0
         )
 
     job = studio.submit(prompt="steps=30 pause=0.1")

@@ -122,12 +122,28 @@ def test_what_is_no_loop_is_an_error_of_the_engine(sizes: list[tuple[int, int]],
         as_file(Animation(tuple(Image.new("RGB", size) for size in sizes), seconds))
 
 
-@pytest.mark.parametrize("data", [b"", b"RIFF", factories.png(), factories.webp()])
-def test_only_loops_are_marked_as_loops(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not an"):
+def test_a_loop_that_stands_still_is_marked_too(person: User) -> None:
+    still = Animation(tuple(Image.new("RGB", (20, 12), "teal") for _ in range(16)), 1.0)
+    job = factories.make_job(person, "blend", state=JobState.RUNNING)
+    work = artworks.artworks_save(artworks.artworks_build(job, [as_file(still)]))[0]
+    with Image.open(BytesIO(files.file_read(work.file.name))) as image:
+        image.load()
+        assert image.size == (20, 12)
+        assert MARK.encode() in image.info["xmp"]
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", factories.png()])
+def test_what_is_no_loop_is_not_marked(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a WebP"):
         provenance.loop_mark(data, {})
-    with pytest.raises(ValueError, match="not an"):
+    with pytest.raises(ValueError, match="not an MP4"):
         provenance.video_mark(data, {})
+
+
+def test_a_loop_is_marked_once() -> None:
+    marked = provenance.loop_mark(factories.webp(), {})
+    with pytest.raises(ValueError, match="already"):
+        provenance.loop_mark(marked, {})
 
 
 def test_a_loop_that_could_not_be_kept_leaves_no_file(person: User, tmp_path: Path) -> None:

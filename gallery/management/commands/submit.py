@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from gallery import catalogue, events, presenters
+from gallery import catalogue, events, presenters, selectors
 from gallery.models import Artwork, Job, JobState, Upload, User
 from gallery.services import images, queue, submissions, uploads
 
@@ -37,6 +37,13 @@ class Command(BaseCommand):
         parser.add_argument("--image", type=Path, metavar="FILE", help="the picture to work on")
         parser.add_argument(
             "--style", metavar="FILE|NAME", help="a style picture, or the name of a ready style"
+        )
+        parser.add_argument(
+            "--picture",
+            action="append",
+            default=[],
+            metavar="ROLE=FILE|ID",
+            help="a picture in any role, from a file or as the id of a work: parent_1=sea.png",
         )
         parser.add_argument("--count", type=int, help="how many")
         parser.add_argument("--seed", help="a whole number; left out, one is drawn")
@@ -150,22 +157,32 @@ def _parameters(kind: catalogue.KindSpec, options: Mapping[str, Any]) -> dict[st
 
 
 def _pictures(owner: User, options: Mapping[str, Any]) -> dict[str, Upload | Artwork]:
-    """The pictures that were named, through the same pipeline as an upload in the browser."""
-    paths = {"image": options["image"]}
+    """The pictures that were named: works, and files through the pipeline of an upload in the browser."""
+    named: dict[str, str] = {}
+    if options["image"] is not None:
+        named["image"] = str(options["image"])
     if options["style"] and Path(options["style"]).is_file():
-        paths["style"] = Path(options["style"])
-    found: dict[str, Upload | Artwork] = {}
-    for role, path in paths.items():
-        if path is None:
-            continue
-        try:
-            with path.open("rb") as file:
-                found[role] = uploads.upload_create(owner=owner, file=File(file, name=path.name))
-        except OSError as error:
-            raise CommandError(f"{path}: {error.strerror}") from error
-        except images.PictureRejected as error:
-            raise CommandError(f"{path}: {error.visitor}") from error
-    return found
+        named["style"] = options["style"]
+    for pair in options["picture"]:
+        role, separator, value = pair.partition("=")
+        if not separator:
+            raise CommandError(f"--picture {pair}: write ROLE=FILE or ROLE=ID")
+        named[role] = value
+    return {role: _picture(owner, value) for role, value in named.items()}
+
+
+def _picture(owner: User, value: str) -> Upload | Artwork:
+    path = Path(value)
+    work = None if path.is_file() else selectors.input_artwork(owner, value)
+    if work is not None:
+        return work
+    try:
+        with path.open("rb") as file:
+            return uploads.upload_create(owner=owner, file=File(file, name=path.name))
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from error
+    except images.PictureRejected as error:
+        raise CommandError(f"{path}: {error.visitor}") from error
 
 
 def _status(job: Job) -> str:
