@@ -91,9 +91,10 @@ def family_tree(graph: Graph) -> Tree | None:
     """
     if len(graph.nodes) < 2:
         return None
+    level_of = _generations(graph)
     rows: dict[int, list[Node]] = defaultdict(list)
     for node in graph.nodes:
-        rows[node.level].append(node)
+        rows[level_of[node.key]].append(node)
     broadest = max(len(row) for row in rows.values())
     width = 2 * MARGIN + broadest * SIDE + (broadest - 1) * GAP
     levels = sorted(rows)
@@ -110,6 +111,25 @@ def family_tree(graph: Graph) -> Tree | None:
     return Tree(width, height, tuple(spots[node.key] for node in graph.nodes), lines, graph.left_out)
 
 
+def _generations(graph: Graph) -> dict[str, int]:
+    """Key -> the row of a node: parents always stand above their children.
+
+    The graph counts the shortest way from the middle; somebody who is parent and grandparent at once needs
+    the longest. Works are made after their parents, so there are no circles, and the passes end.
+    """
+    level = {node.key: node.level for node in graph.nodes}
+    for _pass in graph.nodes:
+        before = dict(level)
+        for edge in graph.edges:
+            if level[edge.child] <= 0:
+                level[edge.parent] = min(level[edge.parent], level[edge.child] - 1)
+            elif level[edge.parent] >= 0:
+                level[edge.child] = max(level[edge.child], level[edge.parent] + 1)
+        if level == before:
+            break
+    return level
+
+
 def _pull(node: Node, graph: Graph, spots: dict[str, Spot]) -> float:
     """Where the relatives that have a place would like ``node`` to be."""
     wanted = [
@@ -122,20 +142,12 @@ def _pull(node: Node, graph: Graph, spots: dict[str, Spot]) -> float:
 
 
 def _line(edge: Edge, parent: Spot, child: Spot) -> Line:
-    if parent.y < child.y:
-        start, end, bend = parent.y + SIDE + CAPTION, child.y - 3, BETWEEN // 2
-        back = bend
-    elif parent.y > child.y:
-        start, end, bend = parent.y - 3, child.y + SIDE + CAPTION, -BETWEEN // 2
-        back = bend
-    else:
-        # Of one generation, both at once: the line hangs below them.
-        start = end = parent.y + SIDE + CAPTION
-        bend, back = BETWEEN // 2, -BETWEEN // 2
+    start, end = parent.y + SIDE + CAPTION, child.y - 3
+    bend = min(BETWEEN, end - start) // 2
     points = (
         (parent.middle, start),
         (parent.middle, start + bend),
-        (child.middle, end - back),
+        (child.middle, end - bend),
         (child.middle, end),
     )
     t = LABEL_AT
@@ -144,5 +156,5 @@ def _line(edge: Edge, parent: Spot, child: Spot) -> Line:
         round(sum(share * point[axis] for share, point in zip(shares, points, strict=True)))
         for axis in (0, 1)
     )
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
-    return Line(edge, f"M{ax} {ay}C{bx} {by} {cx} {cy} {dx} {dy}", x, y)
+    path = "M{} {}C{} {} {} {} {} {}".format(*(length for point in points for length in point))
+    return Line(edge, path, x, y)

@@ -23,6 +23,9 @@ VISIBILITY_MEANING = {
     Visibility.PUBLIC: _("It appears in the gallery once a moderator has approved it."),
 }
 
+BRIEF = 18
+"""Most characters of a choice that stands beside others in one row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -70,6 +73,11 @@ class Control:
         if spec.type == "number" or (spec.type == "integer" and (spec.step or 1) > 1):
             return "range"
         return {"integer": "number", "boolean": "checkbox", "style": "styles"}[spec.type]
+
+    @property
+    def brief(self) -> bool:
+        """Whether all choices are a word or two, so that they stand in one row."""
+        return all(len(str(choice.label)) <= BRIEF for choice in self.spec.choices)
 
     @property
     def shown(self) -> str:

@@ -7,7 +7,9 @@ one to the other.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -17,6 +19,18 @@ from gallery.models import Artwork
 
 KIND = "blend"
 DEPTHS = ("layout_from", "shapes_from", "colour_from")
+
+
+def unused(parameters: Mapping[str, Any], roles: Collection[str]) -> frozenset[str]:
+    """The parameters that say nothing about a blend of pictures in these ``roles``, by their names."""
+    mode = parameters.get("mode")
+    weights = {f"weight_{number}" for number in range(1, PARENTS + 1)}
+    if mode != "mix":
+        names = weights | set(DEPTHS)
+    else:
+        names = {name for name in weights if name.replace("weight", "parent") not in roles}
+        names |= {name for name in DEPTHS if parameters.get(name) == "mix"}
+    return frozenset(names | ({"mutation", "count"} if mode == "bridge" else {"frames"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +98,15 @@ class Mixer:
 
         What a page hides in one mode keeps what was set in another; none of that is part of the recipe.
         """
-        mode = self.mode.value
-        if mode == "mutate":
+        if self.mode.value == "mutate":
             for place in [place for place in self.places if place.filled][1:]:
                 place.picture.picture = None
         self._close_gaps()
-        unused = [place.weight for place in self.places if not place.filled or mode != "mix"]
-        if mode != "mix":
-            unused += self.depths
-        unused += [self.mutation, self.count] if mode == "bridge" else [self.frames]
-        for control in unused:
-            control.value = control.spec.default
-            control.errors.clear()
+        forgotten = unused(self.form.parameters, self.form.inputs)
+        for control in self.form.controls:
+            if control.name in forgotten:
+                control.value = control.spec.default
+                control.errors.clear()
 
     def _close_gaps(self) -> None:
         """Move parents with their weights to the front; depths that were theirs follow them."""

@@ -77,6 +77,15 @@ MEDIA: dict[str, Text] = {
 }
 """What made a work, as a museum label says "oil on canvas"."""
 
+UNNAMED: dict[str, Text] = {
+    "restyle": gettext_lazy("Repainted"),
+    "upscale": gettext_lazy("Enlarged"),
+    "blend mix": gettext_lazy("A child"),
+    "blend mutate": gettext_lazy("A mutation"),
+    "blend bridge": gettext_lazy("A bridge"),
+}
+"""What a work is called that has neither title nor words: by its kind, and the mode of a blend."""
+
 RELATIONS: dict[str, Text] = {
     "image": gettext_lazy("its picture"),
     "style": gettext_lazy("its style"),

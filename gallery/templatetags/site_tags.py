@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, keyset, presenters, prompts, selectors, words
+from gallery import catalogue, keyset, mixer, presenters, prompts, selectors, words
 from gallery.models import Artwork, Job, Moderation, Upload
 from gallery.services.queue import Expected
 
@@ -58,9 +59,9 @@ def heading(artwork: Artwork) -> str:
     text = artwork.title or artwork.prompt or (artwork.lines[0] if artwork.lines else "")
     if text := " ".join(text.split()):
         return text if len(text) <= HEADING_LENGTH else text[: HEADING_LENGTH - 1].rstrip() + "…"
-    return _after(artwork.recipe.get("parameters", {}).get("style")) or (
-        _("Repainted") if artwork.kind == "restyle" else _("Untitled")
-    )
+    parameters = artwork.recipe.get("parameters", {})
+    unnamed = words.UNNAMED.get(f"{artwork.kind} {parameters.get('mode', '')}".strip())
+    return _after(parameters.get("style")) or str(unnamed or _("Untitled"))
 
 
 @register.filter
@@ -231,22 +232,28 @@ def job_age(job: Job) -> int:
 @register.filter
 def recipe_rows(artwork: Artwork) -> list[tuple[str, str]]:
     """The settings of a work as (label, value) in the visitor's language, the prompt apart."""
-    return parameter_rows(artwork.kind, artwork.recipe.get("parameters", {}))
+    return parameter_rows(
+        artwork.kind, artwork.recipe.get("parameters", {}), artwork.recipe.get("inputs", {})
+    )
 
 
 @register.filter
 def job_rows(job: Job) -> list[tuple[str, str]]:
     """The settings of a job as (label, value), the prompt apart."""
-    return parameter_rows(job.kind, job.parameters)
+    return parameter_rows(job.kind, job.parameters, [one.role for one in selectors.job_inputs(job)])
 
 
-def parameter_rows(kind: str, parameters: dict[str, Any]) -> list[tuple[str, str]]:
-    """Settings in the catalogue's order; those it no longer knows keep their names."""
+def parameter_rows(kind: str, parameters: dict[str, Any], roles: Collection[str]) -> list[tuple[str, str]]:
+    """Settings in the catalogue's order; those it no longer knows keep their names.
+
+    ``roles`` of the input pictures: what a blend did not use is not told.
+    """
+    unused = mixer.unused(parameters, roles) if kind == mixer.KIND else frozenset()
     spec = catalogue.KINDS.get(kind)
     rows: list[tuple[str, str]] = []
     for name, value in parameters.items():
         param = spec.param(name) if spec else None
-        if name == "prompt" or value in ("", None):
+        if name == "prompt" or name in unused or value in ("", None):
             continue
         rows.append((str(param.label) if param else name, _shown(param, value)))
     return rows

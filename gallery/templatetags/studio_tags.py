@@ -32,8 +32,9 @@ class Use:
 
 @register.filter
 def uses(artwork: Artwork) -> list[Use]:
-    """Everything that can be made from a picture, in the catalogue's order."""
+    """Everything that can be made from a picture, in the catalogue's order; its colours alone come last."""
     found: list[Use] = []
+    last: list[Use] = []
     for spec in catalogue.KINDS.values():
         if not spec.inputs:
             continue
@@ -44,7 +45,7 @@ def uses(artwork: Artwork) -> list[Use]:
             if enlargements(artwork):
                 found.append(Use(_("Enlarge…"), _link("upscale", image=artwork.pk)))
         elif spec.inputs[0].role == "palette":
-            found.append(Use(_("Paint in its colours"), _link(spec.slug, palette=artwork.pk)))
+            last.append(Use(_("Paint in its colours"), _link(spec.slug, palette=artwork.pk)))
         else:
             found.append(
                 Use(
@@ -52,7 +53,7 @@ def uses(artwork: Artwork) -> list[Use]:
                     _link(spec.slug, **{spec.inputs[0].role: artwork.pk}),
                 )
             )
-    return found
+    return found + last
 
 
 @register.filter
@@ -60,7 +61,7 @@ def enlargements(artwork: Artwork) -> list[str]:
     """The factors by which a picture can be enlarged: those that keep its long side within the limit."""
     spec = catalogue.KINDS.get("upscale")
     param = spec.param("factor") if spec else None
-    if param is None or not artwork.file:
+    if param is None or not artwork.file or artwork.is_animation:
         return []
     longest = max(artwork.width, artwork.height)
     return [choice.value for choice in param.choices if longest * int(choice.value) <= LONGEST_SIDE]

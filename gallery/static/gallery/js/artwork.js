@@ -1,5 +1,7 @@
 // A work: seen large, played, set vertically or across, its prompt copied.
 
+import { play } from "./loop.js";
+
 const zoom = document.querySelector("[data-zoom]");
 const viewer = document.querySelector("[data-viewer]");
 
@@ -34,9 +36,7 @@ if (zoom && viewer) {
   });
 }
 
-// A loop moves by itself unless the person asked for stillness; its controls are there for everybody.
-const loop = document.querySelector("[data-loop]");
-if (loop && !matchMedia("(prefers-reduced-motion: reduce)").matches) loop.play().catch(() => {});
+play(document);
 
 const turn = document.querySelector("[data-turn]");
 turn?.addEventListener("click", () => {

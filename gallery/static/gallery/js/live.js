@@ -3,6 +3,7 @@
 
 import { connect } from "./socket.js";
 import { Freshness } from "./freshness.js";
+import { play } from "./loop.js";
 
 const QUEUE_REFRESH = 5000;
 const LOST_AFTER = 5000;
@@ -94,7 +95,10 @@ async function swap() {
   if (focused) part("job-actions").querySelector("button, a")?.focus();
   elapsedFrom();
   drawProgress();
-  if (final) finish();
+  if (final) {
+    play(part("job-results"));
+    finish();
+  }
 }
 
 /** The prompt as it was understood, and the recipe. */
@@ -294,7 +298,9 @@ function follow({ page, address }) {
   }
   if (newer.hasAttribute("data-final")) finish();
   else watch();
+  play(part("job-results"));
 }
 
 job.addEventListener("follow", (event) => follow(event.detail));
+play(job);
 watch();
