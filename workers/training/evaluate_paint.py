@@ -1,7 +1,9 @@
-"""Measures of the painter with its upscaler, as the engine runs them.
+"""Measures of the painter with its matcher and upscaler, as the engines run them.
 
-Pictures are made for captions of random training paintings at truncation 1, doubled by the
-upscaler, and compared with real paintings at 128 px in teacher features.
+Each part is a module of ``workers.training.evaluation`` and says its protocol in words. The figures go into
+the painter's card, the sheet of prompts and the plots beside it; what shows training data stays in
+``--cache``.
+Train the ``judge`` first. About 15 minutes on two CPU cores at 2,000 pictures.
 """
 
 from __future__ import annotations
@@ -12,206 +14,150 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image, ImageDraw
 
-from workers import images, weights
-from workers.engines.base import Picture, SilentReport, Task
-from workers.engines.paint import MODEL, PaintEngine
-from workers.training.captions import COLOUR_LIMITS, Captioned, load_views, measured_words
-from workers.training.metrics import Array, Moments, frechet, kernel_distance, pooled
+from workers import weights
+from workers.engines.atelier import MODEL
+from workers.engines.blend import BlendEngine
+from workers.engines.paint import PaintEngine
+from workers.training.captions import load_views
+from workers.training.evaluation import bridges, fidelity, likeness, plots, replay, sheets, speed
+from workers.training.evaluation.making import Pictures, ask, for_captions, spoken
+from workers.training.evaluation.prompts import SHEET
+from workers.training.judge import Judge
 from workers.training.teacher import Teacher
 
-PROMPTS = (
-    "red sunset over the sea",
-    "blue sea with boats",
-    "stormy sea, dark",
-    "green forest",
-    "autumn forest, orange",
-    "winter, snow, white",
-    "mountains in the style of Roerich, purple",
-    "green mountain valley",
-    "river in spring, by Monet",
-    "water lilies, pond, by Monet",
-    "yellow wheat field by Van Gogh",
-    "night, moon, blue",
-    "Venice, canal",
-    "city street in Paris, grey",
-    "church in a village",
-    "bridge over a river in the fog",
-    "beach, bright",
-    "cliffs on the coast",
-    "garden with flowers, pink",
-    "Chinese ink landscape",
-    "月光下的大海",
-    "秋天的山水",
-    "金色的麦田",
-    "雪山，蓝色",
-)
+PARTS = ("likeness", "fidelity", "variety", "bridges", "replay", "speed", "sheet", "plots")
 SEEDS = 4
-SCENES = ("sea", "mountain", "forest", "city", "river", "snow", "boat", "street", "waterlily", "night", "ink")
+PLOT_LIMIT = 300_000
+"""Bytes that a plot may have in the repository."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``evaluate paint``."""
+    parser.epilog = __doc__
     parser.add_argument("--data", type=Path, required=True, help="training data folder")
-    parser.add_argument("--cache", type=Path, default=Path("runs/paint"), help="folder of decoded pictures")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
+    parser.add_argument("--judge", type=Path, default=Path("runs/judge"), help="run folder of the judge")
+    parser.add_argument("--log", type=Path, nargs="*", default=[], help="log.jsonl of each training stage")
     parser.add_argument("--count", type=int, default=2000, help="pictures for the distances")
+    parser.add_argument("--each", type=int, default=4, help="pictures for each prompt")
+    parser.add_argument(
+        "--before", type=Path, help="an earlier version's pictures (uint8 .npy) to measure beside"
+    )
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="parts to measure")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
 
 
-def ask(
-    engine: PaintEngine, prompt: str, count: int, seed: int, truncation: float = 1.0
-) -> list[Image.Image]:
-    """``count`` pictures for ``prompt``."""
-    parameters = {"prompt": prompt, "count": count, "truncation": truncation}
-    (result,) = engine.run([Task(parameters, seed, SilentReport())])
-    if result.error is not None:
-        raise result.error
-    return [output.image for output in result.outputs if isinstance(output, Picture)]
+class Evaluation:
+    """Everything that the parts share; each part returns what the card shall say."""
 
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.folder = weights.find(MODEL)
+        self.engine = PaintEngine()
+        self.teacher = Teacher(arguments.data).to(self.engine.device)
+        try:
+            self.judge = Judge.load(arguments.judge, self.engine.device)
+        except FileNotFoundError as error:
+            raise SystemExit(f"no judge in {arguments.judge}: train one with `judge` first") from error
+        arguments.cache.mkdir(parents=True, exist_ok=True)
+        self.views = load_views(arguments.data, 140, self.teacher, arguments.cache)
+        self.of_prompts: dict[Any, Pictures] | None = None
 
-def from_captions(engine: PaintEngine, captions: npt.NDArray[np.float32], seed: int) -> torch.Tensor:
-    """A picture for each caption (N, K), as uint8 (N, 3, 128, 128) so that thousands fit into memory."""
-    # A rose alone is a flower.
-    spoken = ["guy rose" if word == "rose" else word for word in engine.vocabulary.words]
-    found = []
-    for start in range(0, len(captions), 8):
-        tasks = [
-            Task(
-                {"prompt": " , ".join(w for w, on in zip(spoken, row, strict=True) if on), "truncation": 1.0},
-                seed + start + k,
-                SilentReport(),
-            )
-            for k, row in enumerate(captions[start : start + 8])
+    def read(self, prompt: str) -> tuple[str, ...]:
+        return tuple(self.engine.atelier.matching.read(prompt).words)
+
+    def likeness(self) -> dict[str, Any]:
+        reference = likeness.Reference.split(self.views, self.arguments.count)
+        known = [
+            k
+            for k, word in enumerate(self.views.words)
+            if word in self.engine.atelier.matching.vocabulary.words
         ]
-        for result in engine.run(tasks):
-            (picture,) = result.outputs
-            assert isinstance(picture, Picture)
-            found.append(images.to_tensor(picture.image.resize((128, 128), Image.Resampling.BOX)))
-    return torch.cat(found).add(1).mul(127.5).round().to(torch.uint8)
+        captions = self.views.captions[reference.asked][:, known]
+        texts = spoken(captions, [self.views.words[k] for k in known], 9)
+        made = for_captions(self.engine.atelier, texts, 9_000_000)
+        figures, features = likeness.likeness(made, reference, self.teacher, self.judge)
+        sheet = self.arguments.cache / "closest-pairs.jpg"
+        memory = likeness.memory(made, features, reference, self.teacher, sheet)
+        found = {"likeness": figures, "memorisation": memory}
+        if self.arguments.before:
+            before, _ = likeness.likeness(np.load(self.arguments.before), reference, self.teacher, self.judge)
+            found["before"] = {
+                name: before[name]
+                for name in before
+                if name == "made" or name.startswith(("frechet_to", "judge"))
+            }
+        return found
 
+    def fidelity(self) -> dict[str, Any]:
+        figures, self.of_prompts = fidelity.measure(
+            self.engine, self.engine.atelier.matching, self.judge, self.views, self.arguments.each
+        )
+        return {"fidelity": figures}
 
-def as_batches(pictures: torch.Tensor) -> list[torch.Tensor]:
-    """uint8 (N, 3, S, S) -> float batches in [-1, 1]."""
-    return [part.float().div(127.5).sub(1) for part in pictures.split(32)]  # type: ignore[no-untyped-call]
-
-
-def colour_obedience(engine: PaintEngine, each: int = 8) -> dict[str, Any]:
-    """For every colour word: how often the colour is measured when it is asked for, and when another is."""
-    measured: dict[str, list[set[str]]] = {}
-    for number, colour in enumerate(COLOUR_LIMITS):
-        if colour in engine.vocabulary.index:
-            pictures = ask(engine, f"{colour} landscape", each, 1000 + number)
-            measured[colour] = measured_words(np.stack([np.asarray(picture) for picture in pictures]))
-    table = {}
-    for colour, sets in measured.items():
-        others = [one for other, more in measured.items() if other != colour for one in more]
-        table[colour] = {
-            "asked": round(float(np.mean([colour in one for one in sets])), 2),
-            "not_asked": round(float(np.mean([colour in one for one in others])), 2),
+    def variety(self) -> dict[str, Any]:
+        if self.of_prompts is None:
+            self.of_prompts = fidelity.pictures_of(self.engine, "english", self.arguments.each)
+        pictures = [
+            picture.image
+            for number, prompt in enumerate(SHEET)
+            for picture in ask(self.engine, prompt, SEEDS, 5)
+        ]
+        reference = likeness.Reference.split(self.views, self.arguments.count)
+        shown = sheets.as_pictures(pictures)
+        return {
+            "variety": likeness.variety(self.of_prompts, shown, reference, self.teacher, self.read),
         }
-    return table
 
+    def bridges(self) -> dict[str, Any]:
+        return {"bridges": bridges.measure(self.engine, BlendEngine(), self.teacher)}
 
-def scene_obedience(
-    engine: PaintEngine, teacher: Teacher, views: Captioned, each: int = 8
-) -> dict[str, float]:
-    """Area under the curve, per scene word: does a classifier of real paintings find the asked scene?
+    def replay(self) -> dict[str, Any]:
+        return {"replay": replay.measure(self.engine)}
 
-    The classifier (ridge regression on teacher features) was fitted to real paintings and their
-    captions. 0.5 is chance: pictures that were asked for the word look no more like it than others.
-    """
-    names = [name for name in SCENES if name in views.words]
-    mean, deviation = views.features.mean(0), views.features.std(0) + 1e-6
-    x = (views.features - mean) / deviation
-    y = views.captions[:, [views.words.index(name) for name in names]]
-    solution = np.linalg.solve(x.T @ x + 300 * np.eye(x.shape[1]), x.T @ (y - y.mean(0)))
-    scores = []
-    for number, name in enumerate(names):
-        batch = torch.cat([images.to_tensor(p) for p in ask(engine, name, each, 2000 + number)])
-        scores.append(((pooled(teacher, [batch]) - mean) / deviation) @ solution)
-    found = {}
-    for k, name in enumerate(names):
-        asked = scores[k][:, k]
-        others = np.concatenate([score[:, k] for n, score in enumerate(scores) if n != k])
-        found[name] = round(float((asked[:, None] > others[None]).mean()), 2)
-    return found
+    def speed(self) -> dict[str, Any]:
+        return {"speed": speed.measure(self.engine)}
 
+    def sheet(self) -> dict[str, Any]:
+        rows = [
+            (prompt, [picture.image for picture in ask(self.engine, prompt, SEEDS, 5, size=512)])
+            for prompt in SHEET
+        ]
+        page = sheets.draw_sheet(rows, self.read)
+        page.save(self.folder / "sheet.jpg", quality=82, optimize=True)
+        return {}
 
-def pairwise(features: Array) -> float:
-    """Mean distance between different rows."""
-    distances = np.sqrt(np.square(features[:, None] - features[None]).sum(-1))
-    return float(distances.sum() / (len(features) * (len(features) - 1)))
-
-
-def diversity(engine: PaintEngine, teacher: Teacher, real: Array) -> float:
-    """Mean distance of pictures of one prompt, over that of random real paintings (of any subject)."""
-    within = []
-    for prompt in PROMPTS[::3]:
-        batch = torch.cat([images.to_tensor(picture) for picture in ask(engine, prompt, 8, 77)])
-        within.append(pairwise(pooled(teacher, [batch])))
-    return float(np.mean(within)) / pairwise(real)
-
-
-def sheet(engine: PaintEngine, truncation: float = 0.8, side: int = 104) -> Image.Image:
-    """The prompts, three to a row, each with its pictures from left to right and its words below."""
-    per_row, label, gap = 3, 14, 3
-    block = SEEDS * (side + gap) + 8
-    rows = -(-len(PROMPTS) // per_row)
-    page = Image.new("RGB", (per_row * block, rows * (side + label + gap)), "white")
-    pen = ImageDraw.Draw(page)
-    for number, prompt in enumerate(PROMPTS):
-        left, top = (number % per_row) * block, (number // per_row) * (side + label + gap)
-        for k, picture in enumerate(ask(engine, prompt, SEEDS, 5, truncation)):
-            page.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (left + k * (side + gap), top))
-        # The bundled font has no Chinese: such prompts are shown by the words that were understood.
-        words = prompt if prompt.isascii() else "zh: " + ", ".join(engine.vocabulary.read(prompt).words)
-        pen.text((left + 2, top + side + 1), words, fill="black")
-    return page
+    def plots(self) -> dict[str, Any]:
+        quality = weights.load_card(self.folder)["quality"]
+        drawn = []
+        if self.arguments.log and plots.curves(self.arguments.log, self.folder / "training.png"):
+            drawn.append("training.png")
+        for name, draw in (("fidelity", plots.fidelity), ("speed", plots.speed)):
+            if name in quality:
+                draw(quality[name], self.folder / f"{name}.png")
+                drawn.append(f"{name}.png")
+        for name in drawn:
+            if (self.folder / name).stat().st_size > PLOT_LIMIT:
+                raise SystemExit(f"{self.folder / name} is too large for the repository")
+        return {}
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Measure the shipped painter, write the figures into its card and draw ``sheet.jpg`` beside it."""
+    """Measure the painter that would be loaded, and write each part into its card as soon as it is known."""
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    engine = PaintEngine()
-    teacher = Teacher(arguments.data)
-    views = load_views(arguments.data, 140, teacher, arguments.cache)
-    picks = np.random.default_rng(5)
-    train = np.flatnonzero(~views.validation)
-    order = picks.permutation(len(views.features))
-    real = views.features
-    chosen = picks.choice(train, arguments.count, replace=arguments.count > len(train))
-    made = pooled(teacher, as_batches(from_captions(engine, views.captions[chosen], 9_000_000)))
-    quality: dict[str, Any] = {
-        "protocol": f"{arguments.count} pictures for captions of random training paintings, truncation 1, "
-        f"doubled by the upscaler, reduced to 128 px; against all {len(real)} paintings at 128 px; "
-        "mean-pooled fire9 features of SqueezeNet 1.0; Frechet distance in thousands, kernel distance on "
-        "features / 1000**0.5.",
-        "frechet": round(frechet(Moments.of(made), Moments.of(real)), 2),
-        "kernel": round(kernel_distance(made, real[order[: arguments.count]]), 4),
-        "frechet_to_held_out": round(frechet(Moments.of(made), Moments.of(real[views.validation])), 2),
-        "frechet_real_to_real": round(
-            frechet(Moments.of(real[order[: arguments.count]]), Moments.of(real[order[arguments.count :]])), 2
-        ),
-        "frechet_held_out_to_train": round(
-            frechet(Moments.of(real[views.validation]), Moments.of(real[train])), 2
-        ),
-        "diversity_within_prompt": round(diversity(engine, teacher, real[order[:400]]), 3),
-        "colour_words_found": colour_obedience(engine),
-        "scene_words_auc": scene_obedience(engine, teacher, views),
-    }
-    ask(engine, "warm", 4, 1)
-    started = time.perf_counter()
-    ask(engine, "sea at night", 4, 1)
-    quality["seconds_for_four"] = round(time.perf_counter() - started, 2)
-    quality["seconds_for_four_on"] = (
-        f"{engine.device.type}, {torch.get_num_threads()} threads, machine shared"
-    )
-    folder = weights.find(MODEL)
-    weights.write_card(folder, {**weights.load_card(folder), "quality": quality})
-    sheet(engine).save(folder / "sheet.jpg", quality=82, optimize=True)
-    for name, value in quality.items():
-        print(name, value)
+    evaluation = Evaluation(arguments)
+    for part in PARTS:
+        if part not in arguments.only:
+            continue
+        began = time.perf_counter()
+        found: dict[str, Any] = getattr(evaluation, part)()
+        card = weights.load_card(evaluation.folder)
+        # Figures of earlier protocols do not stay beside new ones.
+        kept = {name: value for name, value in card["quality"].items() if isinstance(value, dict)}
+        weights.write_card(evaluation.folder, {**card, "quality": {**kept, **found}})
+        print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
+        for name, value in found.items():
+            print(name, value, flush=True)

@@ -29,6 +29,7 @@ from torch import nn
 from workers import device as devices
 from workers.training.captions import is_view
 from workers.training.data import Painting, is_validation, load_squares, paintings
+from workers.training.evaluation.measures import area
 from workers.training.metrics import Array, uint8_batches
 from workers.training.run import CHECKPOINT, TrainingRun, seed_everything
 
@@ -175,6 +176,15 @@ class Judge:
         return np.concatenate(found)
 
     @torch.no_grad()
+    def tags(self, batches: Iterable[torch.Tensor]) -> Array:
+        """Batches (n, 3, S, S) in [-1, 1] -> a score for each tag of the configuration, (N, T)."""
+        found = []
+        for batch in batches:
+            logits = self.net(self._looks(batch))[1]
+            found.append(logits.view(2, -1, logits.shape[1]).mean(0).double().cpu().numpy())
+        return np.concatenate(found)
+
+    @torch.no_grad()
     def features(self, batches: Iterable[torch.Tensor]) -> Array:
         """Batches (n, 3, S, S) in [-1, 1] -> features (N, D) for distances."""
         found = []
@@ -205,6 +215,12 @@ def reliability(probabilities: Array, truth: npt.NDArray[np.int64]) -> dict[str,
             for name, row in zip(SCENES, confusion, strict=True)
         },
     }
+
+
+def tag_areas(scores: Array, truth: npt.NDArray[np.float32], tags: Sequence[str]) -> dict[str, float]:
+    """Area under the curve of each tag that at least 4 rows carry: ``scores`` (N, T) against 0/1 (N, T)."""
+    there = np.flatnonzero(truth.sum(0) >= 4)
+    return {tags[k]: round(area(scores[:, k], truth[:, k] > 0), 3) for k in there}
 
 
 class Lessons:
@@ -330,8 +346,9 @@ def main(arguments: argparse.Namespace) -> None:
     names, tags = tag_table(rows, training)
     pictures = load_pictures(arguments.data, rows, arguments.cache)
     edge = MARGIN // 2
+    centres = pictures[:, edge : edge + SIZE, edge : edge + SIZE]
     held = np.flatnonzero(~training & (scenes != UNKNOWN))
-    held_pictures = pictures[held][:, edge : edge + SIZE, edge : edge + SIZE]
+    held_views = np.flatnonzero(~training & np.array([is_view(row) for row in rows]))
     generator = seed_everything(arguments.seed)
     net = JudgeNet(JudgeConfig(names)).to(memory_format=torch.channels_last).to(device)
     average = copy.deepcopy(net).requires_grad_(False)
@@ -349,8 +366,9 @@ def main(arguments: argparse.Namespace) -> None:
     def measured() -> dict[str, Any]:
         judge = Judge(copy.deepcopy(average), {}, device)
         counts = Counter(SCENES[number] for number in scenes[training] if number != UNKNOWN)
-        figures = reliability(judge.scenes(uint8_batches(held_pictures, 64)), scenes[held])
-        return figures | {"training_pictures": dict(counts), "steps": run.step}
+        figures = reliability(judge.scenes(uint8_batches(centres[held], 64)), scenes[held])
+        areas = tag_areas(judge.tags(uint8_batches(centres[held_views], 64)), tags[held_views], names)
+        return figures | {"training_pictures": dict(counts), "steps": run.step, "words_auc": areas}
 
     def save() -> None:
         states = {name: part.state_dict() for name, part in parts.items()}
