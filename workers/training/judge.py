@@ -219,8 +219,8 @@ def reliability(probabilities: Array, truth: npt.NDArray[np.int64]) -> dict[str,
 
 def tag_areas(scores: Array, truth: npt.NDArray[np.float32], tags: Sequence[str]) -> dict[str, float]:
     """Area under the curve of each tag that at least 4 rows carry: ``scores`` (N, T) against 0/1 (N, T)."""
-    there = np.flatnonzero(truth.sum(0) >= 4)
-    return {tags[k]: round(area(scores[:, k], truth[:, k] > 0), 3) for k in there}
+    there = np.flatnonzero((truth.sum(0) >= 4) & (truth.sum(0) < len(truth)))
+    return {tags[k]: round(area(scores[:, k], truth[:, k] > 0), 3) for k in there.tolist()}
 
 
 class Lessons:
@@ -339,7 +339,6 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     device = devices.pick()
-    run = TrainingRun(arguments.out, arguments.minutes)
     rows = paintings(arguments.data)
     training = np.array([not is_validation(row.file) for row in rows])
     scenes = np.array([scene_of(row) for row in rows])
@@ -356,6 +355,7 @@ def main(arguments: argparse.Namespace) -> None:
     balance = lessons.balance.to(device)
     optimiser = torch.optim.AdamW(net.parameters(), arguments.rate, (0.9, 0.99), weight_decay=0.05)
     parts: dict[str, Any] = {"net": net, "average": average, "optimiser": optimiser}
+    run = TrainingRun(arguments.out, arguments.minutes)
     state = run.restore(device) if arguments.resume else None
     if state is not None:
         for name, part in parts.items():

@@ -60,8 +60,8 @@ def measure(
         steps = loop_steps(pooled(teacher, bridge(engine, blend, parents, frames)))
         found[" -> ".join(pair)] = round(unevenness(steps), 2)
     return {
-        "protocol": f"Loops of {frames} frames at {PAINTED} px; steps between neighbouring frames (the last to "
-        "the first, too) in mean-pooled fire9 features at 128 px; largest step over the median step.",
+        "protocol": f"Loops of {frames} frames at {PAINTED} px; steps between neighbouring frames (the last "
+        "to the first, too) in mean-pooled fire9 features at 128 px; largest step over the median step.",
         "largest_over_median": found,
         "worst": max(found.values()),
         "mean": round(float(np.mean(list(found.values()))), 2),

@@ -146,7 +146,7 @@ def measure(
     each: int,
     prompts: Sequence[Prompt] = PROMPTS,
 ) -> tuple[dict[str, Any], dict[Prompt, Pictures]]:
-    """All figures, and the pictures of the English prompts. ``prompts``: some with a colour, some with a scene."""
+    """All figures, and the pictures of the English prompts; ``prompts`` hold a colour and a scene."""
     made = {language: pictures_of(engine, language, each, prompts) for language in LANGUAGES}
     figures: dict[str, Any] = {
         "protocol": PROTOCOL.format(each=each, prompts=len(prompts)),

@@ -70,9 +70,9 @@ def curves(logs: Sequence[Path], target: Path) -> bool:
     colours = (INK, CINNABAR, PALE, "#7a6a3a")
     for axis, (title, names) in zip(axes, panels, strict=True):
         for name, colour in zip(names, colours, strict=False):
-            steps, values = [step for step, _ in series[name]], [value for _, value in series[name]]
-            noisy = len(values) > 30
-            axis.plot(steps, smoothed(values) if noisy else values, color=colour, label=name, lw=1.3)
+            steps, height = [step for step, _ in series[name]], [value for _, value in series[name]]
+            noisy = len(height) > 30
+            axis.plot(steps, smoothed(height) if noisy else height, color=colour, label=name, lw=1.3)
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("step", fontsize=8)
         axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))

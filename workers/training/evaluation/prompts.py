@@ -53,7 +53,7 @@ PROMPTS = (
     # Scenes in other words.
     Prompt("waves on the beach", "海滩上的波浪", scene="sea"),
     Prompt("cliffs on the coast", "海岸的悬崖", scene="sea"),
-    Prompt("sailing boats at sea", "海上的帆船", scene="sea"),
+    Prompt("flower garden in spring", "春天的花园，鲜花", scene="garden"),
     Prompt("mountain valley", "山谷", scene="mountain"),
     Prompt("high mountains and ice", "高山与冰", scene="mountain"),
     Prompt("trees in the woods", "树林里的树木", scene="forest"),
@@ -83,7 +83,7 @@ PROMPTS = (
     Prompt("wheat field by Van Gogh", "梵高的麦田", scene="field", tag="artist:Vincent van Gogh"),
     Prompt("street by Utrillo", "郁特里罗的街道", scene="city", tag="artist:Maurice Utrillo"),
     Prompt("forest by Cezanne", "塞尚的森林", scene="forest", tag="artist:Paul Cezanne"),
-    Prompt("river by Sisley", "西斯莱的河", scene="river", tag="artist:Alfred Sisley"),
+    Prompt("garden by Renoir", "雷诺阿的花园", scene="garden", tag="artist:Pierre Auguste Renoir"),
     Prompt("boulevard in Paris by Pissarro", "毕沙罗的巴黎大街", scene="city", tag="artist:Camille Pissarro"),
 )
 
