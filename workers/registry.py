@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 ENGINES: tuple[tuple[str, str], ...] = (
     ("paint", "workers.engines.paint:PaintEngine"),
+    ("blend", "workers.engines.blend:BlendEngine"),
+    ("upscale", "workers.engines.upscale:UpscaleEngine"),
     ("restyle", "workers.engines.restyle:RestyleEngine"),
     ("verse", "workers.engines.verse:VerseEngine"),
 )

@@ -1,61 +1,52 @@
 """Kind ``paint``: a prompt, a seed, and up to sixteen paintings.
 
-A painter composes the pictures from words and chance, an upscaler doubles them and gives them
-brushwork. All pictures of all tasks of a batch go through both in chunks.
+The prompt becomes words and the words a condition; the painter composes small pictures from it and from
+chance, of which the best are kept, refined, given a palette, and finished large. All pictures of all tasks of
+a batch go through the networks in chunks.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from PIL import Image, UnidentifiedImageError
 
 from workers import device as devices
-from workers import images, weights
+from workers import images
+from workers.engines.atelier import Atelier, open_atelier
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
-from workers.engines.vocabulary import Understood, Vocabulary
-from workers.nets.painter import Latents, Painter, PainterConfig, draw, without_frame
-from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
+from workers.engines.easel import Canvas, Order, chunks, compose_all, finish_all, size_of
+from workers.engines.framing import ASPECTS, best_place, window
+from workers.engines.latents import Latent
+from workers.engines.lexicon import Understood
+from workers.engines.palette import palette_of, with_palette
+from workers.engines.refining import refine
 
-MODEL = "paint"
 MOST = 16
-CHUNK_CPU = 4  # pictures at once: progress and cancel stay lively, and larger chunks are no faster on a CPU
-CHUNK_GPU = 32
+MOST_CANDIDATES = 8
+MOST_REFINE = 60
+REFINE_WORK = 4  # a step of refining takes about as long as composing four pictures
+REFINE_STREAM = 4096  # added to a picture's index: the looks of refining have random numbers of their own
+PREVIEW_EVERY = 3  # steps of refining
 
 
-@dataclass(slots=True)
-class _Order:
-    """One task, understood, and how far it is. ``error`` ends it."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Wish(Order):
+    """One task's request, understood."""
 
-    task: Task
     understood: Understood
+    text: torch.Tensor  # (1, E)
     condition: torch.Tensor  # (1, K)
+    palette: torch.Tensor | None  # (M, 3)
     truncation: float
     count: int
-    done: int = 0
-    finished: list[Picture] = field(default_factory=list)
-    error: Exception | None = None
-
-    def advance(self) -> None:
-        """One of the ``2 * count`` steps is done. Puts a cancel or a release into ``error``."""
-        self.done += 1
-        try:
-            self.task.report.step(self.done, 2 * self.count)
-        except (JobCanceled, JobReleased) as reason:
-            self.error = reason
-
-
-@dataclass(slots=True)
-class _Canvas:
-    """One picture on its way: number ``index`` of ``order``, with its own stream of random numbers."""
-
-    order: _Order
-    index: int
-    generator: torch.Generator
-    composed: torch.Tensor | None = None  # (3, S, S) on the CPU
+    candidates: int
+    refine: int
+    size: int
+    aspect: str
 
 
 class PaintEngine:
@@ -66,42 +57,11 @@ class PaintEngine:
     stall_seconds: ClassVar[float] = 60.0
 
     def __init__(self) -> None:
-        """Load the painter and the upscaler that its card names (``upscaler``, may be empty).
-
-        Raises :class:`workers.weights.WeightsError`.
-        """
-        loaded = weights.load(MODEL)
-        self.device = devices.pick()
-        self.model_name = str(loaded.card["name"])
-        self.model_digest = loaded.digest
-        try:
-            painter = Painter(PainterConfig.from_card(loaded.card["config"]))
-            painter.load_state_dict(loaded.tensors)
-            self.vocabulary = Vocabulary(painter.config.words)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise weights.WeightsCorrupt(f"{loaded.folder}: not a painter: {error}") from error
-        self._painter = painter.eval().requires_grad_(False).to(self.device)
-        self._upscaler: Upscaler | None = None
-        if loaded.card.get("upscaler"):
-            self._load_upscaler(str(loaded.card["upscaler"]))
-        self._chunk = CHUNK_CPU if self.device.type == "cpu" else CHUNK_GPU
-
-    def _load_upscaler(self, name: str) -> None:
-        loaded = weights.load(name)
-        try:
-            upscaler = Upscaler(UpscalerConfig.from_card(loaded.card["config"]))
-            upscaler.load_state_dict(loaded.tensors)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise weights.WeightsCorrupt(f"{loaded.folder}: not an upscaler: {error}") from error
-        channels_last = upscaler.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        self._upscaler = channels_last.to(self.device)
-        # Two files decide the picture, so the recipe names both in one digest.
-        self.model_digest = hashlib.sha256((self.model_digest + loaded.digest).encode()).hexdigest()
-
-    @property
-    def size(self) -> int:
-        """Side of the finished pictures, px."""
-        return self._painter.config.size * (FACTOR if self._upscaler else 1)
+        """Load the painter and its helpers. Raises :class:`workers.weights.WeightsError`."""
+        self.atelier: Atelier = open_atelier()
+        self.device = self.atelier.device
+        self.model_name = self.atelier.name
+        self.model_digest = self.atelier.digest
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
@@ -110,103 +70,187 @@ class PaintEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        results: list[Result | None] = [None] * len(tasks)
-        orders: dict[int, _Order] = {}
-        for number, task in enumerate(tasks):
+        wishes: list[_Wish | Result] = []
+        for task in tasks:
             try:
-                orders[number] = self._understand(task)
+                wishes.append(self._understand(task))
             except (InvalidRequest, JobCanceled, JobReleased) as reason:
-                results[number] = Result(error=reason)
-        canvases = [
-            _Canvas(order, index, devices.generator(order.task.seed, index))
-            for order in orders.values()
-            for index in range(order.count)
-        ]
+                wishes.append(Result(error=reason))
+        asked = [wish for wish in wishes if isinstance(wish, _Wish)]
         try:
-            self._compose_all(canvases)
-            self._paint_all(canvases)
+            canvases = self._compose(asked)
+            for wish in asked:
+                self._refine(wish, [canvas for canvas in canvases if canvas.order is wish])
+            self._colour(canvases)
+            finish_all(self.atelier, canvases, self._finished)
         except torch.OutOfMemoryError as error:
             if len(tasks) > 1:
                 raise
             return [Result(error=TooLarge(str(error)))]
-        for number, order in orders.items():
-            results[number] = Result(error=order.error) if order.error else Result(tuple(order.finished))
-        return [result for result in results if result is not None]
+        return [wish if isinstance(wish, Result) else wish.result() for wish in wishes]
 
-    def _understand(self, task: Task) -> _Order:
-        count, truncation = (
-            int(task.parameters.get("count", 1)),
-            float(task.parameters.get("truncation", 0.8)),
-        )
-        if not 1 <= count <= MOST:
-            raise InvalidRequest(f"count {count}", visitor=f"Ask for 1 to {MOST} paintings.")
-        if not 0 < truncation <= 1:
-            raise InvalidRequest(f"truncation {truncation}", visitor="Boldness must be between 0 and 1.")
+    def _understand(self, task: Task) -> _Wish:
+        given = task.parameters
+        numbers = _numbers(given)
+        size, palette = size_of(task), _palette(task)
         task.report.phase("composing")
-        understood = self.vocabulary.read(str(task.parameters.get("prompt") or ""))
-        if understood.unknown:
-            task.report.note("unknown_words", words=list(understood.unknown))
-        condition = torch.tensor([self.vocabulary.vector(understood.words)])
-        return _Order(task, understood, condition, truncation, count)
+        matching = self.atelier.matching
+        understood = matching.read(str(given.get("prompt") or ""))
+        task.report.note("understood", segments=_segments(understood))
+        wish = _Wish(
+            task,
+            understood=understood,
+            text=matching.texts([understood.words]),
+            condition=matching.conditions([understood.words]),
+            palette=palette,
+            size=size,
+            **numbers,
+        )
+        each = wish.candidates + wish.refine * REFINE_WORK + self.atelier.cost(size)
+        wish.steps = wish.count * (each + (palette is not None))
+        return wish
 
-    def _chunks(self, canvases: Sequence[_Canvas]) -> list[list[_Canvas]]:
-        return [list(canvases[k : k + self._chunk]) for k in range(0, len(canvases), self._chunk)]
+    def _compose(self, wishes: Sequence[_Wish]) -> list[Canvas]:
+        """The best of each picture's candidates."""
+        drafts = [
+            Canvas(wish, index, self._latent(wish, index + MOST * candidate), wish.size)
+            for wish in wishes
+            for index in range(wish.count)
+            for candidate in range(wish.candidates)
+        ]
+        best: dict[tuple[int, int], Canvas] = {}
 
-    @torch.inference_mode()
-    def _compose_all(self, canvases: Sequence[_Canvas]) -> None:
-        for chunk in self._chunks(canvases):
-            wanted = [canvas for canvas in chunk if canvas.order.error is None]
-            if not wanted:
-                continue
-            composed = self._compose(wanted)
-            for canvas, picture in zip(wanted, composed, strict=True):
-                if canvas.order.error is None:
-                    canvas.composed = picture
-                    canvas.order.task.report.preview(images.to_image(picture), canvas.index)
-                    canvas.order.advance()
+        def composed(canvas: Canvas, picture: torch.Tensor) -> None:
+            wish = canvas.order
+            assert isinstance(wish, _Wish)
+            canvas.composed = picture
+            self._judge(wish, canvas)
+            place = (id(wish), canvas.index)
+            # The first of equals stays: without words to fit, that is the first.
+            if place in best and canvas.details.get("fit", 0.0) <= best[place].details.get("fit", 0.0):
+                canvas.composed = None
+                return
+            best[place] = canvas
+            wish.task.report.preview(images.to_image(picture), canvas.index)
 
-    def _compose(self, canvases: Sequence[_Canvas]) -> torch.Tensor:
-        config = self._painter.config
-        drawn = draw(config, [canvas.generator for canvas in canvases])
-        bold = torch.tensor([canvas.order.truncation for canvas in canvases])
-        latents: Latents = drawn.truncated(bold).to(self.device)
-        condition = torch.cat([canvas.order.condition for canvas in canvases]).to(self.device)
-        return without_frame(self._painter(condition, latents).float()).cpu()
+        compose_all(self.atelier, drafts, composed)
+        return list(best.values())
 
-    @torch.inference_mode()
-    def _paint_all(self, canvases: Sequence[_Canvas]) -> None:
-        told: set[int] = set()
-        for chunk in self._chunks(canvases):
-            wanted = [canvas for canvas in chunk if canvas.order.error is None]
-            if not wanted:
-                continue
-            for canvas in wanted:
-                if id(canvas.order) not in told:
-                    told.add(id(canvas.order))
-                    canvas.order.task.report.phase("painting")
-            for canvas, picture in zip(wanted, self._enlarge(wanted), strict=True):
-                order = canvas.order
-                if order.error is None:
-                    image = images.to_image(picture)
-                    order.task.report.preview(image, canvas.index)
-                    order.finished.append(Picture(image, self._details(canvas)))
-                    order.advance()
+    def _latent(self, wish: _Wish, index: int) -> Latent:
+        z = self.atelier.draw(wish.task.seed, index)[None] * wish.truncation
+        styles = self.atelier.styles(z, self.atelier.subjects(wish.condition))
+        return Latent.of(styles[0], wish.task.seed, index)
 
-    def _enlarge(self, canvases: Sequence[_Canvas]) -> torch.Tensor:
-        composed = torch.stack([canvas.composed for canvas in canvases if canvas.composed is not None])
-        if self._upscaler is None:
-            return composed
-        noise = draw_noise(composed.shape[-1], [canvas.generator for canvas in canvases])
-        enlarged = enlarge(self._upscaler, composed.to(self.device), noise.to(self.device))
-        return enlarged.float().cpu()
+    def _score(self, wish: _Wish) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """How well pictures (N, 3, S, S) fit the prompt; None when no word was understood."""
+        words = wish.understood.words
+        if not words:
+            return None
+        return lambda pictures: self.atelier.matching.fit(pictures.to(self.device), [words]).cpu()
 
-    @staticmethod
-    def _details(canvas: _Canvas) -> dict[str, Any]:
-        order = canvas.order
-        return {
-            "words": list(order.understood.words),
-            "unknown_words": list(order.understood.unknown),
-            "seed": order.task.seed,
+    def _judge(self, wish: _Wish, canvas: Canvas) -> None:
+        score = self._score(wish)
+        if score is not None and canvas.composed is not None:
+            canvas.details["fit"] = round(float(score(canvas.composed[None])), 4)
+
+    def _refine(self, wish: _Wish, canvases: Sequence[Canvas]) -> None:
+        if not (wish.refine and wish.open):
+            return
+        wish.task.report.phase("refining")
+        for chunk in chunks(canvases, self.atelier.chunk):
+
+            def step(number: int, pictures: torch.Tensor, chunk: list[Canvas] = chunk) -> bool:
+                if number % PREVIEW_EVERY == 1:
+                    for canvas, picture in zip(chunk, pictures, strict=True):
+                        wish.task.report.preview(images.to_image(picture), canvas.index)
+                return wish.advance(REFINE_WORK * len(chunk))
+
+            found = refine(
+                self.atelier,
+                [canvas.latent for canvas in chunk],
+                wish.text.expand(len(chunk), -1),
+                wish.refine,
+                [devices.generator(wish.task.seed, REFINE_STREAM + canvas.index) for canvas in chunk],
+                step,
+            )
+            if wish.error is not None:
+                return
+            pictures = self.atelier.compose_latents(found).cpu()
+            for canvas, latent, picture in zip(chunk, found, pictures, strict=True):
+                canvas.latent, canvas.composed = latent, picture
+                self._judge(wish, canvas)
+                wish.task.report.preview(images.to_image(picture), canvas.index)
+
+    def _colour(self, canvases: Sequence[Canvas]) -> None:
+        for canvas in canvases:
+            wish = canvas.order
+            assert isinstance(wish, _Wish)
+            if wish.open and wish.palette is not None and canvas.composed is not None:
+                canvas.composed = with_palette(canvas.composed, wish.palette)
+                wish.task.report.preview(images.to_image(canvas.composed), canvas.index)
+                wish.advance()
+
+    def _finished(self, canvas: Canvas, image: Image.Image) -> None:
+        wish = canvas.order
+        assert isinstance(wish, _Wish)
+        assert canvas.composed is not None
+        place = best_place(canvas.composed, wish.aspect, self._score(wish))
+        image = image.crop(window(image.width, wish.aspect, place))
+        canvas.details |= {
+            "words": list(wish.understood.words),
+            "understood": _segments(wish.understood),
+            "seed": wish.task.seed,
             "index": canvas.index,
-            "truncation": order.truncation,
+            "truncation": wish.truncation,
+            "width": image.width,
+            "height": image.height,
+            "latent": canvas.latent.to_details(),
         }
+        wish.outputs.append(Picture(image, canvas.details))
+
+
+def _segments(understood: Understood) -> list[dict[str, Any]]:
+    """The prompt piece by piece, JSON-safe: with the words of what was understood, or the nearest term."""
+    return [
+        {"text": segment.text}
+        | ({"words": list(segment.words)} if segment.words else {})
+        | ({"nearest": segment.nearest} if segment.nearest is not None else {})
+        for segment in understood.segments
+    ]
+
+
+def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for beside the prompt and the pictures. Raises InvalidRequest."""
+    count, candidates = int(given.get("count", 1)), int(given.get("candidates", 1))
+    truncation, steps = float(given.get("truncation", 0.8)), int(given.get("refine", 0))
+    aspect = str(given.get("aspect") or "1:1")
+    if not 1 <= count <= MOST:
+        raise InvalidRequest(f"count {count}", visitor=f"Ask for 1 to {MOST} paintings.")
+    if not 0 < truncation <= 1:
+        raise InvalidRequest(f"truncation {truncation}", visitor="Boldness must be between 0 and 1.")
+    if not 1 <= candidates <= MOST_CANDIDATES:
+        raise InvalidRequest(
+            f"candidates {candidates}", visitor=f"The best of 1 to {MOST_CANDIDATES} can be chosen."
+        )
+    if not 0 <= steps <= MOST_REFINE:
+        raise InvalidRequest(f"refine {steps}", visitor=f"Refining takes 0 to {MOST_REFINE} steps.")
+    if aspect not in ASPECTS:
+        raise InvalidRequest(f"aspect {aspect!r}", visitor="The shape must be 1:1, 3:2 or 2:3.")
+    return {
+        "count": count,
+        "candidates": candidates,
+        "truncation": truncation,
+        "refine": steps,
+        "aspect": aspect,
+    }
+
+
+def _palette(task: Task) -> torch.Tensor | None:
+    if "palette" not in task.inputs:
+        return None
+    try:
+        return palette_of(images.to_tensor(images.open_rgb(task.inputs["palette"], 512)))
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise InvalidRequest(
+            f"palette: {error}", visitor="The picture of the palette cannot be read."
+        ) from error

@@ -1,0 +1,328 @@
+"""Kind ``blend``: paintings have children. Mix two to four, mutate one, or walk from each to the next.
+
+Pictures of this painter bring their latents; any other picture is looked for first (projection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from workers import device as devices
+from workers import images
+from workers.engines import bridge, projection
+from workers.engines.atelier import Atelier, open_atelier
+from workers.engines.base import (
+    Animation,
+    InvalidRequest,
+    JobCanceled,
+    JobReleased,
+    Picture,
+    Result,
+    Task,
+    TooLarge,
+)
+from workers.engines.easel import Canvas, Order, compose_all, finish_all, size_of
+from workers.engines.latents import Latent, LatentUnreadable, depth_groups, mix, mutated
+
+ROLES = ("parent_1", "parent_2", "parent_3", "parent_4")
+MODES = ("mix", "mutate", "bridge")
+MOST = 8
+FRAMES = (2, 96)
+LARGEST_BRIDGE = 512
+FRAMES_PER_SECOND = 12
+SIBLINGS = 0.6  # how far the weights of later children stray from those asked for (of their logarithms)
+SIBLING_MUTATION = 0.12  # and how far chance carries them at least
+STRAY_WORDS = 3  # of a subject that strong mutations drift to
+# Added to indices, so that each purpose has random numbers of its own.
+MUTATION_STREAM, WEIGHT_STREAM, WORD_STREAM, PROJECTION_STREAM = 1000, 2000, 3000, 4000
+
+
+@dataclass(slots=True, eq=False)
+class _Wish(Order):
+    """One task's request, understood."""
+
+    mode: str = "mix"
+    roles: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()  # of the roles, sum one
+    depths: dict[str, int] = field(default_factory=dict)  # depth -> place in roles
+    mutation: float = 0.0
+    count: int = 1
+    frames: int = 48
+    size: int = 512
+    parents: dict[str, Latent] = field(default_factory=dict)
+    pictures: dict[str, torch.Tensor] = field(default_factory=dict)  # of those that are to be looked for
+    distances: dict[str, float] = field(default_factory=dict)
+
+    def tick(self, work: int) -> None:
+        """Like :meth:`advance`, but raises what ended the task."""
+        if not self.advance(work) and self.error is not None:
+            raise self.error
+
+
+class BlendEngine:
+    """Children of paintings."""
+
+    kind: ClassVar[str] = "blend"
+    batch_size: ClassVar[int] = 8
+    stall_seconds: ClassVar[float] = 60.0
+
+    def __init__(self) -> None:
+        """Load the painter and its helpers. Raises :class:`workers.weights.WeightsError`."""
+        self.atelier: Atelier = open_atelier()
+        self.device = self.atelier.device
+        self.model_name = self.atelier.name
+        self.model_digest = self.atelier.digest
+
+    @staticmethod
+    def batch_key(parameters: Mapping[str, Any]) -> str:
+        """Bridges keep to themselves: each has the work of a hundred children."""
+        return "bridge" if parameters.get("mode") == "bridge" else "blend"
+
+    def run(self, tasks: Sequence[Task]) -> list[Result]:
+        """One result per task, in order."""
+        wishes: list[_Wish | Result] = []
+        for task in tasks:
+            try:
+                wishes.append(self._understand(task))
+            except (InvalidRequest, JobCanceled, JobReleased) as reason:
+                wishes.append(Result(error=reason))
+        asked = [wish for wish in wishes if isinstance(wish, _Wish)]
+        try:
+            for wish in asked:
+                self._project(wish)
+            canvases = [canvas for wish in asked if wish.open for canvas in self._children(wish)]
+            compose_all(self.atelier, canvases, _composed)
+            finish_all(self.atelier, canvases, _finished)
+            for wish in asked:
+                if wish.open and wish.mode == "bridge":
+                    self._bridge(wish)
+        except torch.OutOfMemoryError as error:
+            if len(tasks) > 1:
+                raise
+            return [Result(error=TooLarge(str(error)))]
+        return [wish if isinstance(wish, Result) else wish.result() for wish in wishes]
+
+    def _understand(self, task: Task) -> _Wish:
+        wish = _read(task)
+        task.report.phase("composing")
+        config = self.atelier.config
+        for role in wish.roles:
+            work = task.works.get(role) or {}
+            kept = (work.get("details") or {}).get("latent")
+            if kept is not None and work.get("digest") == self.model_digest:
+                try:
+                    wish.parents[role] = Latent.from_details(kept, config.levels, config.style)
+                except LatentUnreadable as error:
+                    raise InvalidRequest(
+                        f"{role}: {error}",
+                        visitor=f"What was kept of parent {role[-1]} to make children from cannot be read.",
+                    ) from error
+            else:
+                wish.pictures[role] = _picture(task, role, config.size)
+        if wish.pictures:
+            # Uploads, and works of another model, have no latent here: the painter looks for a likeness.
+            task.report.note("projected", parents=[int(role[-1]) for role in wish.pictures])
+        made = (
+            bridge.work(self.atelier, wish.frames, wish.size)
+            if wish.mode == "bridge"
+            else wish.count * (1 + self.atelier.cost(wish.size))
+        )
+        wish.steps = len(wish.pictures) * projection.work(self.atelier) + made
+        return wish
+
+    def _project(self, wish: _Wish) -> None:
+        report = wish.task.report
+
+        def step(work: int, picture: torch.Tensor | None) -> None:
+            if picture is not None:
+                report.preview(images.to_image(picture))
+            wish.tick(work)
+
+        for role, picture in wish.pictures.items():
+            report.phase("projecting")
+            stream = wish.task.seed, PROJECTION_STREAM + int(role[-1])
+            try:
+                found = projection.project(self.atelier, picture, stream, step)
+            except (JobCanceled, JobReleased):
+                return
+            wish.parents[role] = found.latent
+            wish.distances[role] = round(found.distance, 4)
+        wish.pictures.clear()
+        if wish.distances:
+            report.phase("composing")
+
+    def _children(self, wish: _Wish) -> list[Canvas]:
+        if wish.mode == "bridge":
+            return []
+        parents = [wish.parents[role] for role in wish.roles]
+        children = []
+        for index in range(wish.count):
+            strength = wish.mutation
+            weights = torch.tensor(wish.weights, dtype=torch.float64)
+            if wish.mode == "mix" and index:
+                chance = torch.randn(4, generator=devices.generator(wish.task.seed, WEIGHT_STREAM + index))
+                weights = weights * (SIBLINGS * chance[: len(weights)].double()).exp()
+                weights = weights / weights.sum()
+                strength = max(strength, SIBLING_MUTATION)
+            shares = weights.expand(self.atelier.config.levels, -1).clone()
+            for level, place in self._locked(wish).items():
+                shares[level] = 0
+                shares[level, place] = 1
+            child = mix(parents, shares, self.atelier.config.latent)
+            child = self._mutate(child, strength, wish.task.seed, index)
+            children.append(Canvas(wish, index, child, wish.size, details=_details(wish, index, shares)))
+            children[-1].details["mutation"] = strength
+        return children
+
+    def _locked(self, wish: _Wish) -> dict[int, int]:
+        """Level -> the place of the parent that gives it alone."""
+        groups = depth_groups(self.atelier.config.levels)
+        return {level: place for depth, place in wish.depths.items() for level in groups[depth]}
+
+    def _mutate(self, child: Latent, strength: float, seed: int, index: int) -> Latent:
+        if strength <= 0:
+            return child
+        matching = self.atelier.matching
+        chance = devices.generator(seed, WORD_STREAM + index)
+        picks = torch.randperm(len(matching.vocabulary), generator=chance)[:STRAY_WORDS].tolist()
+        words = [matching.vocabulary.words[pick] for pick in picks]
+        elsewhere = self.atelier.subjects(matching.conditions([words]))[0].cpu()
+        source = (seed, MUTATION_STREAM + index)
+        return mutated(child, strength, self.atelier.draw(*source), elsewhere, source)
+
+    def _bridge(self, wish: _Wish) -> None:
+        report = wish.task.report
+        report.phase("painting")
+
+        def step(work: int, frame: Image.Image | None) -> None:
+            if frame is not None:
+                report.preview(frame)
+            wish.tick(work)
+
+        parents = [wish.parents[role] for role in wish.roles]
+        try:
+            frames, latents = bridge.walk(
+                self.atelier, parents, self._locked(wish), wish.frames, wish.size, step
+            )
+        except (JobCanceled, JobReleased):
+            return
+        shares = torch.full((self.atelier.config.levels, len(parents)), 1 / len(parents), dtype=torch.float64)
+        details = _details(wish, 0, shares) | {"frames": len(frames), "latent": latents[0].to_details()}
+        wish.outputs.append(Animation(tuple(frames), len(frames) / FRAMES_PER_SECOND, details))
+
+
+def _composed(canvas: Canvas, picture: torch.Tensor) -> None:
+    canvas.composed = picture
+    canvas.order.task.report.preview(images.to_image(picture), canvas.index)
+
+
+def _finished(canvas: Canvas, image: Image.Image) -> None:
+    details = canvas.details | {"latent": canvas.latent.to_details()}
+    canvas.order.outputs.append(Picture(image, details))
+
+
+def _details(wish: _Wish, index: int, shares: torch.Tensor) -> dict[str, Any]:
+    """What is kept with a child; the weight of a parent is its mean share over the levels."""
+    details: dict[str, Any] = {
+        "mode": wish.mode,
+        "weights": {
+            role: round(float(share), 4) for role, share in zip(wish.roles, shares.mean(0), strict=True)
+        },
+        "seed": wish.task.seed,
+        "index": index,
+        "width": wish.size,
+        "height": wish.size,
+    }
+    if wish.depths:
+        details["depths"] = {depth: wish.roles[place] for depth, place in wish.depths.items()}
+    if wish.distances:
+        details["projected"] = dict(wish.distances)
+    return details
+
+
+def _read(task: Task) -> _Wish:
+    """The request without its pictures. Raises InvalidRequest with a sentence for the visitor."""
+    given = task.parameters
+    roles = tuple(role for role in ROLES if role in task.inputs or role in task.works)
+    wish = _Wish(
+        task,
+        mode=str(given.get("mode") or "mix"),
+        roles=roles,
+        mutation=float(given.get("mutation", 0.0)),
+        count=int(given.get("count", 4)),
+        frames=int(given.get("frames", 48)),
+        size=size_of(task),
+    )
+    if wish.mode not in MODES:
+        raise InvalidRequest(f"mode {wish.mode!r}", visitor="Choose a mix, a mutation or a bridge.")
+    if not 1 <= wish.count <= MOST:
+        raise InvalidRequest(f"count {wish.count}", visitor=f"Ask for 1 to {MOST} children.")
+    if not 0 <= wish.mutation <= 1:
+        raise InvalidRequest(f"mutation {wish.mutation}", visitor="Mutation must be between 0 and 100 %.")
+    if wish.mode == "mutate":
+        _check_mutate(wish)
+    else:
+        _check_several(wish)
+    weights = [float(given.get(f"weight_{role[-1]}", 0.5)) for role in wish.roles]
+    if wish.mode == "mutate":
+        weights = [1.0]
+    if not all(0 <= weight <= 1 for weight in weights):
+        raise InvalidRequest(f"weights {weights}", visitor="Shares must be between 0 and 100 %.")
+    if not any(weights):
+        raise InvalidRequest("all weights 0", visitor="At least one parent needs a share above 0 %.")
+    wish.weights = tuple(weight / sum(weights) for weight in weights)
+    for depth in ("layout", "shapes", "colour"):
+        chosen = str(given.get(f"{depth}_from") or "mix")
+        if chosen != "mix":
+            if f"parent_{chosen}" not in roles:
+                raise InvalidRequest(
+                    f"{depth}_from {chosen!r}, parents {roles}",
+                    visitor="A depth was to come from a parent that was not brought.",
+                )
+            wish.depths[depth] = roles.index(f"parent_{chosen}")
+    return wish
+
+
+def _check_mutate(wish: _Wish) -> None:
+    if wish.roles != ("parent_1",):
+        raise InvalidRequest(
+            f"mutate {wish.roles}", visitor="A mutation has one parent: bring the first, and no other."
+        )
+    if not wish.mutation:
+        raise InvalidRequest("mutation 0", visitor="Nothing would change: choose a mutation above 0 %.")
+
+
+def _check_several(wish: _Wish) -> None:
+    if len(wish.roles) < 2:
+        raise InvalidRequest(f"{wish.mode} {wish.roles}", visitor="Bring at least two parents.")
+    if wish.mode == "bridge":
+        if not FRAMES[0] <= wish.frames <= FRAMES[1]:
+            raise InvalidRequest(
+                f"frames {wish.frames}", visitor=f"A bridge has {FRAMES[0]} to {FRAMES[1]} frames."
+            )
+        if wish.size > LARGEST_BRIDGE:
+            raise InvalidRequest(
+                f"bridge of {wish.size} px", visitor=f"A bridge is at most {LARGEST_BRIDGE} px."
+            )
+
+
+def _picture(task: Task, role: str, side: int) -> torch.Tensor:
+    """The picture of a parent, (3, side, side). Raises InvalidRequest."""
+    if role not in task.inputs:
+        raise InvalidRequest(f"no input {role!r}", visitor=f"Parent {role[-1]} has no picture any more.")
+    try:
+        return projection.square(images.open_rgb(task.inputs[role], 1024), side)
+    except projection.TooSmall as error:
+        raise InvalidRequest(
+            f"{role}: {error}",
+            visitor=f"Parent {role[-1]} is too small: {projection.LEAST_SIDE} px are needed each way.",
+        ) from error
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+        raise InvalidRequest(
+            f"{role}: {error}", visitor=f"The picture of parent {role[-1]} cannot be read."
+        ) from error
