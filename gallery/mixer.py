@@ -101,12 +101,14 @@ class Mixer:
         if self.mode.value == "mutate":
             for place in [place for place in self.places if place.filled][1:]:
                 place.picture.picture = None
+        if self.mode.value != "mix":
+            for depth in self.depths:
+                depth.value = depth.spec.default
         self._close_gaps()
         forgotten = unused(self.form.parameters, self.form.inputs)
         for control in self.form.controls:
             if control.name in forgotten:
                 control.value = control.spec.default
-                control.errors.clear()
 
     def _close_gaps(self) -> None:
         """Move parents with their weights to the front; depths that were theirs follow them."""

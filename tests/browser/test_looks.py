@@ -13,6 +13,8 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "gallery": "/",
     "paint": "/studio/paint/",
+    "blend": "/studio/blend/",
+    "upscale": "/studio/upscale/",
     "restyle": "/studio/restyle/",
     "verse": "/studio/verse/",
     "works": "/works/",

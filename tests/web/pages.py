@@ -31,6 +31,9 @@ class World:
     listed: Artwork
     poem: Artwork
     waiting: Artwork
+    blended: Job
+    child: Artwork
+    loop: Artwork
     entry: ModerationEntry
 
 
@@ -45,6 +48,11 @@ def make_world() -> World:
     entry = moderation.artwork_reject(artwork=turned_down, by=moderator, reason="spam", note="No.")
     factories.make_lineage(picture, listed)
     factories.make_lineage(picture, None, "style")
+    blended = factories.make_job(owner, "blend", JobState.SUCCEEDED, parameters={"weight_1": 0.7})
+    factories.make_input(blended, "parent_1", picture)
+    factories.make_input(blended, "parent_2", factories.make_upload(owner))
+    child = factories.make_artwork(owner, "blend", job=blended, prompt="")
+    factories.make_lineage(child, picture, "parent", 0.7)
     factories.make_worker(models_loaded=[{"name": "painter", "digest": "ab" * 32, "kind": "paint"}])
     return World(
         owner=owner,
@@ -59,6 +67,9 @@ def make_world() -> World:
         listed=listed,
         poem=factories.make_listed(owner, "verse", prompt="秋"),
         waiting=factories.make_artwork(owner, visibility=Visibility.PUBLIC, published_at=job.created_at),
+        blended=blended,
+        child=child,
+        loop=factories.make_artwork(owner, "blend", prompt="", video="artworks/loop.mp4"),
         entry=entry,
     )
 
@@ -93,6 +104,11 @@ PAGES: dict[str, tuple[str, str]] = {
     "job": ("job job", "owner"),
     "failed job": ("job failed", "owner"),
     "private work": ("artwork picture", "owner"),
+    "family": ("artwork_family picture", "owner"),
+    "listed family": ("artwork_family listed", "anybody"),
+    "blend job": ("job blended", "owner"),
+    "child": ("artwork child", "owner"),
+    "loop": ("artwork loop", "owner"),
     "delete": ("artwork_delete picture", "owner"),
     "review": ("moderation", "moderator"),
     "log": ("moderation_log", "moderator"),

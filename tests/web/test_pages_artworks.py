@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 import pytest
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
-from gallery.models import Artwork, Job, Moderation, User, Visibility
+from gallery import presenters
+from gallery.familytree import family_tree
+from gallery.lineage import lineage_graph
+from gallery.models import Artwork, Job, JobState, Moderation, User, Visibility
 from tests.web import factories
 from tests.web.pages import Page, client_of
 
@@ -134,16 +140,134 @@ def test_chinese_verse_is_set_vertically_and_other_verse_is_not(client: Client, 
     assert "data-turn" not in content
 
 
-def test_relatives_are_shown(client: Client, person: User) -> None:
+def test_the_family_is_drawn_with_links_in_both_directions(client: Client, person: User) -> None:
     parent, work = factories.make_artwork(person, title="the parent"), factories.make_artwork(person)
     child = factories.make_artwork(person, title="the child")
-    factories.make_lineage(work, parent)
+    factories.make_lineage(work, parent, "parent", 0.6)
+    factories.make_lineage(work, None, "parent", 0.4)
     factories.make_lineage(child, work, "style")
     content = client.get(url("artwork", work)).content.decode()
-    assert "Made from" in content
-    assert url("artwork", parent) in content
-    assert "What was made from it" in content
-    assert url("artwork", child) in content
+    assert f'href="{url("artwork", parent)}" aria-label="Ancestor: the parent (60%)"' in content
+    assert f'href="{url("artwork", child)}" aria-label="Descendant: the child (its style)"' in content
+    assert "a deleted work" in content
+    assert content.count("data-here") == 1
+    alone = client.get(url("artwork", factories.make_artwork(person))).content.decode()
+    assert "data-family" not in alone
+
+
+def test_a_parent_stands_above_its_child_even_when_it_is_a_grandparent_too(person: User) -> None:
+    old, middle, work = (factories.make_artwork(person) for _ in range(3))
+    factories.make_lineage(middle, old, "parent", 1.0)
+    factories.make_lineage(work, old, "parent", 0.5)
+    factories.make_lineage(work, middle, "parent", 0.5)
+    tree = family_tree(lineage_graph(person, work))
+    assert tree is not None
+    place = {spot.node.key: spot.y for spot in tree.spots}
+    assert place[str(old.pk)] < place[str(middle.pk)] < place[str(work.pk)]
+    boxes = [(spot.x, spot.y) for spot in tree.spots]
+    assert len(set(boxes)) == 3
+    assert all(0 <= x <= tree.width - tree.side and 0 <= y <= tree.height - tree.side for x, y in boxes)
+
+
+def test_the_whole_tree_reaches_further_than_the_works_own_page(client: Client, person: User) -> None:
+    line = [factories.make_artwork(person, title=f"generation {n}") for n in range(5)]
+    for parent, child in pairwise(line):
+        factories.make_lineage(child, parent, "image")
+    near = client.get(url("artwork", line[-1])).content.decode()
+    assert str(line[2].pk) in near
+    assert str(line[0].pk) not in near
+    far = client.get(url("artwork_family", line[-1])).content.decode()
+    assert str(line[0].pk) in far
+    assert Page(far).problems == []
+
+
+def test_relatives_that_are_not_for_a_person_tell_nothing(person: User, stranger: User) -> None:
+    work = factories.make_listed(person)
+    secret = factories.make_artwork(person, title="the secret parent")
+    child = factories.make_artwork(person, title="the secret child")
+    factories.make_lineage(work, secret, "parent", 0.5)
+    factories.make_lineage(child, work, "parent", 0.5)
+    for name in ("artwork", "artwork_family"):
+        content = client_of(stranger).get(url(name, work)).content.decode()
+        assert "secret" not in content
+        assert str(secret.pk) not in content
+        assert str(child.pk) not in content
+        assert "a private work" in content
+
+
+def test_a_loop_is_played_and_offered_as_film_and_as_picture(client: Client, person: User) -> None:
+    work = factories.make_artwork(person, "blend", video="artworks/loop.mp4")
+    content = client.get(url("artwork", work)).content.decode()
+    assert Page(content).problems == []
+    film = re.search(r"<video[^>]*>", content)
+    assert film
+    # It starts by script only: who wants stillness gets it.
+    assert {"muted", "loop", "playsinline", "controls"} <= set(film[0].split())
+    assert "autoplay" not in film[0]
+    for address in (presenters.video_url(work), presenters.picture_url(work)):
+        assert f'href="{address}&amp;download=1"' in content
+    assert "Enlarge" not in content.partition('class="uses"')[2].partition("</nav>")[0]
+    assert "loop-badge" in client.get("/works/").content.decode()
+
+
+def test_an_enlarged_picture_hangs_beside_what_it_was(client: Client, person: User, stranger: User) -> None:
+    source = factories.make_artwork(person, width=64, height=48)
+    work = factories.make_listed(person, "upscale", width=128, height=96)
+    factories.make_lineage(work, source, "image")
+    content = client.get(url("artwork", work)).content.decode()
+    assert Page(content).problems == []
+    assert "64 × 48 → 128 × 96 px" in content
+    assert presenters.picture_url(source) in content
+    others = client_of(stranger).get(url("artwork", work)).content.decode()
+    assert "data-compare" not in others
+    assert str(source.pk) not in others
+
+
+def test_an_upload_that_was_enlarged_is_shown_to_whoever_brought_it(person: User, stranger: User) -> None:
+    job = factories.make_job(person, "upscale", state=JobState.SUCCEEDED)
+    upload = factories.make_upload(person)
+    factories.make_input(job, "image", upload)
+    work = factories.make_listed(person, "upscale", job=job, width=128, height=128)
+    assert presenters.upload_url(upload) in client_of(person).get(url("artwork", work)).content.decode()
+    others = client_of(stranger).get(url("artwork", work)).content.decode()
+    assert presenters.upload_url(upload) not in others
+    results = client_of(person).get(reverse("job", args=[job.pk])).content.decode()
+    assert "data-compare" in results
+    assert Page(results).problems == []
+
+
+def test_the_prompt_shows_what_was_understood(client: Client, person: User) -> None:
+    told = [
+        {"text": "dusk", "words": ["sunset"]},
+        {"text": " and "},
+        {"text": "xyzzy", "nearest": "sea"},
+        {"text": " <qq>", "nearest": ""},
+    ]
+    work = factories.make_artwork(person, prompt="dusk and xyzzy <qq>", details={"understood": told})
+    content = client.get(url("artwork", work)).content.decode()
+    assert '<span class="understood" title="understood: sunset">dusk</span>' in content
+    assert '<span class="unknown" title="not understood; nearest: sea">xyzzy</span>' in content
+    # What is told by a line and a tooltip is told in words too.
+    assert "(not understood; nearest: sea)" in content
+    assert "(not understood)" in content
+    assert "<qq>" not in content
+    assert 'data-copy-text="dusk and xyzzy &lt;qq&gt;"' in content
+
+
+def test_a_picture_can_be_taken_to_every_kind_that_takes_one(client: Client, person: User) -> None:
+    work = factories.make_artwork(person)
+    content = client.get(url("artwork", work)).content.decode()
+    for query in (
+        f"/studio/blend/?parent_1={work.pk}",
+        f"/studio/blend/?mode=mutate&amp;parent_1={work.pk}",
+        f"/studio/upscale/?image={work.pk}",
+        f"/studio/paint/?palette={work.pk}",
+    ):
+        assert query in content
+        page = client.get(query.replace("&amp;", "&")).content.decode()
+        assert str(work.pk) in page
+    large = factories.make_artwork(person, width=2100, height=10)
+    assert "/studio/upscale/" not in client.get(url("artwork", large)).content.decode().partition("uses")[2]
 
 
 def test_an_unlisted_work_asks_search_engines_to_look_away(client: Client, person: User) -> None:

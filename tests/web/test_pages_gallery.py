@@ -200,7 +200,10 @@ def test_a_list_of_jobs_and_the_pages_of_one_cost_the_same_for_one_and_for_many(
     fill(1)
     job = person.jobs.get()
     work = job.artworks.earliest("index")
-    urls = ["/jobs/", reverse("job", args=[job.pk]), reverse("artwork", args=[work.pk])]
+    factories.make_lineage(factories.make_listed(person), work)
+    urls = ["/jobs/", *(reverse(name, args=[row.pk]) for name, row in (
+        ("job", job), ("artwork", work), ("artwork_family", work)
+    ))]  # fmt: skip
     few = [queries(client_of(person), url) for url in urls]
     fill(25)
     for n in range(20):

@@ -14,6 +14,7 @@ from django.utils.translation import override
 from django.utils.translation.template import templatize
 from django.views.defaults import server_error
 
+from gallery.catalogue import KINDS
 from gallery.models import JobState
 from gallery.templatetags import site_tags
 from tests.web import factories
@@ -57,7 +58,7 @@ def test_what_people_wrote_is_text_and_nothing_else(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", JobState.values)
-@pytest.mark.parametrize("kind", ["paint", "restyle", "verse"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_job_page_is_sane_in_every_state(world: World, kind: str, state: str) -> None:
     job = factories.make_job(
         world.owner, kind, state, phase="loading", notes=[{"code": "unknown_words", "words": ["brr"]}]
