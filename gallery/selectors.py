@@ -125,24 +125,19 @@ class Relative:
 
 
 def parents_of(person: Person, child: Artwork) -> list[Relative]:
-    """What the work was made from; private and deleted ones stay as stubs."""
-    edges = Lineage.objects.filter(child=child).select_related("parent__owner").order_by("pk")
+    """What the work was made from; deleted ones, and those not for this person to find, stay as stubs."""
+    edges = list(Lineage.objects.filter(child=child).order_by("pk"))
+    parents = Artwork.objects.filter(pk__in=[edge.parent_id for edge in edges if edge.parent_id])
+    found = {one.pk: one for one in findable(person, cards(parents))}
     return [
         Relative(
-            edge.parent if edge.parent and can_view(person, edge.parent) else None,
+            found.get(edge.parent_id) if edge.parent_id else None,
             edge.relation,
-            edge.parent is None,
+            edge.parent_id is None,
             edge.weight,
         )
         for edge in edges
     ]
-
-
-def children_of(person: Person, parent: Artwork, limit: int = STRIP) -> list[Artwork]:
-    """What was made from the work, as far as the person may find it."""
-    ids = Lineage.objects.filter(parent=parent).values("child_id")
-    found = findable(person, Artwork.objects.filter(pk__in=ids))
-    return list(cards(found).order_by("-created_at", "-id")[:limit])
 
 
 def siblings_of(person: Person, one: Artwork, limit: int = 16) -> list[Artwork]:

@@ -162,6 +162,7 @@ def test_others_works_that_are_not_listed_are_stubs_above_and_nothing_below(
     factories.make_lineage(child, work, "parent")
     factories.make_lineage(grandchild, child, "parent")
     for who in (stranger, AnonymousUser()):
+        assert [(one.artwork, one.gone, one.weight) for one in parents_of(who, work)] == [(None, False, 0.5)]
         graph = lineage_graph(who, work)
         assert levels(graph) == {-1: {"private"}, 0: {work.pk}}, "nothing behind a stub is looked at"
         told = repr(graph)
