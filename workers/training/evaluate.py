@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-MODELS = ("paint", "restyle", "verse")
+MODELS = ("paint", "restyle", "upscale", "verse")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

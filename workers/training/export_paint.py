@@ -1,16 +1,14 @@
-"""``python -m workers.training export-paint``: from training checkpoints to weights that engines load."""
+"""``python -m workers.training export-paint``: from a training checkpoint to weights that engines load."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from workers import weights
 from workers.nets.painter import PainterConfig
-from workers.nets.upscaler import UpscalerConfig
 
 PAINTER, UPSCALER = "paint", "paint-upscaler"
 DATA = (
@@ -28,13 +26,8 @@ GPU = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``export-paint`` command."""
-    parser.add_argument("--painter", type=Path, help="checkpoint.pt of a `gan` run")
-    parser.add_argument("--upscaler", type=Path, help="checkpoint.pt of an `upscaler` run")
+    parser.add_argument("--painter", type=Path, required=True, help="checkpoint.pt of a `gan` run")
     parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
-
-
-def _card_of(folder: Path) -> dict[str, Any]:
-    return weights.load_card(folder) if (folder / weights.CARD_FILE).is_file() else {}
 
 
 def export_painter(checkpoint: Path, folder: Path, upscaler: str) -> None:
@@ -65,27 +58,8 @@ def export_painter(checkpoint: Path, folder: Path, upscaler: str) -> None:
     weights.save(folder, saved["state"]["average"], card)
 
 
-def export_upscaler(checkpoint: Path, folder: Path) -> None:
-    """Write an ``upscaler`` checkpoint as weights."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    card = {
-        "name": UPSCALER,
-        "architecture": "Upscaler: residual CNN with pixel shuffle, 2x (workers/nets/upscaler.py)",
-        "config": UpscalerConfig(**saved["state"]["config"]).to_card(),
-        "data": "Paintings of 256 px from the painter's collection, and the painter's own pictures.",
-        "steps": saved["step"],
-        "training": {"minutes": round(saved["elapsed"] / 60), "device": "one shared CPU core, float32"},
-        "quality": {"note": "Measured together with the painter, see its card."},
-        "limits": ["Made for paintings of 128 px from the painter; invents brushwork, restores nothing."],
-    }
-    weights.save(folder, saved["state"]["net"], card)
-
-
 def main(arguments: argparse.Namespace) -> None:
-    """Export what is given; a painter uses the upscaler that lies beside it."""
+    """Export the painter, which uses the upscaler that lies beside it."""
     upscaler = arguments.to / UPSCALER
-    if arguments.upscaler:
-        export_upscaler(arguments.upscaler, upscaler)
-    if arguments.painter:
-        name = UPSCALER if (upscaler / weights.CARD_FILE).is_file() else ""
-        export_painter(arguments.painter, arguments.to / PAINTER, name)
+    name = UPSCALER if (upscaler / weights.CARD_FILE).is_file() else ""
+    export_painter(arguments.painter, arguments.to / PAINTER, name)

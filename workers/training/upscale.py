@@ -1,14 +1,19 @@
-"""``python -m workers.training upscaler``: train the network that doubles paintings.
+"""``python -m workers.training upscaler``: train the network that doubles pictures.
 
-Half of each batch are pairs: a painting of 256 px and the same made small, soft and a little dirty,
-with pixel, teacher-feature and adversarial losses. The other half, once ``--painter`` names a
-generator's checkpoint, are the generator's own pictures, which have no large original: there the
-discriminator judges the texture, and the result made small again must remain the picture it was.
+Pairs are a piece of a picture and the same made small and, half of the time, worse (``degrade``): by two,
+or by four, where the network runs twice and learns to live with what it made itself. The losses are the
+pixels, the teacher's features and a discriminator of texture; how much the last two count follows the
+``texture`` that the network was told. Once ``--painter`` names a generator's checkpoint a quarter of each
+batch are its own pictures, which have no large original: there the discriminator judges, and the result
+made small again must remain the picture it was. Photographs and large style pictures are learned from too.
+
+On a GPU: ``--minutes 120 --batch 64 --channels 96 --blocks 12 --crop 128``.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +23,26 @@ import torch.nn.functional as F
 from workers import device as devices
 from workers.images import contact_sheet, to_images
 from workers.nets.painter import Painter, PainterConfig, draw_many, without_frame
-from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, softened
+from workers.nets.upscaler import TEXTURE, Upscaler, UpscalerConfig, draw_noise, enlarge
+from workers.training.curves import draw_curves
 from workers.training.data import is_validation, load_squares, paintings
-from workers.training.projected import ProjectedDiscriminator
+from workers.training.degrade import degrade, halved
+from workers.training.perceptual import LAYERS, distance, perceptual_distance
+from workers.training.pieces import SMALLEST, Pieces, crops
 from workers.training.run import TrainingRun, seed_everything
 from workers.training.teacher import Teacher
+from workers.training.texture_judge import TextureJudge
 
-LARGE = 256
-ADVERSARY = 0.1
-CROP = 96
-"""Side of the judged crops, px; the network sees half of it."""
+ADVERSARY = 0.3
+"""Weight of the discriminator where the texture is 1."""
+PERCEPTUAL = (0.3, 0.6)
+"""Weight of the teacher's features where the texture is 0, and how much more it is at 1."""
+JITTER = 8
+"""The teacher's strides repeat every so many pixels: it looks through a window that moves as far."""
+ALONE = 300
+"""Steps before the discriminator counts, and steps in which it comes in: not while all is blur."""
+DECAY = 0.998
+VALIDATION = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,50 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--painter", type=Path, help="checkpoint.pt of a generator whose pictures to learn on"
     )
-    parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
-    parser.add_argument("--batch", type=int, default=16, help="crops per step, a multiple of 4")
-    parser.add_argument("--rate", type=float, default=3e-4)
-    parser.add_argument("--pictures", type=int, default=2600, help="how many paintings to hold in memory")
+    parser.add_argument("--batch", type=int, default=8, help="pieces per step, a multiple of 4")
+    parser.add_argument("--crop", type=int, default=96, help="side of a piece, px, a multiple of 8")
+    parser.add_argument("--channels", type=int, default=UpscalerConfig().channels)
+    parser.add_argument("--blocks", type=int, default=UpscalerConfig().blocks)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--pictures", type=int, default=4000, help="how many paintings to hold in memory")
+    parser.add_argument("--check-every", type=float, default=5, help="minutes between sheets")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
     parser.add_argument("--seed", type=int, default=1)
-
-
-def crops(pictures: torch.Tensor, count: int, side: int, generator: torch.Generator) -> torch.Tensor:
-    """``count`` random crops (count, 3, side, side) of (N, 3, S, S), half of them mirrored."""
-    room = pictures.shape[-1] - side
-    chosen = torch.randint(len(pictures), (count,), generator=generator).tolist()
-    corners = torch.randint(room + 1, (count, 2), generator=generator).tolist()
-    cut = [pictures[k, :, a : a + side, b : b + side] for k, (a, b) in zip(chosen, corners, strict=True)]
-    flips = torch.rand(count, generator=generator) < 0.5
-    return torch.stack([c.flip(2) if flip else c for c, flip in zip(cut, flips.tolist(), strict=True)])
-
-
-def degrade(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """(N, 3, S, S) -> (N, 3, S/2, S/2): halved through a random smaller size, with a little noise.
-
-    What a generator draws at its finest scale is not to be trusted, so the network learns to paint
-    from about a quarter of the size.
-    """
-    half = images.shape[-1] // FACTOR
-    softer = max(8, round(half * (0.45 + 0.3 * float(torch.rand((), generator=generator)))))
-    x = F.interpolate(images, size=(softer, softer), mode="bilinear", antialias=True, align_corners=False)
-    x = F.interpolate(x, size=(half, half), mode="bicubic", align_corners=False)
-    strength = 0.05 * torch.rand(len(x), 1, 1, 1, generator=generator)
-    return x + strength * torch.randn(x.shape, generator=generator)
-
-
-def halved(images: torch.Tensor) -> torch.Tensor:
-    """Made half as large by averaging."""
-    return F.avg_pool2d(images, FACTOR)
-
-
-def load_large(data: Path, limit: int) -> torch.Tensor:
-    """Training paintings of 256 px: uint8 (N, 3, 256, 256), landscapes first."""
-    rows = [r for r in paintings(data) if "large" in r.shard and not is_validation(r.file)]
-    rows.sort(key=lambda r: (r.genre not in ("landscape", "cityscape"), r.file))
-    squares = load_squares(data, [(r.shard, r.file) for r in rows[:limit]], LARGE)
-    return torch.from_numpy(squares).permute(0, 3, 1, 2)
 
 
 class Generated:
@@ -89,19 +71,243 @@ class Generated:
 
     def __init__(self, checkpoint: Path, count: int = 256) -> None:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]
-        config = PainterConfig.from_card(state["config"])
-        self.painter = Painter(config).eval().requires_grad_(False)
+        self.painter = Painter(PainterConfig.from_card(state["config"])).eval().requires_grad_(False)
         self.painter.load_state_dict(state["average"])
-        self.captions = state["captions"]
+        self.conditions = state["conditions"]
         self.pool = torch.cat([self._make(16) for _ in range(count // 16)])
 
     @torch.no_grad()
     def _make(self, count: int) -> torch.Tensor:
-        condition = self.captions[torch.randint(len(self.captions), (count,))]
-        return softened(without_frame(self.painter(condition, draw_many(self.painter.config, count))))
+        condition = self.conditions[torch.randint(len(self.conditions), (count,))].float()
+        made = without_frame(self.painter(condition, draw_many(self.painter.config, count)))
+        return made.add(1).mul(127.5).round().to(torch.uint8)
 
-    def renew(self, count: int = 4) -> None:
+    def renew(self, count: int = 2) -> None:
+        """Replace ``count`` pictures of the pool."""
         self.pool[torch.randint(len(self.pool), (count,))] = self._make(count)
+
+
+class Trainer:
+    """The network, its running average, the judge and their optimisers; a ``step`` updates both."""
+
+    def __init__(
+        self,
+        config: UpscalerConfig,
+        teacher: Teacher,
+        pieces: Pieces,
+        *,
+        device: torch.device,
+        rate: float = 5e-4,
+        batch: int = 8,
+        crop: int = 96,
+        generated: Generated | None = None,
+    ) -> None:
+        self.teacher, self.pieces, self.generated = teacher, pieces, generated
+        self.device, self.batch, self.crop = device, batch, crop
+        self.own = batch // 4 if generated else 0
+        self.learned_own = generated is not None
+        self.net = Upscaler(config).to(device)
+        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.judge = TextureJudge().to(device)
+        self.of_net = torch.optim.Adam(self.net.parameters(), rate, (0.8, 0.99))
+        self.of_judge = torch.optim.Adam(self.judge.parameters(), rate, (0.0, 0.99))
+        self.last: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def parts(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "net": self.net,
+            "average": self.average,
+            "judge": self.judge,
+            "of_net": self.of_net,
+            "of_judge": self.of_judge,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """For :meth:`load`; ``config`` rebuilds the network, ``own``: it has seen a generator's pictures."""
+        states = {name: part.state_dict() for name, part in self.parts().items()}
+        return states | {"config": self.net.config.to_card(), "own": self.learned_own}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
+        for name, part in self.parts().items():
+            part.load_state_dict(state[name])
+        self.learned_own |= bool(state.get("own"))
+
+    def calibrate(self, generator: torch.Generator) -> None:
+        """Fit the judge's scales to real pieces, once before the first step."""
+        self.judge.calibrate(self.teacher(self._real(self.batch, generator), LAYERS))
+
+    def _real(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        return self.pieces.draw(count, self.crop, generator).to(self.device)
+
+    def _double(self, x: torch.Tensor, texture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        noise = torch.randn(len(x), 1, *x.shape[-2:], generator=generator).to(x.device)
+        doubled: torch.Tensor = self.net(x, noise, texture)
+        return doubled
+
+    def _sources(self, target: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the network gets: pieces a quarter as large as ``target`` (first half) and half as large.
+
+        Behind the pairs of each kind come the generator's own pieces.
+        """
+        pairs = len(target) // 2
+        quarter = degrade(target[:pairs], generator, 4)
+        half = degrade(target[pairs:], generator, 2)
+        if self.generated is None:
+            return quarter, half
+        self.generated.renew()
+        few = self.own // 2
+        small = crops(self.generated.pool, few, self.crop // 4, generator).to(self.device)
+        large = crops(self.generated.pool, self.own - few, self.crop // 2, generator).to(self.device)
+        return torch.cat([quarter, small]), torch.cat([half, large])
+
+    def step(self, step: int, generator: torch.Generator) -> dict[str, float]:
+        """One update of the judge and of the network; returns the losses."""
+        count = self.batch - self.own
+        target = self._real(count, generator)
+        quarter, half = self._sources(target, generator)
+        pairs, own = count // 2, self.own // 2
+        texture = torch.rand(self.batch, generator=generator) * 1.25 - 0.25
+        texture = texture.clamp_min(0).to(self.device)
+        middle = self._double(quarter, texture[: len(quarter)], generator)
+        made = self._double(torch.cat([middle, half]), texture, generator)
+        # Pairs first and in the target's order, then the generator's own.
+        order = [*range(pairs), *range(pairs + own, pairs + own + count - pairs)]
+        order += [*range(pairs, pairs + own), *range(own + count, self.batch)]
+        made, texture = made[order], texture[order]
+
+        window, true = self._windows(made, target, generator)
+        found = self.teacher(window, LAYERS)
+        with torch.no_grad():
+            known = self.teacher(true, LAYERS)
+        pixels = (made[:count] - target).abs().mean()
+        pixels = pixels + 0.5 * (middle[:pairs] - halved(target[:pairs])).abs().mean()
+        apart = distance({layer: x[:count] for layer, x in found.items()}, known)
+        weight = PERCEPTUAL[0] + PERCEPTUAL[1] * texture[:count]
+        kept = self._kept(made[count:], quarter[pairs:], half[count - pairs :])
+        loss = pixels + (weight * apart).mean() + kept
+        values = {"pixels": pixels, "apart": apart.mean(), "kept": kept}
+        if step >= ALONE:
+            real, real_pixels = self._others(known, true, generator)
+            values |= self._teach_judge(real, real_pixels, found, window, texture)
+            self.judge.requires_grad_(False)
+            score = torch.stack([logits.mean(1) for logits in self.judge(found, window)]).mean(0)
+            loss = loss - min(1.0, (step - ALONE) / ALONE) * ADVERSARY * (texture * score).mean()
+        self.of_net.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.of_net.step()
+        self._follow(min(DECAY, (step + 1) / (step + 20)))
+        return {name: float(value.detach()) for name, value in values.items()}
+
+    def _windows(
+        self, made: torch.Tensor, target: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same random window of both, as the teacher is to see them."""
+        across, down = torch.randint(JITTER, (2,), generator=generator).tolist()
+        side = self.crop - JITTER
+        rows, columns = slice(down, down + side), slice(across, across + side)
+        return made[..., rows, columns], target[..., rows, columns]
+
+    def _others(
+        self, known: dict[str, torch.Tensor], true: torch.Tensor, generator: torch.Generator
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """The real side of the judge's batch: the targets, and others opposite the generator's own."""
+        if not self.own:
+            return known, true
+        others = self._real(self.own, generator)[..., : true.shape[-2], : true.shape[-1]]
+        with torch.no_grad():
+            found = self.teacher(others, LAYERS)
+        return {layer: torch.cat([known[layer], found[layer]]) for layer in LAYERS}, torch.cat([true, others])
+
+    def _teach_judge(
+        self,
+        real: dict[str, torch.Tensor],
+        real_pixels: torch.Tensor,
+        found: dict[str, torch.Tensor],
+        window: torch.Tensor,
+        texture: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        """One hinge update; pictures that were to invent nothing are not held against the network."""
+        self.judge.requires_grad_(True)
+        made = {layer: x.detach() for layer, x in found.items()}
+        counts = (texture > 0).to(window)[:, None] / (texture > 0).sum().clamp_min(1)
+        rights, falses, loss = [], [], window.new_zeros(())
+        for right, false in zip(
+            self.judge(real, real_pixels), self.judge(made, window.detach()), strict=True
+        ):
+            loss = loss + F.relu(1 - right).mean() + (F.relu(1 + false).mean(1, keepdim=True) * counts).sum()
+            rights.append(right.detach().mean())
+            falses.append((false.detach().mean(1, keepdim=True) * counts).sum())
+        self.of_judge.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.of_judge.step()
+        return {"right": torch.stack(rights).mean(), "false": torch.stack(falses).mean()}
+
+    @staticmethod
+    def _kept(made: torch.Tensor, small: torch.Tensor, large: torch.Tensor) -> torch.Tensor:
+        """How far the generator's own pictures are from what they were, the finest scale aside."""
+        if not len(made):
+            return made.new_zeros(())
+        few = len(small)
+        four = (F.avg_pool2d(made[:few], 8) - halved(small)).abs().mean()
+        return four + (F.avg_pool2d(made[few:], 4) - halved(large)).abs().mean()
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        for kept, new in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            kept.lerp_(new, 1 - decay)
+
+
+@torch.no_grad()
+def enlarged(net: Upscaler, small: torch.Tensor, passes: int, texture: float = TEXTURE) -> torch.Tensor:
+    """Pictures (N, 3, H, W) doubled ``passes`` times, clamped, with noise that is always the same."""
+    for number in range(passes):
+        streams = [devices.generator(number, index) for index in range(len(small))]
+        noise = draw_noise((small.shape[-2], small.shape[-1]), streams).to(small.device)
+        small = enlarge(net, small, noise, texture).clamp(-1, 1)
+    return small
+
+
+class Check:
+    """Some validation paintings at 4x: the distance as a share of bicubic's, and a sheet to look at."""
+
+    def __init__(
+        self, data: Path, teacher: Teacher, device: torch.device, generated: Generated | None
+    ) -> None:
+        rows = [r for r in paintings(data) if "large" in r.shard and is_validation(r.file)]
+        rows = rows[:: max(1, len(rows) // VALIDATION)][:VALIDATION]
+        squares = torch.from_numpy(load_squares(data, [(r.shard, r.file) for r in rows], 256))
+        self.teacher = teacher
+        self.true = squares.permute(0, 3, 1, 2).float().div(127.5).sub(1).to(device)
+        self.small = F.avg_pool2d(self.true, 4)
+        self.bicubic = bicubic(self.small, 4)
+        self.base = perceptual_distance(teacher, self.bicubic, self.true).mean()
+        self.own = None if generated is None else generated.pool[:4].float().div(127.5).sub(1).to(device)
+
+    def __call__(self, net: Upscaler, folder: Path) -> float:
+        """Draw ``folder/sheet.jpg``; return the share."""
+        made = enlarged(net, self.small, 2)
+        rows = [
+            self.bicubic,
+            enlarged(net, self.small, 2, 0.0),
+            made,
+            enlarged(net, self.small, 2, 1.0),
+            self.true,
+        ]
+        tiles = to_images(torch.cat([row[..., 40:216, 40:216] for row in rows]))
+        contact_sheet(tiles, VALIDATION).save(folder / "sheet.jpg", quality=92)
+        if self.own is not None:
+            pair = torch.cat([bicubic(self.own, 4), enlarged(net, self.own, 2)])
+            contact_sheet(to_images(pair), len(self.own)).save(folder / "own.jpg", quality=92)
+        return float(perceptual_distance(self.teacher, made, self.true).mean() / self.base)
+
+
+def bicubic(images: torch.Tensor, factor: int) -> torch.Tensor:
+    """Enlarged by the usual filter, clamped: what every measure is compared with."""
+    found = F.interpolate(images, scale_factor=factor, mode="bicubic", align_corners=False)
+    return found.clamp(-1, 1)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -112,84 +318,41 @@ def main(arguments: argparse.Namespace) -> None:
     run = TrainingRun(arguments.out, arguments.minutes)
     generator = seed_everything(arguments.seed)
     teacher = Teacher(arguments.data).to(device)
-    large = load_large(arguments.data, arguments.pictures)
+    pieces = Pieces(arguments.data, arguments.pictures)
     generated = Generated(arguments.painter) if arguments.painter else None
-    net = Upscaler(UpscalerConfig()).to(device)
-    judge = ProjectedDiscriminator(teacher, 1).to(device)
-    of_net = torch.optim.Adam(net.parameters(), arguments.rate, (0.5, 0.99))
-    of_judge = torch.optim.Adam(judge.heads.parameters(), arguments.rate, (0.0, 0.99))
-    parts: dict[str, Any] = {"net": net, "judge": judge, "of_net": of_net, "of_judge": of_judge}
+    trainer = Trainer(
+        UpscalerConfig(channels=arguments.channels, blocks=arguments.blocks),
+        teacher,
+        pieces,
+        device=device,
+        rate=arguments.rate,
+        batch=arguments.batch,
+        crop=max(SMALLEST, arguments.crop),
+        generated=generated,
+    )
+    check = Check(arguments.data, teacher, device, generated)
     state = run.restore(device) if arguments.resume else None
-    for name, part in parts.items():
-        if state is not None:
-            part.load_state_dict(state[name])
-
-    def current() -> dict[str, Any]:
-        return {name: part.state_dict() for name, part in parts.items()} | {"config": net.config.to_card()}
-
-    def real(count: int) -> torch.Tensor:
-        return crops(large, count, CROP, generator).float().div_(127.5).sub_(1).to(device)
-
-    def features(images: torch.Tensor) -> list[torch.Tensor]:
-        return judge.features(images.contiguous(memory_format=torch.channels_last), images)
-
-    if state is None:
-        judge.calibrate(real(arguments.batch))
-    nothing = torch.zeros(arguments.batch, 1, device=device)
-    pairs = arguments.batch // 2 if generated else arguments.batch
+    if state is not None:
+        trainer.load(state)
+        generator.manual_seed(arguments.seed + run.step)
+    else:
+        trainer.calibrate(generator)
+    checked = begun = run.elapsed
     while run.running():
-        # The adversary comes in when the network no longer blurs.
-        adversary = ADVERSARY * min(1.0, max(0.0, (run.step - 100) / 200))
-        target = real(pairs)
-        source = degrade(target, generator)
-        if generated:
-            generated.renew()
-            own = crops(generated.pool, arguments.batch - pairs, CROP // FACTOR, generator).to(device)
-            source = torch.cat([source, own])
-        noise = torch.randn(len(source), 1, *source.shape[-2:], generator=generator).to(device)
-        made = net(source, noise)
-        made_features = features(made)
-        with torch.no_grad():
-            pair_features = features(target)
-            others = features(real(arguments.batch - pairs)) if generated else None
-        real_features = [
-            torch.cat([a, b])
-            for a, b in zip(pair_features, others or [x[:0] for x in pair_features], strict=True)
-        ]
-        judge.heads.requires_grad_(True)
-        (right,) = judge(real_features, [nothing])
-        (false,) = judge([x.detach() for x in made_features], [nothing])
-        loss_judge = F.relu(1 - right).mean() + F.relu(1 + false).mean()
-        of_judge.zero_grad(set_to_none=True)
-        loss_judge.backward()  # type: ignore[no-untyped-call]
-        of_judge.step()
-        judge.heads.requires_grad_(False)
-        (score,) = judge(made_features, [nothing])
-        pixels = (made[:pairs] - target).abs().mean()
-        perceptual = pixels.new_zeros(())
-        for a, b in zip(made_features[:3], pair_features[:3], strict=True):
-            perceptual = perceptual + (a[:pairs] - b).abs().mean()
-        kept = (halved(made[pairs:]) - source[pairs:]).abs().mean() if generated else pixels.new_zeros(())
-        loss = pixels + 0.1 * perceptual + kept - adversary * score.mean()
-        of_net.zero_grad(set_to_none=True)
-        loss.backward()
-        of_net.step()
+        # The last third of the budget is for settling.
+        left = 1 - (run.elapsed - begun) / (arguments.minutes * 60)
+        for optimiser in (trainer.of_net, trainer.of_judge):
+            optimiser.param_groups[0]["lr"] = arguments.rate * min(1.0, max(0.1, 3 * left))
+        losses = trainer.step(run.step, generator)
         run.step += 1
         if run.step % 50 == 0:
-            run.log(
-                judge=float(loss_judge.detach()),
-                pixels=float(pixels.detach()),
-                perceptual=float(perceptual.detach()),
-                kept=float(kept.detach()),
-                right=float(right.detach().mean()),
-                false=float(false.detach().mean()),
-            )
-        if run.step % 100 == 0:
-            with torch.no_grad():
-                before = F.interpolate(source[-8:], scale_factor=FACTOR, mode="bicubic")
-            contact_sheet(to_images(torch.cat([before, made[-8:].detach(), real(8)])), 8).save(
-                arguments.out / "sheet.jpg", quality=92
-            )
+            run.log(**losses)
+        if run.elapsed - checked > arguments.check_every * 60:
+            checked = run.elapsed
+            run.log(of_bicubic=check(trainer.average, arguments.out))
+            draw_curves(arguments.out)
         if run.due():
-            run.save(current())
-    run.save(current())
+            run.save(trainer.state())
+    run.save(trainer.state())
+    run.log(of_bicubic=check(trainer.average, arguments.out))
+    draw_curves(arguments.out)

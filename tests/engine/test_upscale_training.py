@@ -1,0 +1,191 @@
+"""The upscaler's training, export and evaluation at toy size."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.engine.toy_training_data import write_training_data
+from workers import weights
+from workers.engines.upscale import UpscaleEngine
+from workers.nets.painter import Painter, PainterConfig
+from workers.nets.upscaler import UpscalerConfig
+from workers.training import evaluate_upscale, export_upscaler, upscale
+from workers.training.data import is_validation
+from workers.training.degrade import degrade, halved
+from workers.training.perceptual import perceptual_distance, psnr
+from workers.training.pieces import Pieces
+from workers.training.teacher import Teacher
+
+TOY = UpscalerConfig(channels=8, blocks=1, fine=8)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def strokes(number: int, width: int, height: int) -> Image.Image:
+    """Something with edges: blocks of colour."""
+    blocks = np.random.default_rng(number).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+    return Image.fromarray(blocks).resize((width, height), Image.Resampling.NEAREST)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with large paintings, photographs and styles."""
+    folder = write_training_data(tmp_path_factory.mktemp("upscale") / "data")
+    names = [f"large/{number:05d}.webp" for number in range(120)]
+    chosen = [n for n in names if is_validation(n)][:3] + [n for n in names if not is_validation(n)][:5]
+    with (
+        (folder / "paintings.csv").open("a", newline="", encoding="utf-8") as table,
+        zipfile.ZipFile(folder / "paintings-large-0.zip", "w") as archive,
+    ):
+        for number, name in enumerate(chosen):
+            csv.writer(table).writerow([name, archive_name(archive), "", "", "landscape", "", "", 256, 256])
+            archive.writestr(name, encoded(strokes(number, 256, 256)))
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+        archive.writestr("photo/2.webp", encoded(strokes(90, 224, 224)))
+    (folder / "photos.csv").write_text("file\nphoto/2.webp\n", "utf-8")
+    (folder / "styles").mkdir()
+    strokes(91, 300, 200).save(folder / "styles" / "waves.jpg")
+    (folder / "styles.csv").write_text("file,artist,title\nstyles/waves.jpg,A,B\n", "utf-8")
+    return folder
+
+
+def archive_name(archive: zipfile.ZipFile) -> str:
+    return Path(str(archive.filename)).name
+
+
+def encoded(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=95)
+    return out.getvalue()
+
+
+def options(module: object, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)  # type: ignore[attr-defined]
+    return parser.parse_args(words)
+
+
+def trainer(data: Path, generated: upscale.Generated | None = None) -> upscale.Trainer:
+    torch.manual_seed(1)
+    made = upscale.Trainer(
+        TOY,
+        Teacher(data),
+        Pieces(data, 10),
+        device=torch.device("cpu"),
+        batch=8,
+        crop=64,
+        generated=generated,
+    )
+    made.calibrate(torch.Generator().manual_seed(1))
+    return made
+
+
+def values(net: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in net.parameters()]).clone()
+
+
+def test_the_judge_waits_until_there_is_something_to_judge(data: Path) -> None:
+    made, stream = trainer(data), torch.Generator().manual_seed(2)
+    net, judge = values(made.net), values(made.judge)
+    losses = made.step(0, stream)
+    assert not torch.equal(values(made.net), net)
+    assert torch.equal(values(made.judge), judge)
+    assert "right" not in losses
+    losses = made.step(upscale.ALONE, stream)
+    assert not torch.equal(values(made.judge), judge)
+    assert np.isfinite(list(losses.values())).all()
+
+
+def test_a_generators_own_pictures_are_learned_from_and_kept(data: Path, tmp_path: Path) -> None:
+    config = PainterConfig(condition=4, latent=4, embedding=4, channels=(8, 8, 8, 8))
+    state = {
+        "config": config.to_card(),
+        "average": Painter(config).state_dict(),
+        "conditions": torch.randn(3, 4),
+    }
+    torch.save({"step": 1, "elapsed": 1.0, "state": state}, tmp_path / "checkpoint.pt")
+    generated = upscale.Generated(tmp_path / "checkpoint.pt", count=16)
+    assert generated.pool.shape == (16, 3, 64, 64)
+    made = trainer(data, generated)
+    losses = made.step(upscale.ALONE, torch.Generator().manual_seed(2))
+    assert losses["kept"] > 0
+    assert made.state()["own"]
+
+
+def test_a_run_resumes_and_what_it_made_becomes_an_engine(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, models = tmp_path / "run", tmp_path / "models"
+    monkeypatch.setenv("ARTSITE_MODELS_DIR", str(models))
+    words = ("--data", str(data), "--out", str(run), "--channels", "8", "--blocks", "1")
+    words += ("--batch", "4", "--crop", "64", "--minutes", "0.08")
+    upscale.main(options(upscale, *words))
+    before = torch.load(run / "checkpoint.pt", weights_only=True)
+    upscale.main(options(upscale, *words, "--resume"))
+    after = torch.load(run / "checkpoint.pt", weights_only=True)
+    assert after["step"] > before["step"] > 0
+    assert {path.name for path in run.iterdir()} >= {"sheet.jpg", "curves.png", "log.jsonl"}
+    shares = [json.loads(line)["of_bicubic"] for line in (run / "log.jsonl").read_text().splitlines()]
+    assert 0.5 < shares[-1] < 1.5
+
+    export_upscaler.main(
+        options(export_upscaler, "--checkpoint", str(run / "checkpoint.pt"), "--to", str(models))
+    )
+    card = weights.load_card(models / "paint-upscaler")
+    assert card["steps"] == after["step"]
+    assert "own pictures" not in card["data"]
+    enlarged = UpscaleEngine().enlarge(strokes(5, 40, 32), 2)
+    assert enlarged.size == (80, 64)
+
+    evaluate_upscale.main(
+        options(evaluate_upscale, "--data", str(data), "--pictures", "2", "--largest", "64")
+    )
+    quality = weights.load_card(models / "paint-upscaler")["quality"]
+    assert quality["4x"]["bicubic"]["of_bicubic"] == 1
+    assert quality["2x"]["nearest"]["psnr"] > 0
+    assert quality["seams"] == pytest.approx(1, abs=0.02)
+    assert (models / "paint-upscaler" / "sheet.jpg").is_file()
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_pairs_are_made_small_and_only_some_worse(factor: int) -> None:
+    images = torch.stack([torch.rand(3, 64, 64) for _ in range(12)]) * 2 - 1
+    clean, dirty, again = (
+        degrade(images, torch.Generator().manual_seed(seed), factor, share)
+        for seed, share in ((2, 0.0), (3, 1.0), (3, 1.0))
+    )
+    assert clean.shape == dirty.shape == (12, 3, 64 // factor, 64 // factor)
+    assert torch.equal(dirty, again)
+    small = halved(images) if factor == 2 else halved(halved(images))
+    apart = (clean - small).abs().mean((1, 2, 3))
+    # Averaging is the most frequent filter; 8 bits a channel are what is left of it.
+    assert (apart < 1 / 127).sum() >= 4
+    assert ((dirty - small).abs().mean((1, 2, 3)) > apart).sum() >= 9
+
+
+def test_the_distance_grows_with_the_damage(data: Path) -> None:
+    teacher = Teacher(data)
+    true = torch.rand(2, 3, 64, 64) * 2 - 1
+    a_little, a_lot = (true + strength * torch.randn(true.shape) for strength in (0.05, 0.5))
+    assert perceptual_distance(teacher, true, true).max() < 1e-6
+    assert (perceptual_distance(teacher, a_little, true) < perceptual_distance(teacher, a_lot, true)).all()
+    assert psnr(true, true).min() > 90
+    assert psnr((true + 0.2).clamp(-1, 1), true).max() < 25
