@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workers.engines.vocabulary import GROUPS, Vocabulary, words_of
+from workers.engines.lexicon import GROUPS, Vocabulary, words_of
 from workers.training.data import Painting, is_validation, load_squares, paintings
 from workers.training.guess import GUESSED, guessed, implied
 from workers.training.metrics import SIZE, pooled, uint8_batches

@@ -12,8 +12,8 @@ GROUPS: dict[str, str] = {
         field meadow wheat haystack bridge beach cliff rock coast island harbour boat church house
         farm mill castle street road canal water waterlily flower poppy blossom willow poplar olive pine
         waterfall wave ice ruins temple station people sky cloud
-        cathedral monastery tower palace square avenue path gate cottage orchard stream riverbank bay tide ship
-        sailboat fishing cattle horse bird desert fantasy
+        cathedral monastery tower palace square avenue path gate cottage orchard stream riverbank bay tide
+        ship sailboat fishing cattle horse bird desert fantasy
     """,
     "place": """
         venice paris london italy holland himalaya
