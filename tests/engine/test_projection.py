@@ -1,0 +1,111 @@
+"""Looking for the latent of a picture, at toy size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from tests.engine.ateliers import TOY, write_models
+from workers.engines import projection
+from workers.engines.atelier import Atelier, open_atelier
+from workers.engines.base import JobCanceled
+from workers.engines.latents import Latent
+from workers.engines.projection import project
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def atelier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Atelier:
+    monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
+    monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
+    write_models(tmp_path)
+    return open_atelier()
+
+
+def quiet(work: int, picture: torch.Tensor | None) -> None:
+    """A step that nobody watches."""
+
+
+def own_picture(atelier: Atelier, seed: int = 3) -> torch.Tensor:
+    """A picture of the painter itself, (3, S, S)."""
+    subject = atelier.subjects(atelier.matching.conditions([("sea", "blue")]))
+    styles = atelier.styles(atelier.draw(seed, 0)[None], subject)
+    return atelier.compose_latents([Latent.of(styles[0], seed, 0)])[0]
+
+
+def test_what_is_found_is_much_more_like_the_picture_than_chance(atelier: Atelier) -> None:
+    target = own_picture(atelier)
+    heard: list[int] = []
+    shown: list[torch.Tensor] = []
+
+    def step(work: int, picture: torch.Tensor | None) -> None:
+        heard.append(work)
+        if picture is not None:
+            shown.append(picture)
+
+    found = project(atelier, target, (7, 4001), step)
+    assert sum(heard) == projection.work(atelier)
+    assert len(shown) >= 10
+    assert found.latent.styles.shape == (TOY.levels, TOY.style)
+
+    def apart(picture: torch.Tensor) -> float:
+        # The finest grain is noise, which is another stream's.
+        return float((F.avg_pool2d(picture, 4) - F.avg_pool2d(target, 4)).square().mean())
+
+    strangers = [apart(own_picture(atelier, seed)) for seed in range(20, 30)]
+    assert apart(found.picture) < 0.5 * min(strangers)
+    assert apart(found.picture) < 0.5 * apart(shown[0])
+    assert torch.allclose(found.picture, atelier.compose_latents([found.latent])[0].cpu(), atol=1e-5)
+
+
+def test_the_same_picture_and_seed_give_the_same_latent(atelier: Atelier) -> None:
+    target = own_picture(atelier)
+    torch.manual_seed(1)
+    first = project(atelier, target, (7, 4001), quiet)
+    torch.manual_seed(2)
+    state = torch.random.get_rng_state()
+    again = project(atelier, target, (7, 4001), quiet)
+    assert torch.equal(first.latent.styles, again.latent.styles)
+    assert first.distance == again.distance
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("after", [projection.STARTS // 2, projection.STARTS + 30])
+def test_a_step_may_end_the_search(atelier: Atelier, after: int) -> None:
+    done = 0
+
+    def step(work: int, picture: torch.Tensor | None) -> None:
+        nonlocal done
+        done += work
+        if done >= after:
+            raise JobCanceled
+
+    with pytest.raises(JobCanceled):
+        project(atelier, own_picture(atelier), (7, 4001), step)
+    assert done < after + projection.STARTS
+
+
+def test_the_middle_square_is_looked_for() -> None:
+    image = Image.new("RGB", (60, 20), "red")
+    image.paste("blue", (20, 0, 40, 20))
+    cut = projection.square(image, 64)
+    assert cut.shape == (3, 64, 64)
+    assert cut[2].min() > 0.99
+
+
+@pytest.mark.parametrize("size", [(1, 1), (400, 15), (15, 400)])
+def test_a_picture_of_few_pixels_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(projection.TooSmall, match=f"{size[0]} x {size[1]}"):
+        projection.square(Image.new("RGB", size), 64)
