@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from workers.engines.matching import Matching
+from workers.nets.matcher import Matcher, MatcherConfig
 from workers.training.augment import augment
-from workers.training.captions import COLOUR_LIMITS, is_view, measured_words, told_words
+from workers.training.captions import COLOUR_LIMITS, Captioned, is_view, measured_words, told_words
 from workers.training.data import Painting
-from workers.training.gan import layout_distance, mismatched
+from workers.training.gan import Batches, layout_distance, mismatched, mixed_by_depth
 from workers.training.guess import guessed, implied
 from workers.training.metrics import Moments, frechet, kernel_distance
 from workers.training.upscale import degrade, halved
@@ -102,6 +104,37 @@ def test_a_caption_that_is_also_true_is_no_mismatch() -> None:
     wrong, counts = mismatched(thinned, whole)
     assert wrong.tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
     assert counts.tolist() == [0, 0, 1]
+
+
+def test_prompts_come_in_pairs_that_say_something_true() -> None:
+    words = ("sea", "forest", "night", "red")
+    config = MatcherConfig(words=words, embedding=16, token=8, hidden=8, size=32, stem=4, widths=(8,))
+    captions = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 0, 1]], np.float32)
+    views = Captioned(
+        pictures=np.zeros((3, 44, 44, 3), np.uint8),
+        captions=captions,
+        words=words,
+        validation=np.array([False, False, True]),
+        features=np.zeros((3, 12)),
+    )
+    matching = Matching(Matcher(config), torch.device("cpu"))
+    batches = Batches(views, matching, 32, 8, torch.Generator().manual_seed(1))
+    prompts = batches.prompts()
+    first, second = prompts.words.chunk(2)
+    assert torch.equal(first, second)
+    assert prompts.text.shape == (8, 16)
+    # Held-out captions are said by nobody.
+    assert not ((prompts.words[:, 0] > 0) & (prompts.words[:, 3] > 0)).any()
+    pictures, said, whole = batches.real()
+    assert pictures.shape == (8, 3, 32, 32)
+    assert ((whole - said) >= 0).all()
+
+
+def test_mixing_by_depth_keeps_the_coarse_and_takes_the_fine() -> None:
+    mixed = mixed_by_depth(torch.zeros(2, 6, 3), torch.ones(2, 6, 3))
+    depth = mixed[0, :, 0].tolist()
+    assert depth == sorted(depth)
+    assert (depth[0], depth[-1]) == (0, 1)
 
 
 def test_layout_distance_ignores_mean_colour() -> None:

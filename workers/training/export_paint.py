@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 
 from workers import weights
+from workers.engines.atelier import MODEL as PAINTER
+from workers.engines.matching import MODEL as MATCHER
+from workers.engines.upscale import MODEL as UPSCALER
 from workers.nets.painter import PainterConfig
 
-PAINTER, UPSCALER = "paint", "paint-upscaler"
 DATA = (
     "About 7,000 landscapes, seascapes and city views by painters who died in 1955 or before, and Song and "
     "Ming scrolls, with artist, title, style and genre; public domain in most countries (works published "
@@ -20,46 +22,41 @@ DATA = (
 )
 GPU = (
     "python -m workers.training gan --data DIR --minutes 600 --batch 64 --teacher-size 128 "
-    "--channels 768 512 384 256 128; then upscaler --minutes 120 --batch 64 --painter RUN/checkpoint.pt"
+    "--channels 512 384 256 160 96; then upscaler --minutes 120 --batch 64 --painter RUN/checkpoint.pt"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``export-paint`` command."""
     parser.add_argument("--painter", type=Path, required=True, help="checkpoint.pt of a `gan` run")
+    parser.add_argument("--batch", type=int, default=16, help="pictures per step of that run")
+    parser.add_argument("--device", default="two shared CPU cores, float32", help="what it trained on")
     parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
 
 
-def export_painter(checkpoint: Path, folder: Path, upscaler: str) -> None:
-    """Write the running average of a ``gan`` checkpoint as weights; ``upscaler`` is a model name or empty."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    config = PainterConfig.from_card(saved["state"]["config"])
+def main(arguments: argparse.Namespace) -> None:
+    """Write the running average of a ``gan`` checkpoint as weights that name the helpers beside them."""
+    matcher = weights.load_card(arguments.to / MATCHER)
+    saved = torch.load(arguments.painter, map_location="cpu", weights_only=True)
     card = {
         "name": PAINTER,
         "architecture": "Painter: conditional GAN generator (workers/nets/painter.py)",
-        "config": config.to_card(),
-        "upscaler": upscaler,
+        "config": PainterConfig.from_card(saved["state"]["config"]).to_card(),
+        "helpers": {"matcher": MATCHER, "upscaler": UPSCALER},
         "data": DATA,
         "steps": saved["step"],
         "training": {
             "minutes": round(saved["elapsed"] / 60),
-            "pictures": saved["step"] * 16,
-            "device": "one shared CPU core, float32",
+            "pictures": saved["step"] * arguments.batch,
+            "device": arguments.device,
             "gpu_recipe": GPU,
         },
         "quality": {},
         "limits": [
-            f"Understands {len(config.words)} words (config.words) and their synonyms in English and "
-            "Chinese; others are ignored.",
-            "Landscapes, seascapes and views of cities only; no people, animals or lettering.",
+            f"Hears {len(matcher['config']['words'])} words (the matcher's) and their synonyms in English "
+            "and Chinese; what was not understood is said.",
+            "Landscapes, seascapes and views of cities only; no portraits, still lifes or lettering.",
             "Loose, dreamlike compositions; small objects such as boats and houses are hints.",
         ],
     }
-    weights.save(folder, saved["state"]["average"], card)
-
-
-def main(arguments: argparse.Namespace) -> None:
-    """Export the painter, which uses the upscaler that lies beside it."""
-    upscaler = arguments.to / UPSCALER
-    name = UPSCALER if (upscaler / weights.CARD_FILE).is_file() else ""
-    export_painter(arguments.painter, arguments.to / PAINTER, name)
+    weights.save(arguments.to / PAINTER, saved["state"]["average"], card)

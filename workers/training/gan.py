@@ -7,7 +7,7 @@ well pictures fit their prompts (as in AttnGAN, Xu et al. 2018).
 On two CPU cores two hours give composition and colour; start with ``--teacher-size 96`` (pictures
 are judged at 96 px: quick, learns composition) and go on with ``--resume --teacher-size 128``.
 On a GPU take a larger network and batch, for example
-``--minutes 600 --batch 64 --teacher-size 128 --average 0.999 --channels 768 512 384 256 128``.
+``--minutes 600 --batch 64 --teacher-size 128 --average 0.999 --channels 512 384 256 160 96``.
 """
 
 from __future__ import annotations
