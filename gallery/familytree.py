@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gallery.lineage import Edge, Graph, Node
 
@@ -17,6 +18,8 @@ CAPTION = 22
 GAP = 28
 BETWEEN = 66
 """From the caption of one generation to the pictures of the next."""
+PASSAGE = 12
+"""The breadth that a line takes in a generation that it passes."""
 MARGIN = 14
 LABEL_AT = 0.36
 """How far along a line its label stands: nearer to the parent, where lines have not met yet."""
@@ -86,29 +89,69 @@ class Tree:
 def family_tree(graph: Graph) -> Tree | None:
     """The drawing of ``graph``; None when the work is alone.
 
-    A generation is ordered by the mean place of its relatives in the generation nearer to the middle
-    (the barycenter heuristic of Sugiyama et al., 1981), so that few lines cross.
+    Layers as Sugiyama et al. (1981) draw them: a line that passes a generation gets a place of its own in
+    it, and every generation is ordered by the mean place of what it is tied to nearer to the middle.
     """
     if len(graph.nodes) < 2:
         return None
     level_of = _generations(graph)
-    rows: dict[int, list[Node]] = defaultdict(list)
+    chains = {edge: _chain(edge, level_of) for edge in graph.edges}
+    ties: dict[_Key, set[_Key]] = defaultdict(set)
+    for chain in chains.values():
+        for above, below in pairwise(chain):
+            ties[above].add(below)
+            ties[below].add(above)
+    rows: dict[int, list[_Key]] = defaultdict(list)
     for node in graph.nodes:
-        rows[level_of[node.key]].append(node)
-    broadest = max(len(row) for row in rows.values())
-    width = 2 * MARGIN + broadest * SIDE + (broadest - 1) * GAP
-    levels = sorted(rows)
-    spots: dict[str, Spot] = {}
+        rows[level_of[node.key]].append((node.key, None))
+    for edge, chain in chains.items():
+        for step, passage in enumerate(chain[1:-1], 1):
+            rows[level_of[edge.parent] + step].append(passage)
+
+    breadths = {level: sum(_breadth(key) + GAP for key in row) - GAP for level, row in rows.items()}
+    width = 2 * MARGIN + max(breadths.values())
+    top = min(rows)
+    middles: dict[_Key, int] = {}
+    tops = {level: MARGIN + (level - top) * (SIDE + CAPTION + BETWEEN) for level in rows}
     # From the middle outwards: those who are nearer have their places already.
-    for level in sorted(levels, key=abs):
-        row = sorted(rows[level], key=lambda node: _pull(node, graph, spots))
-        left = (width - len(row) * SIDE - (len(row) - 1) * GAP) // 2
-        y = MARGIN + (level - levels[0]) * (SIDE + CAPTION + BETWEEN)
-        for place, node in enumerate(row):
-            spots[node.key] = Spot(node, left + place * (SIDE + GAP), y)
-    height = 2 * MARGIN + len(levels) * (SIDE + CAPTION) + (len(levels) - 1) * BETWEEN
-    lines = tuple(_line(edge, spots[edge.parent], spots[edge.child]) for edge in graph.edges)
-    return Tree(width, height, tuple(spots[node.key] for node in graph.nodes), lines, graph.left_out)
+    for level in sorted(rows, key=abs):
+        left = (width - breadths[level]) // 2
+        for key in sorted(rows[level], key=lambda key: _pull(ties[key], middles)):
+            middles[key] = left + _breadth(key) // 2
+            left += _breadth(key) + GAP
+    spots = tuple(
+        Spot(node, middles[node.key, None] - SIDE // 2, tops[level_of[node.key]]) for node in graph.nodes
+    )
+    lines = tuple(
+        _line(
+            edge,
+            [middles[key] for key in chain],
+            [tops[level_of[edge.parent] + n] for n in range(len(chain))],
+        )
+        for edge, chain in chains.items()
+    )
+    height = max(tops.values()) + SIDE + CAPTION + MARGIN
+    return Tree(width, height, spots, lines, graph.left_out)
+
+
+_Key = tuple[str, Edge | None]
+"""A place in a row: (key of a node, None), or (number of the step, the line that passes here)."""
+
+
+def _chain(edge: Edge, level_of: dict[str, int]) -> list[_Key]:
+    """The places of a line, from the parent through the generations between to the child."""
+    between = range(1, level_of[edge.child] - level_of[edge.parent])
+    return [(edge.parent, None), *((str(step), edge) for step in between), (edge.child, None)]
+
+
+def _breadth(key: _Key) -> int:
+    return SIDE if key[1] is None else PASSAGE
+
+
+def _pull(tied: set[_Key], middles: dict[_Key, int]) -> float:
+    """Where those who have a place would like somebody who is tied to them to be."""
+    wanted = [middles[key] for key in tied if key in middles]
+    return sum(wanted) / len(wanted) if wanted else 0.0
 
 
 def _generations(graph: Graph) -> dict[str, int]:
@@ -130,31 +173,26 @@ def _generations(graph: Graph) -> dict[str, int]:
     return level
 
 
-def _pull(node: Node, graph: Graph, spots: dict[str, Spot]) -> float:
-    """Where the relatives that have a place would like ``node`` to be."""
-    wanted = [
-        spots[other].middle
-        for edge in graph.edges
-        for one, other in ((edge.parent, edge.child), (edge.child, edge.parent))
-        if one == node.key and other in spots
-    ]
-    return sum(wanted) / len(wanted) if wanted else 0.0
+def _line(edge: Edge, middles: list[int], tops: list[int]) -> Line:
+    """A line through places at ``middles`` in rows at ``tops``; its label lies on the first stretch."""
+    path = ""
+    label = (0, 0)
+    for (left, above), (right, below) in pairwise(zip(middles, tops, strict=True)):
+        start, end = above + SIDE + CAPTION, below
+        bend = (end - start) // 2
+        if path:
+            # Through the row that it passes.
+            path += f"V{start}"
+        else:
+            path = f"M{left} {start}"
+            label = _on_curve((left, start), (left, start + bend), (right, end - bend), (right, end))
+        path += f"C{left} {start + bend} {right} {end - bend} {right} {end}"
+    return Line(edge, path, *label)
 
 
-def _line(edge: Edge, parent: Spot, child: Spot) -> Line:
-    start, end = parent.y + SIDE + CAPTION, child.y - 3
-    bend = min(BETWEEN, end - start) // 2
-    points = (
-        (parent.middle, start),
-        (parent.middle, start + bend),
-        (child.middle, end - bend),
-        (child.middle, end),
-    )
+def _on_curve(*points: tuple[int, int]) -> tuple[int, int]:
+    """The place of the label on a cubic Bezier curve of four points."""
     t = LABEL_AT
     shares = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-    x, y = (
-        round(sum(share * point[axis] for share, point in zip(shares, points, strict=True)))
-        for axis in (0, 1)
-    )
-    path = "M{} {}C{} {} {} {} {} {}".format(*(length for point in points for length in point))
-    return Line(edge, path, x, y)
+    x, y = (sum(s * point[axis] for s, point in zip(shares, points, strict=True)) for axis in (0, 1))
+    return round(x), round(y)

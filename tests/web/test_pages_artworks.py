@@ -166,6 +166,14 @@ def test_a_parent_stands_above_its_child_even_when_it_is_a_grandparent_too(perso
     assert place[str(old.pk)] < place[str(middle.pk)] < place[str(work.pk)]
     boxes = [(spot.x, spot.y) for spot in tree.spots]
     assert len(set(boxes)) == 3
+    # The line from the grandparent goes around the work between.
+    around = next(
+        line for line in tree.lines if (line.edge.parent, line.edge.child) == (str(old.pk), str(work.pk))
+    )
+    between = next(spot for spot in tree.spots if spot.node.key == str(middle.pk))
+    passing = re.findall(r"C\S+ \S+ \S+ \S+ (\d+) (\d+)V", around.path)
+    assert [int(y) for _x, y in passing] == [between.y]
+    assert not between.x <= int(passing[0][0]) <= between.x + tree.side
     assert all(0 <= x <= tree.width - tree.side and 0 <= y <= tree.height - tree.side for x, y in boxes)
 
 
