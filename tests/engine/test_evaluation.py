@@ -99,7 +99,7 @@ def test_the_prompts_ask_for_what_can_be_measured() -> None:
     assert {prompt.scene for prompt in PROMPTS} == {"", *SCENES}
     for scene in SCENES:
         assert sum(prompt.scene == scene for prompt in PROMPTS) >= 4
-    assert all(prompt.colour or prompt.scene for prompt in PROMPTS)
+    assert all(prompt.colour or prompt.scene or prompt.tag for prompt in PROMPTS)
     assert all(prompt.english.isascii() and not prompt.chinese.isascii() for prompt in PROMPTS)
 
 

@@ -41,14 +41,16 @@ def signals_and_threads() -> Iterator[None]:
         ("Mount Everest", "landscape", "mountain"),
         ("Undergrowth", "landscape", "forest"),
         ("Winter in the Forest", "landscape", "winter"),
-        ("The Seine at Bougival", "landscape", "river"),
+        ("Moonrise over the Forest", "landscape", "night"),
         ("Wheatfield with Crows", "landscape", "field"),
         ("Garden in Bloom", "landscape", "garden"),
         ("Parade Platanes", "cityscape", "city"),
-        # Two scenes, none, a city by its river, and no view at all.
-        ("Forest by the Lake", "landscape", ""),
-        ("Untitled", "landscape", ""),
-        ("The Thames at Westminster", "cityscape", ""),
+        ("The Thames at Westminster", "cityscape", "city"),
+        # Two scenes, none, a city by the sea, snow at night, and no view at all.
+        ("Meadow at the Foot of the Alps", "landscape", ""),
+        ("The Seine at Bougival", "landscape", ""),
+        ("Beach Promenade", "cityscape", ""),
+        ("Winter Night", "landscape", ""),
         ("Woman in a Garden", "portrait", ""),
     ],
 )

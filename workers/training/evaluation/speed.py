@@ -89,7 +89,8 @@ def throughput(
 ) -> dict[str, float]:
     """Pictures per second of both at ``count`` pictures, and the engine's share of the raw loop's.
 
-    The fastest of ``rounds`` counts: what else a machine does only ever adds time. The raw loop may take the pictures one by one or all at once, whichever is faster.
+    The fastest of ``rounds`` counts: what else a machine does only ever adds time. The raw loop may take the
+    pictures one by one or all at once, whichever is faster.
     """
     paint = raw.prepare(count, size)
     chunks = sorted({1, count})
