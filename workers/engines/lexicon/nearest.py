@@ -23,7 +23,7 @@ def _without(word: str, most: int) -> Iterator[str]:
 
 
 def _slips(length: int) -> int:
-    return 0 if length < 4 else 1 if length < 7 else 2
+    return 0 if length < 4 else 1 if length < 8 else 2
 
 
 @cache
@@ -67,7 +67,7 @@ def english(token: str) -> list[str]:
         ):
             apart = distance(form, term)
             # In a short word a wrong first letter or a letter too many makes another word, not a slip.
-            if apart <= slips and (len(form) > 5 or (form[0] == term[0] and len(term) > 3)):
+            if apart <= slips and (len(form) > 7 or (form[0] == term[0] and len(term) > 3)):
                 score = (apart, form[0] != term[0], abs(len(form) - len(term)))
                 scored[term] = min(score, scored.get(term, score))
     if scored:
@@ -92,7 +92,7 @@ def _characters() -> dict[str, list[str]]:
 
 
 def chinese(run: str) -> list[str]:
-    """Terms that share characters with ``run`` (simplified), at least half of their own; the rarest first."""
+    """Terms that share half of their characters and half of those of ``run``; the rarest first."""
     shared: dict[str, int] = {}
     weights: dict[str, float] = {}
     for character in sorted(frozenset(run[:_FIRST])):
@@ -100,5 +100,5 @@ def chinese(run: str) -> list[str]:
         for term in terms:
             shared[term] = shared.get(term, 0) + 1
             weights[term] = weights.get(term, 0.0) + 1 / len(terms)
-    close = [term for term, count in shared.items() if 2 * count >= len(term)]
+    close = [term for term, count in shared.items() if 2 * count >= max(len(term), min(len(run), _FIRST))]
     return sorted(close, key=lambda term: (-weights[term], len(term), term))
