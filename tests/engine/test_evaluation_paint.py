@@ -44,7 +44,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     parser = argparse.ArgumentParser()
     judge.add_arguments(parser)
     command = ["--data", str(data), "--out", str(root / "judge"), "--cache", str(root / "cache")]
-    judge.main(parser.parse_args([*command, "--batch", "8", "--minutes", "0.001"]))
+    judge.main(parser.parse_args([*command, "--batch", "8", "--steps", "1"]))
     yield root
     torch.set_num_threads(threads)
     for number, handler in before.items():

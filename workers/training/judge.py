@@ -316,6 +316,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/judge"), help="run folder")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--steps", type=int, default=0, help="stop after so many, whatever time is left")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate; ends at none")
@@ -375,7 +376,8 @@ def main(arguments: argparse.Namespace) -> None:
         states = {name: part.state_dict() for name, part in parts.items()}
         run.save(states | {"config": asdict(net.config), "reliability": measured()})
 
-    while run.running():
+    last = run.step + arguments.steps if arguments.steps else math.inf
+    while run.running() and run.step < last:
         began = run.elapsed if began is None else began
         gone = min(1.0, (run.elapsed - began) / (arguments.minutes * 60))
         warm = min(1.0, (run.step + 1) / 50)
