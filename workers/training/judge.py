@@ -316,7 +316,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/judge"), help="run folder")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--steps", type=int, default=0, help="stop after so many, whatever time is left")
+    parser.add_argument(
+        "--steps", type=int, default=0, help="stop after so many even if time is left (0: no limit)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate; ends at none")
@@ -376,10 +378,10 @@ def main(arguments: argparse.Namespace) -> None:
         states = {name: part.state_dict() for name, part in parts.items()}
         run.save(states | {"config": asdict(net.config), "reliability": measured()})
 
-    last = run.step + arguments.steps if arguments.steps else math.inf
-    while run.running() and run.step < last:
+    first, most = run.step, arguments.steps or math.inf
+    while run.running() and run.step - first < most:
         began = run.elapsed if began is None else began
-        gone = min(1.0, (run.elapsed - began) / (arguments.minutes * 60))
+        gone = min(1.0, max((run.elapsed - began) / (arguments.minutes * 60), (run.step - first) / most))
         warm = min(1.0, (run.step + 1) / 50)
         for group in optimiser.param_groups:
             group["lr"] = arguments.rate * warm * (0.5 + 0.5 * math.cos(math.pi * gone))
