@@ -114,7 +114,10 @@ document.addEventListener("paste", (event) => {
   const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
   if (!file || !pictures.length) return;
   event.preventDefault();
-  (pictures.find((picture) => picture.empty) ?? pictures[0]).take(file);
+  const place = pictures.find((picture) => picture.empty) ?? pictures[0];
+  const fold = place.field.closest("details");
+  if (fold) fold.open = true;
+  place.take(file);
 });
 
 // --- The wait beside the button stays true while somebody thinks ---------------------------------------
