@@ -39,7 +39,7 @@ def pooled(teacher: Teacher, batches: Iterable[torch.Tensor]) -> Array:
     """Batches (N, 3, S, S) in [-1, 1] -> features (total, 512); other sizes are resized to 128 px (area)."""
     found = []
     for batch in batches:
-        x = batch.float()
+        x = batch.to(teacher.mean.device).float()
         if x.shape[-1] != SIZE:
             x = F.interpolate(x, size=(SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False)
         x = x.contiguous(memory_format=torch.channels_last)
