@@ -17,7 +17,7 @@ from workers.engines.atelier import Atelier
 from workers.engines.latents import Latent
 
 LOOKS = 4
-RATE = 0.08
+RATE = 0.05
 RATE_LEVELS = 0.25  # of RATE: how much slower each level may go its own way
 PULL = 0.02  # how dear it is to leave the place where the walk began
 PULL_LEVELS = 0.2  # the same for what one level does alone
