@@ -19,7 +19,7 @@ from workers import weights
 from workers.engines.latents import Latent
 from workers.engines.matching import Matching
 from workers.nets.painter import Latents, Painter, PainterConfig, draw, without_frame
-from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
+from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge, softened
 
 MODEL = "paint"
 CHUNK_CPU = 4  # pictures composed at once: progress and cancel stay lively, and more are no faster on a CPU
@@ -134,6 +134,9 @@ class Atelier:
         """
         generators = [devices.generator(seed, BRUSH + index) for seed, index in brushes]
         pictures = pictures.to(self.device)
+        if pictures.shape[-1] < size:
+            # The finest scale of what was composed is a mesh; brushwork is the upscaler's to invent.
+            pictures = softened(pictures)
         work = 1
         while pictures.shape[-1] < size:
             noise = draw_noise(pictures.shape[-1], generators)

@@ -103,12 +103,14 @@ class Upscaler(nn.Module):
 
 
 def softened(images: torch.Tensor) -> torch.Tensor:
-    """(N, 3, S, S) -> the same size without its finest scale.
+    """(N, 3, H, W) -> the same size without its finest scale, by the binomial filter 1 2 1.
 
-    The finest scale of a young generator is a mesh; brushwork is the upscaler's to invent.
+    For a painter's pictures, before they are first enlarged: the finest scale of a young generator is a
+    mesh of two pixels, and brushwork is the upscaler's to invent.
     """
-    smaller = F.avg_pool2d(images, 2)
-    return F.interpolate(smaller, scale_factor=2.0, mode="bicubic", align_corners=False)
+    steps = images.new_tensor([0.25, 0.5, 0.25])
+    kernel = torch.outer(steps, steps).expand(images.shape[1], 1, 3, 3)
+    return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), kernel, groups=images.shape[1])
 
 
 def draw_noise(size: int | tuple[int, int], generators: list[torch.Generator]) -> torch.Tensor:

@@ -46,7 +46,7 @@ def _degraded(image: Image.Image, generator: torch.Generator, factor: int, dirty
     if chance[1] >= dirty:
         return to_tensor(image.resize((side, side), filter_))
     if chance[2] < 0.4:
-        image = image.filter(ImageFilter.GaussianBlur(factor * (0.15 + 0.5 * chance[3])))
+        image = image.filter(ImageFilter.GaussianBlur(factor * (0.15 + 0.7 * chance[3])))
     image = image.resize((side, side), filter_)
     if chance[4] < 0.35:
         softer = max(8, round(side * (0.5 + 0.4 * chance[5])))

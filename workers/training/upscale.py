@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from workers import device as devices
 from workers.images import contact_sheet, to_images
 from workers.nets.painter import Painter, PainterConfig, draw_many, without_frame
-from workers.nets.upscaler import TEXTURE, Upscaler, UpscalerConfig, draw_noise, enlarge
+from workers.nets.upscaler import TEXTURE, Upscaler, UpscalerConfig, draw_noise, enlarge, softened
 from workers.training.curves import draw_curves
 from workers.training.data import is_validation, load_squares, paintings
 from workers.training.degrade import degrade, halved
@@ -33,14 +33,19 @@ from workers.training.run import TrainingRun, seed_everything
 from workers.training.teacher import Teacher
 from workers.training.texture_judge import TextureJudge
 
-ADVERSARY = 0.3
-"""Weight of the discriminator where the texture is 1."""
-PERCEPTUAL = (0.3, 0.6)
-"""Weight of the teacher's features where the texture is 0, and how much more it is at 1."""
+ADVERSARY = 0.8
+"""Size of the discriminator's pull on the pixels beside that of all other losses, at texture 1."""
+PERCEPTUAL = (0.05, 0.15)
+"""Weight of the teacher's features where the texture is 0, and how much more it is at 1.
+
+Their pull on a pixel is about 28 times that of the pixels' own loss: more of it, and blocks are sharp enough.
+"""
 JITTER = 8
 """The teacher's strides repeat every so many pixels: it looks through a window that moves as far."""
-ALONE = 300
-"""Steps before the discriminator counts, and steps in which it comes in: not while all is blur."""
+PLAIN = 400
+"""Steps with nothing but pixels: they are quick, and the teacher is a poor guide through blur and blocks."""
+ALONE = 600
+"""Steps without a discriminator, and half as many in which it comes in."""
 DECAY = 0.998
 VALIDATION = 8
 
@@ -59,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", type=int, default=96, help="side of a piece, px, a multiple of 8")
     parser.add_argument("--channels", type=int, default=UpscalerConfig().channels)
     parser.add_argument("--blocks", type=int, default=UpscalerConfig().blocks)
-    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--rate", type=float, default=7e-4)
     parser.add_argument("--pictures", type=int, default=4000, help="how many paintings to hold in memory")
     parser.add_argument("--check-every", type=float, default=5, help="minutes between sheets")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
@@ -67,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Generated:
-    """A pool of a generator's pictures, renewed a little at every step."""
+    """A pool of a generator's pictures, softened as they are before they are enlarged, renewed as we go."""
 
     def __init__(self, checkpoint: Path, count: int = 256) -> None:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]
@@ -79,7 +84,7 @@ class Generated:
     @torch.no_grad()
     def _make(self, count: int) -> torch.Tensor:
         condition = self.conditions[torch.randint(len(self.conditions), (count,))].float()
-        made = without_frame(self.painter(condition, draw_many(self.painter.config, count)))
+        made = softened(without_frame(self.painter(condition, draw_many(self.painter.config, count))))
         return made.add(1).mul(127.5).round().to(torch.uint8)
 
     def renew(self, count: int = 2) -> None:
@@ -97,7 +102,7 @@ class Trainer:
         pieces: Pieces,
         *,
         device: torch.device,
-        rate: float = 5e-4,
+        rate: float = 7e-4,
         batch: int = 8,
         crop: int = 96,
         generated: Generated | None = None,
@@ -177,29 +182,45 @@ class Trainer:
         order += [*range(pairs, pairs + own), *range(own + count, self.batch)]
         made, texture = made[order], texture[order]
 
-        window, true = self._windows(made, target, generator)
-        found = self.teacher(window, LAYERS)
-        with torch.no_grad():
-            known = self.teacher(true, LAYERS)
+        of_middle = 0.5 * (middle[:pairs] - halved(target[:pairs])).abs().mean()
         pixels = (made[:count] - target).abs().mean()
-        pixels = pixels + 0.5 * (middle[:pairs] - halved(target[:pairs])).abs().mean()
-        apart = distance({layer: x[:count] for layer, x in found.items()}, known)
-        weight = PERCEPTUAL[0] + PERCEPTUAL[1] * texture[:count]
         kept = self._kept(made[count:], quarter[pairs:], half[count - pairs :])
-        loss = pixels + (weight * apart).mean() + kept
-        values = {"pixels": pixels, "apart": apart.mean(), "kept": kept}
-        if step >= ALONE:
-            real, real_pixels = self._others(known, true, generator)
-            values |= self._teach_judge(real, real_pixels, found, window, texture)
-            self.judge.requires_grad_(False)
-            score = torch.stack([logits.mean(1) for logits in self.judge(found, window)]).mean(0)
-            loss = loss - min(1.0, (step - ALONE) / ALONE) * ADVERSARY * (texture * score).mean()
+        values = {"pixels": pixels, "kept": kept}
+        loss = pixels + kept
+        pull = torch.zeros_like(made)
+        if step >= PLAIN:
+            window, true = self._windows(made, target, generator)
+            found = self.teacher(window, LAYERS)
+            with torch.no_grad():
+                known = self.teacher(true, LAYERS)
+            apart = distance({layer: x[:count] for layer, x in found.items()}, known)
+            weight = PERCEPTUAL[0] + PERCEPTUAL[1] * texture[:count]
+            loss = loss + (weight * apart).mean()
+            values["apart"] = apart.mean()
+            if step >= ALONE:
+                real, real_pixels = self._others(known, true, generator)
+                values |= self._teach_judge(real, real_pixels, found, window, texture)
+                pull = self._pull(found, window, made, texture)
+        (wanted,) = torch.autograd.grad(loss, made)
+        # The judge's gradients grow and shrink as it learns: what counts is their share (Esser et al. 2021).
+        share = ADVERSARY * min(1.0, max(0.0, (step - ALONE) / ALONE * 2))
+        pull = pull * (share * wanted.norm() / pull.norm().clamp_min(1e-12))
         self.of_net.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward([made, of_middle], [wanted + pull, None])
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.of_net.step()
         self._follow(min(DECAY, (step + 1) / (step + 20)))
         return {name: float(value.detach()) for name, value in values.items()}
+
+    def _pull(
+        self, found: dict[str, torch.Tensor], window: torch.Tensor, made: torch.Tensor, texture: torch.Tensor
+    ) -> torch.Tensor:
+        """Where the judge would like each pixel of ``made`` to go."""
+        self.judge.requires_grad_(False)
+        score = torch.stack([logits.mean(1) for logits in self.judge(found, window)]).mean(0)
+        # The teacher's pass is needed once more, for its own loss.
+        (pull,) = torch.autograd.grad(-(texture * score).mean(), made, retain_graph=True)
+        return pull
 
     def _windows(
         self, made: torch.Tensor, target: torch.Tensor, generator: torch.Generator
@@ -208,7 +229,11 @@ class Trainer:
         across, down = torch.randint(JITTER, (2,), generator=generator).tolist()
         side = self.crop - JITTER
         rows, columns = slice(down, down + side), slice(across, across + side)
-        return made[..., rows, columns], target[..., rows, columns]
+        last = torch.channels_last  # the teacher is quicker with it
+        return (
+            made[..., rows, columns].contiguous(memory_format=last),
+            target[..., rows, columns].contiguous(memory_format=last),
+        )
 
     def _others(
         self, known: dict[str, torch.Tensor], true: torch.Tensor, generator: torch.Generator
