@@ -213,8 +213,8 @@ def test_the_report_sees_composition_then_painting(engine: PaintEngine) -> None:
     report = Recording()
     engine.run([task("sea with 熊猫", count=3, report=report)])
     assert report.phases == ["composing", "painting"]
-    assert report.work == [1, 2, 3, 4, 8, 9, 13, 14, 18]  # a second doubling is the work of four first ones
-    assert {steps for _, steps in report.steps} == {18}
+    assert report.work == [1, 2, 3, 6, 18, 21, 33, 36, 48]  # a doubling works as long as composing three
+    assert {steps for _, steps in report.steps} == {48}
     assert [index for index, size in report.previews if size == (64, 64)] == [0, 1, 2]
     assert [index for index, size in report.previews if size == (256, 256)] == [0, 1, 2]
     ((code, data),) = report.notes
@@ -232,7 +232,7 @@ def test_everything_that_takes_time_counts(engine: PaintEngine, tmp_path: Path, 
     assert report.work == sorted(report.work)
 
 
-@pytest.mark.parametrize("step", [1, 4, 12, 22])
+@pytest.mark.parametrize("step", [1, 5, 20, 50])
 def test_a_cancel_ends_one_task_at_once_and_not_its_neighbours(engine: PaintEngine, step: int) -> None:
     stopped = Recording(cancel_at=step)
     first, second = engine.run([task(count=2, refine=2, report=stopped), task(count=2)])

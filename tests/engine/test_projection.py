@@ -64,8 +64,8 @@ def test_what_is_found_is_much_more_like_the_picture_than_chance(atelier: Atelie
         # The finest grain is noise, which is another stream's.
         return float((F.avg_pool2d(picture, 4) - F.avg_pool2d(target, 4)).square().mean())
 
-    strangers = [apart(own_picture(atelier, seed)) for seed in range(20, 30)]
-    assert apart(found.picture) < 0.5 * min(strangers)
+    strangers = sorted(apart(own_picture(atelier, seed)) for seed in range(20, 30))
+    assert apart(found.picture) < min(strangers[0], 0.2 * strangers[5])
     assert apart(found.picture) < 0.5 * apart(shown[0])
     assert torch.allclose(found.picture, atelier.compose_latents([found.latent])[0].cpu(), atol=1e-5)
 

@@ -26,6 +26,7 @@ CHUNK_CPU = 4  # pictures composed at once: progress and cancel stay lively, and
 CHUNK_GPU = 32
 PIXELS_CPU = 4 * 128**2  # of the small pictures that the upscaler takes at once: memory stays bounded
 PIXELS_GPU = 32 * 256**2
+FINISH_WORK = 3  # the first doubling takes about as long as composing three pictures
 BRUSH = 1 << 20  # added to a stream's index: brushwork has random numbers of its own
 
 _open: weakref.WeakValueDictionary[str, Atelier] = weakref.WeakValueDictionary()
@@ -115,8 +116,8 @@ class Atelier:
         return count
 
     def cost(self, size: int) -> int:
-        """Work of finishing one picture at ``size`` px, in units of the first doubling (at least 1)."""
-        return max(1, sum(int(4**number) for number in range(self.passes(size))))
+        """Work of finishing one picture at ``size`` px, in units of composing one (at least 1)."""
+        return max(1, FINISH_WORK * sum(int(4**number) for number in range(self.passes(size))))
 
     @torch.no_grad()
     def finish(
@@ -137,7 +138,7 @@ class Atelier:
         if pictures.shape[-1] < size:
             # The finest scale of what was composed is a mesh; brushwork is the upscaler's to invent.
             pictures = softened(pictures)
-        work = 1
+        work = FINISH_WORK
         while pictures.shape[-1] < size:
             noise = draw_noise(pictures.shape[-1], generators)
             count = max(1, self._pixels // pictures.shape[-1] ** 2)
@@ -155,7 +156,7 @@ class Atelier:
             work *= 4
         if pictures.shape[-1] != size:
             pictures = F.interpolate(pictures, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
-        if work == 1 and tick is not None:
+        if work == FINISH_WORK and tick is not None:  # it was large enough as it was composed
             tick(pictures, 1)
         return pictures
 

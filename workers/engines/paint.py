@@ -28,7 +28,7 @@ from workers.engines.refining import refine
 MOST = 16
 MOST_CANDIDATES = 8
 MOST_REFINE = 60
-REFINE_WORK = 4  # a step of refining takes about as long as composing four pictures
+REFINE_WORK = 6  # a step of refining takes about as long as composing six pictures
 REFINE_STREAM = 4096  # added to a picture's index: the looks of refining have random numbers of their own
 PREVIEW_EVERY = 3  # steps of refining
 

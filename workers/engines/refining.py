@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from workers.engines.atelier import Atelier
 from workers.engines.latents import Latent
 
-LOOKS = 4
+LOOKS = 3
 RATE = 0.05
 RATE_LEVELS = 0.25  # of RATE: how much slower each level may go its own way
 PULL = 0.02  # how dear it is to leave the place where the walk began
@@ -59,7 +59,7 @@ def refine(
             group["lr"] = group["rate"] * 0.5 * (1 + math.cos(math.pi * number / steps))
         with torch.enable_grad():
             pictures = atelier.compose(styles(), noise)
-            seen = looks(pictures, generators)  # (LOOKS, N, 3, s, s)
+            seen = looks(pictures, atelier.matching.net.config.size, generators)  # (LOOKS, N, 3, s, s)
             embedded = atelier.matching.pictures(seen.flatten(0, 1)).view(*seen.shape[:2], -1)
             score = (embedded * texts).sum(2).mean(0)  # (N,)
             # Sums over the pictures: each has the gradient that it would have alone.
@@ -73,9 +73,8 @@ def refine(
     return [Latent(one.contiguous(), before.noise) for one, before in zip(found, latents, strict=True)]
 
 
-def looks(pictures: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
-    """LOOKS crops of each picture (N, 3, S, S), mirrored and a little dirty -> (LOOKS, N, 3, S, S)."""
-    size = pictures.shape[-1]
+def looks(pictures: torch.Tensor, size: int, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    """LOOKS crops of each picture (N, 3, S, S), mirrored and a little dirty -> (LOOKS, N, 3, size, size)."""
     grids, dirt = [], []
     for generator in generators:
         chance = torch.rand(LOOKS, 4, generator=generator)
@@ -89,7 +88,7 @@ def looks(pictures: torch.Tensor, generators: Sequence[torch.Generator]) -> torc
         dirt.append(0.05 * torch.randn(LOOKS, 3, size, size, generator=generator))
     affine = torch.stack(grids, 1).flatten(0, 1).to(pictures.device)  # (LOOKS * N, 2, 3)
     repeated = pictures[None].expand(LOOKS, -1, -1, -1, -1).flatten(0, 1)
-    grid = F.affine_grid(affine, list(repeated.shape), align_corners=False)
+    grid = F.affine_grid(affine, [len(repeated), 3, size, size], align_corners=False)
     seen = F.grid_sample(repeated, grid, padding_mode="reflection", align_corners=False)
     dirty = seen + torch.stack(dirt, 1).flatten(0, 1).to(seen)
-    return dirty.view(LOOKS, *pictures.shape)
+    return dirty.view(LOOKS, len(pictures), 3, size, size)
