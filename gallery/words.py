@@ -23,6 +23,8 @@ MOST_WORDS = 20
 PHASES: dict[str, Text] = {
     "loading": gettext_lazy("Loading the model"),
     "composing": gettext_lazy("Composing"),
+    "refining": gettext_lazy("Refining"),
+    "projecting": gettext_lazy("Looking for a likeness"),
     "painting": gettext_lazy("Painting"),
     "writing": gettext_lazy("Writing"),
     "finishing": gettext_lazy("Finishing"),
@@ -151,7 +153,22 @@ def note_sentence(note: Any) -> str:
     if note.get("code") == "unknown_words":
         words = [str(word) for word in note.get("words", []) if str(word)][:MOST_WORDS]
         return _missed_sentence([prompts.Segment(word, "unknown") for word in words])
+    if note.get("code") == "projected":
+        return _likeness_sentence([str(number) for number in note.get("parents", [])][:MOST_WORDS])
     return str(note.get("message", ""))
+
+
+def _likeness_sentence(parents: Sequence[str]) -> str:
+    """Which parents of a blend had no latent, so that the painter looked for likenesses of its own."""
+    if not parents:
+        return ""
+    return ngettext(
+        "The picture of parent %(parents)s was not painted by this network: it looked for a likeness of its "
+        "own, and that became the parent.",
+        "The pictures of parents %(parents)s were not painted by this network: it looked for likenesses of "
+        "its own, and those became the parents.",
+        len(parents),
+    ) % {"parents": _(", ").join(parents)}
 
 
 def _missed_sentence(missed: Sequence[prompts.Segment]) -> str:

@@ -92,3 +92,9 @@ def test_a_failure_names_the_picture_that_is_missing_in_every_language() -> None
         assert label not in general
         assert general.isascii() is False
         assert "parent_2" in error_sentence("input_missing", sentence, kind="gone", notes=missing["notes"])
+
+
+def test_likenesses_that_became_parents_are_named() -> None:
+    assert "parents 1, 3" in note_sentence({"code": "projected", "parents": [1, 3]})
+    assert "parent 2 " in note_sentence({"code": "projected", "parents": [2]})
+    assert note_sentence({"code": "projected", "parents": []}) == ""

@@ -64,7 +64,7 @@ class Report(Protocol):
     """
 
     def phase(self, name: str) -> None:
-        """Announce a phase: one of ``loading``, ``composing``, ``painting``, ``writing``, ``finishing``."""
+        """Announce a phase: ``loading``, ``composing``, ``refining``, ``projecting``, ``painting`` ..."""
 
     def step(self, step: int, steps: int | None, message: str = "") -> None:
         """``step`` of ``steps`` is done (``steps`` None when the end is not known)."""
