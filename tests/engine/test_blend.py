@@ -43,7 +43,6 @@ class Family:
     """Paintings as works with files and details, ready to be parents."""
 
     def __init__(self, engine: BlendEngine, folder: Path) -> None:
-        self.digest = engine.model_digest
         self.folder = folder
         prompts = ("blue sea", "red forest", "white snow, mountain", "yellow field")
         asked = [
@@ -63,18 +62,21 @@ class Family:
         *numbers: int,
         seed: int = 5,
         report: SilentReport | None = None,
-        digest: str | None = None,
+        painter: str | None = None,
         **parameters: Any,
     ) -> Task:
-        """A blend of the paintings ``numbers``, as parents 1, 2 ..."""
+        """A blend of the paintings ``numbers``, as parents 1, 2 ...; ``painter``: whose they are instead."""
+        kept = [json.loads(json.dumps(self.paintings[number].details)) for number in numbers]
+        for details in kept if painter is not None else ():
+            details["latent"]["painter"] = painter
         works = {
             f"parent_{place}": {
                 "kind": "paint",
                 "model": "paint",
-                "digest": self.digest if digest is None else digest,
-                "details": json.loads(json.dumps(self.paintings[number].details)),
+                "digest": "of whatever enlarged it",
+                "details": details,
             }
-            for place, number in enumerate(numbers, 1)
+            for place, details in enumerate(kept, 1)
         }
         inputs = {f"parent_{place}": self.folder / f"{n}.png" for place, n in enumerate(numbers, 1)}
         given = {"mode": "mix", "count": 1, "size": "256"} | parameters
@@ -255,7 +257,7 @@ def test_a_bridge_may_keep_the_layout_of_one(engine: BlendEngine, family: Family
 
 def test_a_work_of_another_model_is_looked_for(engine: BlendEngine, family: Family) -> None:
     report = Recording()
-    asked = family.task(0, 1, digest="0" * 64, weight_1=1.0, weight_2=0.0, report=report)
+    asked = family.task(0, 1, painter="0" * 64, weight_1=1.0, weight_2=0.0, report=report)
     (child,) = outputs(engine.run([asked])[0])
     assert report.phases == ["composing", "projecting", "projecting", "composing", "painting"]
     assert report.notes == [("projected", {"parents": [1, 2]})]
@@ -291,7 +293,7 @@ def test_a_cancel_ends_one_task_at_once_and_not_its_neighbours(
 
 @pytest.mark.parametrize("step", [10, 50, 110])
 def test_bridges_and_searches_can_be_canceled(engine: BlendEngine, family: Family, step: int) -> None:
-    for more in ({"mode": "bridge", "frames": 16}, {"digest": "old"}):
+    for more in ({"mode": "bridge", "frames": 16}, {"painter": "old"}):
         stopped = Recording(cancel_at=step)
         (result,) = engine.run([family.task(0, 1, report=stopped, **more)])
         assert isinstance(result.error, JobCanceled)

@@ -36,13 +36,21 @@ class Atelier:
     """Latents -> finished pictures. Every method is deterministic given its arguments."""
 
     def __init__(
-        self, painter: Painter, upscaler: Upscaler, matching: Matching, name: str, digest: str
+        self,
+        painter: Painter,
+        upscaler: Upscaler,
+        matching: Matching,
+        name: str,
+        digest: str,
+        painter_digest: str,
     ) -> None:
         self.device = matching.device
         self.matching = matching
         self.name = name
         self.digest = digest
         """sha256 over the digests of the three files: together they decide a picture."""
+        self.painter_digest = painter_digest
+        """sha256 of the painter's file: it alone decides what a latent means."""
         self._painter = painter.eval().requires_grad_(False).to(self.device)
         self._upscaler = (
             upscaler.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
@@ -193,6 +201,6 @@ def open_atelier(name: str = MODEL) -> Atelier:
     key = f"{device} {digest} {json.dumps(sizes, sort_keys=True)}"
     atelier = _open.get(key)
     if atelier is None:
-        atelier = Atelier(painter, upscaler, matching, str(loaded.card["name"]), digest)
+        atelier = Atelier(painter, upscaler, matching, str(loaded.card["name"]), digest, loaded.digest)
         _open[key] = atelier
     return atelier

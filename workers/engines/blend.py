@@ -97,7 +97,7 @@ class BlendEngine:
                 self._project(wish)
             canvases = [canvas for wish in asked if wish.open for canvas in self._children(wish)]
             compose_all(self.atelier, canvases, _composed)
-            finish_all(self.atelier, canvases, _finished)
+            finish_all(self.atelier, canvases, self._finished)
             for wish in asked:
                 if wish.open and wish.mode == "bridge":
                     self._bridge(wish)
@@ -112,9 +112,9 @@ class BlendEngine:
         task.report.phase("composing")
         config = self.atelier.config
         for role in wish.roles:
-            work = task.works.get(role) or {}
-            kept = (work.get("details") or {}).get("latent")
-            if kept is not None and work.get("digest") == self.model_digest:
+            kept = ((task.works.get(role) or {}).get("details") or {}).get("latent")
+            # Of this very painter, whoever enlarged the picture: a new upscaler orphans nobody.
+            if isinstance(kept, Mapping) and kept.get("painter") == self.atelier.painter_digest:
                 try:
                     wish.parents[role] = Latent.from_details(kept, config.levels, config.style)
                 except LatentUnreadable as error:
@@ -195,6 +195,10 @@ class BlendEngine:
         source = (seed, MUTATION_STREAM + index)
         return mutated(child, strength, self.atelier.draw(*source), elsewhere, source)
 
+    def _finished(self, canvas: Canvas, image: Image.Image) -> None:
+        kept = canvas.latent.to_details(self.atelier.painter_digest)
+        canvas.order.outputs.append(Picture(image, canvas.details | {"latent": kept}))
+
     def _bridge(self, wish: _Wish) -> None:
         report = wish.task.report
         report.phase("painting")
@@ -212,18 +216,14 @@ class BlendEngine:
         except (JobCanceled, JobReleased):
             return
         shares = torch.full((self.atelier.config.levels, len(parents)), 1 / len(parents), dtype=torch.float64)
-        details = _details(wish, 0, shares) | {"frames": len(frames), "latent": latents[0].to_details()}
+        kept = latents[0].to_details(self.atelier.painter_digest)
+        details = _details(wish, 0, shares) | {"frames": len(frames), "latent": kept}
         wish.outputs.append(Animation(tuple(frames), len(frames) / FRAMES_PER_SECOND, details))
 
 
 def _composed(canvas: Canvas, picture: torch.Tensor) -> None:
     canvas.composed = picture
     canvas.order.task.report.preview(images.to_image(picture), canvas.index)
-
-
-def _finished(canvas: Canvas, image: Image.Image) -> None:
-    details = canvas.details | {"latent": canvas.latent.to_details()}
-    canvas.order.outputs.append(Picture(image, details))
 
 
 def _details(wish: _Wish, index: int, shares: torch.Tensor) -> dict[str, Any]:

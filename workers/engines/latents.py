@@ -49,11 +49,15 @@ class Latent:
         kept = styles.detach().to("cpu", torch.float32).contiguous()
         return Latent(kept, (NoiseSource(seed, index, (1.0,) * (kept.shape[0] - 2)),))
 
-    def to_details(self) -> dict[str, Any]:
-        """JSON-safe form: what a work keeps in ``details["latent"]``."""
+    def to_details(self, painter: str) -> dict[str, Any]:
+        """JSON-safe form: what a work keeps in ``details["latent"]``.
+
+        ``painter``: digest of the weights that know what these styles mean.
+        """
         first = self.noise[0]
         details: dict[str, Any] = {
             "format": FORMAT,
+            "painter": painter,
             "styles": base64.b64encode(self.styles.numpy().astype("<f4").tobytes()).decode("ascii"),
             "shape": list(self.styles.shape),
             "noise_seed": first.seed,

@@ -204,7 +204,7 @@ class PaintEngine:
             "truncation": wish.truncation,
             "width": image.width,
             "height": image.height,
-            "latent": canvas.latent.to_details(),
+            "latent": canvas.latent.to_details(self.atelier.painter_digest),
         }
         wish.outputs.append(Picture(image, canvas.details))
 
