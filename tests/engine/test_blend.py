@@ -227,9 +227,9 @@ def test_company_in_the_batch_does_not_change_a_child(engine: BlendEngine, famil
 
 def test_a_bridge_is_closed_and_its_steps_are_even(engine: BlendEngine, family: Family) -> None:
     report = Recording()
-    loop = loop_of(engine, family.task(0, 1, 2, mode="bridge", frames=16, report=report))
-    assert len(loop.frames) == 16 == loop.details["frames"]
-    assert loop.seconds == pytest.approx(16 / 12)
+    loop = loop_of(engine, family.task(0, 1, 2, mode="bridge", frames=40, report=report))
+    assert len(loop.frames) == 40 == loop.details["frames"]
+    assert loop.seconds == pytest.approx(40 / 12)
     assert {frame.size for frame in loop.frames} == {(256, 256)}
     steps = steps_of(engine, loop.frames)
     assert steps.max() < 2 * np.median(steps)
@@ -239,7 +239,7 @@ def test_a_bridge_is_closed_and_its_steps_are_even(engine: BlendEngine, family: 
     assert torch.equal(latent_of(loop).styles, family.latent(0).styles)
     assert set(loop.details["weights"]) == {"parent_1", "parent_2", "parent_3"}
     assert report.steps[-1][0] == report.steps[-1][1]
-    assert sum(size == (256, 256) for _, size in report.previews) == 16
+    assert sum(size == (256, 256) for _, size in report.previews) == 40
 
 
 def test_a_bridge_between_a_painting_and_itself_stands_still(engine: BlendEngine, family: Family) -> None:
