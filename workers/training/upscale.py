@@ -27,25 +27,30 @@ from workers.nets.upscaler import TEXTURE, Upscaler, UpscalerConfig, draw_noise,
 from workers.training.curves import draw_curves
 from workers.training.data import is_validation, load_squares, paintings
 from workers.training.degrade import degrade, halved
+from workers.training.lattice import pattern, steepness
 from workers.training.perceptual import LAYERS, distance, perceptual_distance
 from workers.training.pieces import SMALLEST, Pieces, crops
 from workers.training.run import TrainingRun, seed_everything
 from workers.training.teacher import Teacher
 from workers.training.texture_judge import TextureJudge
 
-ADVERSARY = 0.8
+ADVERSARY = 0.6
 """Size of the discriminator's pull on the pixels beside that of all other losses, at texture 1."""
-PERCEPTUAL = (0.05, 0.15)
+PERCEPTUAL = (0.01, 0.1)
 """Weight of the teacher's features where the texture is 0, and how much more it is at 1.
 
 Their pull on a pixel is about 28 times that of the pixels' own loss: more of it, and blocks are sharp enough.
 """
-JITTER = 8
-"""The teacher's strides repeat every so many pixels: it looks through a window that moves as far."""
-PLAIN = 400
-"""Steps with nothing but pixels: they are quick, and the teacher is a poor guide through blur and blocks."""
-ALONE = 600
-"""Steps without a discriminator, and half as many in which it comes in."""
+LATTICE = (0.1, 0.05)
+"""Weights of the two losses against seeing the small picture's grid; each pulls about as much as the pixels."""
+WINDOW = 48
+"""Side of the part of each piece that the teacher sees, twice as large: its strides are too long for
+brushwork, and what it cannot see, such as steps of four pixels along an edge, would be drawn."""
+PLAIN = 1800
+"""Steps with nothing but pixels: they are quick, and until edges are followed blocks please the teacher."""
+ALONE = 2000
+"""Steps without a discriminator; in the next few hundred it comes in."""
+COME_IN = 300
 DECAY = 0.998
 VALIDATION = 8
 
@@ -64,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", type=int, default=96, help="side of a piece, px, a multiple of 8")
     parser.add_argument("--channels", type=int, default=UpscalerConfig().channels)
     parser.add_argument("--blocks", type=int, default=UpscalerConfig().blocks)
-    parser.add_argument("--rate", type=float, default=7e-4)
+    parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--pictures", type=int, default=4000, help="how many paintings to hold in memory")
     parser.add_argument("--check-every", type=float, default=5, help="minutes between sheets")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
@@ -102,7 +107,7 @@ class Trainer:
         pieces: Pieces,
         *,
         device: torch.device,
-        rate: float = 7e-4,
+        rate: float = 8e-4,
         batch: int = 8,
         crop: int = 96,
         generated: Generated | None = None,
@@ -141,7 +146,7 @@ class Trainer:
 
     def calibrate(self, generator: torch.Generator) -> None:
         """Fit the judge's scales to real pieces, once before the first step."""
-        self.judge.calibrate(self.teacher(self._real(self.batch, generator), LAYERS))
+        self.judge.calibrate(self.seen(self._real(self.batch, generator)))
 
     def _real(self, count: int, generator: torch.Generator) -> torch.Tensor:
         return self.pieces.draw(count, self.crop, generator).to(self.device)
@@ -185,14 +190,15 @@ class Trainer:
         of_middle = 0.5 * (middle[:pairs] - halved(target[:pairs])).abs().mean()
         pixels = (made[:count] - target).abs().mean()
         kept = self._kept(made[count:], quarter[pairs:], half[count - pairs :])
-        values = {"pixels": pixels, "kept": kept}
-        loss = pixels + kept
+        steps, cells = steepness(made), pattern(made)
+        values = {"pixels": pixels, "kept": kept, "steps": steps, "cells": cells}
+        loss = pixels + kept + LATTICE[0] * steps + LATTICE[1] * cells
         pull = torch.zeros_like(made)
         if step >= PLAIN:
             window, true = self._windows(made, target, generator)
-            found = self.teacher(window, LAYERS)
+            found = self.seen(window)
             with torch.no_grad():
-                known = self.teacher(true, LAYERS)
+                known = self.seen(true)
             apart = distance({layer: x[:count] for layer, x in found.items()}, known)
             weight = PERCEPTUAL[0] + PERCEPTUAL[1] * texture[:count]
             loss = loss + (weight * apart).mean()
@@ -203,7 +209,7 @@ class Trainer:
                 pull = self._pull(found, window, made, texture)
         (wanted,) = torch.autograd.grad(loss, made)
         # The judge's gradients grow and shrink as it learns: what counts is their share (Esser et al. 2021).
-        share = ADVERSARY * min(1.0, max(0.0, (step - ALONE) / ALONE * 2))
+        share = ADVERSARY * min(1.0, max(0.0, (step - ALONE) / COME_IN))
         pull = pull * (share * wanted.norm() / pull.norm().clamp_min(1e-12))
         self.of_net.zero_grad(set_to_none=True)
         torch.autograd.backward([made, of_middle], [wanted + pull, None])
@@ -225,15 +231,16 @@ class Trainer:
     def _windows(
         self, made: torch.Tensor, target: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same random window of both, as the teacher is to see them."""
-        across, down = torch.randint(JITTER, (2,), generator=generator).tolist()
-        side = self.crop - JITTER
+        """The same random window of both."""
+        side = min(WINDOW, self.crop)
+        down, across = torch.randint(self.crop - side + 1, (2,), generator=generator).tolist()
         rows, columns = slice(down, down + side), slice(across, across + side)
-        last = torch.channels_last  # the teacher is quicker with it
-        return (
-            made[..., rows, columns].contiguous(memory_format=last),
-            target[..., rows, columns].contiguous(memory_format=last),
-        )
+        return made[..., rows, columns], target[..., rows, columns]
+
+    def seen(self, window: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Teacher features of pictures (N, 3, H, W), looked at from near: at twice their size."""
+        near = F.interpolate(window, scale_factor=2.0, mode="bicubic", align_corners=False)
+        return self.teacher(near.contiguous(memory_format=torch.channels_last), LAYERS)
 
     def _others(
         self, known: dict[str, torch.Tensor], true: torch.Tensor, generator: torch.Generator
@@ -243,7 +250,7 @@ class Trainer:
             return known, true
         others = self._real(self.own, generator)[..., : true.shape[-2], : true.shape[-1]]
         with torch.no_grad():
-            found = self.teacher(others, LAYERS)
+            found = self.seen(others)
         return {layer: torch.cat([known[layer], found[layer]]) for layer in LAYERS}, torch.cat([true, others])
 
     def _teach_judge(
