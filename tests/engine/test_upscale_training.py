@@ -23,6 +23,7 @@ from workers.nets.upscaler import UpscalerConfig
 from workers.training import evaluate_upscale, export_upscaler, upscale
 from workers.training.data import is_validation
 from workers.training.degrade import degrade, halved
+from workers.training.lattice import pattern, steepness
 from workers.training.perceptual import perceptual_distance, psnr
 from workers.training.pieces import Pieces
 from workers.training.teacher import Teacher
@@ -136,7 +137,7 @@ def test_a_run_resumes_and_what_it_made_becomes_an_engine(
     run, models = tmp_path / "run", tmp_path / "models"
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(models))
     words = ("--data", str(data), "--out", str(run), "--channels", "8", "--blocks", "1")
-    words += ("--batch", "4", "--crop", "64", "--minutes", "0.08")
+    words += ("--batch", "4", "--crop", "64", "--minutes", "0.05")
     upscale.main(options(upscale, *words))
     before = torch.load(run / "checkpoint.pt", weights_only=True)
     upscale.main(options(upscale, *words, "--resume"))
@@ -189,3 +190,15 @@ def test_the_distance_grows_with_the_damage(data: Path) -> None:
     assert (perceptual_distance(teacher, a_little, true) < perceptual_distance(teacher, a_lot, true)).all()
     assert psnr(true, true).min() > 90
     assert psnr((true + 0.2).clamp(-1, 1), true).max() < 25
+
+
+def test_blocks_and_meshes_are_seen_and_other_pictures_are_not() -> None:
+    stream = torch.Generator().manual_seed(4)
+    noise = torch.rand(4, 3, 96, 96, generator=stream) * 2 - 1
+    small = torch.rand(4, 3, 24, 24, generator=stream) * 2 - 1
+    smooth = upscale.bicubic(small, 4)
+    blocks = torch.nn.functional.interpolate(small, scale_factor=4.0)
+    assert steepness(blocks) > 20 * max(steepness(noise), steepness(smooth))
+    mesh = smooth + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(48, 48)
+    assert pattern(mesh) > 0.4
+    assert pattern(noise) == pytest.approx(1 / 16, rel=0.1)

@@ -42,7 +42,7 @@ PERCEPTUAL = (0.01, 0.1)
 Their pull on a pixel is about 28 times that of the pixels' own loss: more of it, and blocks are sharp enough.
 """
 LATTICE = (0.1, 0.05)
-"""Weights of the two losses against seeing the small picture's grid; each pulls about as much as the pixels."""
+"""Weights of the two losses against the small picture's grid; each pulls about as much as the pixels."""
 WINDOW = 48
 """Side of the part of each piece that the teacher sees, twice as large: its strides are too long for
 brushwork, and what it cannot see, such as steps of four pixels along an edge, would be drawn."""

@@ -1,0 +1,39 @@
+"""How well one can see in a picture where the pixels of the small picture were: a loss against it.
+
+Upscalers shuffle pixels, so what they draw can follow the small picture's grid: steps that are steepest where
+two small pixels meet, or one pattern in every cell. Neither the teacher's features nor, for long, a
+discriminator mind, but people do. A painting knows nothing of any grid, so both are about zero for it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+PERIOD = 8
+"""px of the result: four for a pixel after two doublings, twice that where the network works on pairs."""
+REGION = 4 * PERIOD
+"""Side of the squares in which a pattern is looked for: it may differ from one thing to another."""
+
+
+def steepness(images: torch.Tensor) -> torch.Tensor:
+    """How unevenly steps between neighbours lie on the grid: (N, C, H, W) -> a mean square deviation."""
+    found = []
+    for axis in (2, 3):
+        steps = images.diff(dim=axis).abs().mean((1, 5 - axis))  # (N, L)
+        whole = steps.shape[1] // PERIOD * PERIOD
+        means = steps[:, :whole].unflatten(1, (-1, PERIOD)).mean(1)  # (N, PERIOD)
+        found.append((means / means.mean(1, keepdim=True).detach().clamp_min(1e-3) - 1).square().mean())
+    return torch.stack(found).mean()
+
+
+def pattern(images: torch.Tensor) -> torch.Tensor:
+    """How much of the finest detail is the same in every cell of a region: a share, 1/16 by chance."""
+    smooth = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), 3, 1)
+    fine = images - smooth
+    rows, columns = (side // REGION for side in images.shape[2:])
+    fine = fine[..., : rows * REGION, : columns * REGION]
+    cells = fine.unflatten(2, (rows, -1, PERIOD)).unflatten(5, (columns, -1, PERIOD))
+    common = cells.mean((3, 6))  # (N, C, rows, PERIOD, columns, PERIOD)
+    energy = fine.square().mean((1, 2, 3)).detach().clamp_min(1e-5)
+    return (common.square().mean((1, 2, 3, 4, 5)) / energy).mean()
