@@ -22,7 +22,7 @@ def steepness(images: torch.Tensor) -> torch.Tensor:
     for axis in (2, 3):
         steps = images.diff(dim=axis).abs().mean((1, 5 - axis))  # (N, L)
         whole = steps.shape[1] // PERIOD * PERIOD
-        means = steps[:, :whole].unflatten(1, (-1, PERIOD)).mean(1)  # (N, PERIOD)
+        means = steps[:, :whole].reshape(len(steps), -1, PERIOD).mean(1)  # (N, PERIOD)
         found.append((means / means.mean(1, keepdim=True).detach().clamp_min(1e-3) - 1).square().mean())
     return torch.stack(found).mean()
 
@@ -33,7 +33,8 @@ def pattern(images: torch.Tensor) -> torch.Tensor:
     fine = images - smooth
     rows, columns = (side // REGION for side in images.shape[2:])
     fine = fine[..., : rows * REGION, : columns * REGION]
-    cells = fine.unflatten(2, (rows, -1, PERIOD)).unflatten(5, (columns, -1, PERIOD))
+    cells = fine.reshape(*fine.shape[:2], rows, -1, PERIOD, columns, REGION // PERIOD, PERIOD)
     common = cells.mean((3, 6))  # (N, C, rows, PERIOD, columns, PERIOD)
     energy = fine.square().mean((1, 2, 3)).detach().clamp_min(1e-5)
-    return (common.square().mean((1, 2, 3, 4, 5)) / energy).mean()
+    share: torch.Tensor = (common.square().mean((1, 2, 3, 4, 5)) / energy).mean()
+    return share

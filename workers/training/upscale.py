@@ -240,7 +240,10 @@ class Trainer:
     def seen(self, window: torch.Tensor) -> dict[str, torch.Tensor]:
         """Teacher features of pictures (N, 3, H, W), looked at from near: at twice their size."""
         near = F.interpolate(window, scale_factor=2.0, mode="bicubic", align_corners=False)
-        return self.teacher(near.contiguous(memory_format=torch.channels_last), LAYERS)
+        found: dict[str, torch.Tensor] = self.teacher(
+            near.contiguous(memory_format=torch.channels_last), LAYERS
+        )
+        return found
 
     def _others(
         self, known: dict[str, torch.Tensor], true: torch.Tensor, generator: torch.Generator
