@@ -1,7 +1,8 @@
 """A bridge: a closed walk through the latents of its parents, in steps that look even.
 
 Equal steps in latent space are unequal to the eye. The walk is sampled densely, the distances between
-neighbours are measured in the matcher's features, and the frames are placed evenly along their sum.
+neighbours are measured in the matcher's features and in coarse pixels, and the frames are placed evenly along
+their sum.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from workers import images
@@ -20,6 +22,7 @@ from workers.engines.latents import Latent, mix
 DENSE = 2  # samples per frame
 ROUNDS = 2  # of measuring the dense samples and placing them anew
 REPAIRS = 2  # more rounds on the frames themselves, where they are not even yet
+COARSE = 16  # side at which pixels are compared: what the matcher takes for the same may still jump
 EVEN = 1.5
 """Largest step by median step that needs no repair."""
 
@@ -85,11 +88,17 @@ def walk(
             some = positions[begin : begin + atelier.chunk]
             pictures = atelier.compose_latents([latent_at(position) for position in some])
             with torch.no_grad():
-                found.append(atelier.matching.features(pictures).cpu())
+                seen = atelier.matching.features(pictures).cpu()
+                coarse = F.adaptive_avg_pool2d(pictures, COARSE).flatten(1).cpu()
+            found.append((seen, coarse))
             if keep:
                 composed.extend(pictures.cpu())
             step(len(some), images.to_image(pictures[0]))
-        return np.asarray(torch.cat(found).double().numpy(), np.float64)
+        kinds = [
+            np.asarray(torch.cat(part).double().numpy(), np.float64) for part in zip(*found, strict=True)
+        ]
+        # Each in units of its own mean step: neither outweighs the other.
+        return np.concatenate([one / max(float(steps_between(one).mean()), 1e-9) for one in kinds], 1)
 
     dense = DENSE * frames
     positions = np.arange(dense) / dense * end
