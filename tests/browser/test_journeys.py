@@ -40,7 +40,7 @@ def test_from_sign_up_to_the_gallery(visitor: MakeContext, studio: Stack, paint:
     page.locator("[name=password2]").press("Enter")
     page.wait_for_url("**/studio/**")
 
-    paint(page, "steps=15 pause=0.15 evening river", count=2)
+    paint(page, "steps=50 pause=0.15 evening river", count=2)
     expect(page.locator("[data-preview]").first).to_be_visible()
     expect(page.locator("progress[data-progress]")).to_have_attribute("value", re.compile(r"0\.\d+"))
     be_done(page)
