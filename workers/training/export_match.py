@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> None:
             f"Knows {len(net.config.words)} words (config.words) of views; English and Chinese terms lead to "
             "them through the lexicon.",
             "Captions come from titles, so a word that titles leave out is learned from few pictures.",
-            "Order, number and negation are not understood: a prompt is a set of wishes.",
+            "Order and number are not understood: a prompt is a set of wishes (what it denies is left out).",
         ],
     }
     weights.save(arguments.to / MODEL, net.state_dict(), card)
