@@ -76,7 +76,8 @@ def test_from_sign_up_to_the_gallery(visitor: MakeContext, studio: Stack, paint:
     stranger.get_by_text("River in the evening").click()
     picture = stranger.locator("article.artwork .stage img")
     expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.complete && image.naturalWidth") > 0
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 0
 
 
 def test_one_job_on_two_pages_and_after_a_reload(visitor: MakeContext, paint: Paint) -> None:
