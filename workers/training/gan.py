@@ -6,6 +6,7 @@ discriminator is told the words themselves. A few pictures are mixed by depth fr
 well pictures fit their prompts (as in AttnGAN, Xu et al. 2018).
 On two CPU cores two hours give composition and colour; start with ``--teacher-size 96`` (pictures
 are judged at 96 px: quick, learns composition) and go on with ``--resume --teacher-size 128``.
+``--start-from CHECKPOINT`` takes over a painter and teaches a new judge, alone at first.
 On a GPU take a larger network and batch, for example
 ``--minutes 600 --batch 64 --teacher-size 128 --average 0.999 --channels 512 384 256 160 96``.
 """
@@ -51,7 +52,8 @@ MATCH_SCALE = 10.0
 class Weights:
     """How much the parts of the losses count."""
 
-    mismatch: float = 1.0
+    mismatch: float = 0.5
+    """Of the judge's negatives, the share of real pictures with false captions (Reed et al. 2016)."""
     diversity: float = 1.0
     match: float = 0.5
 
@@ -66,8 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=16, help="pictures per step, a multiple of 4")
     parser.add_argument("--teacher-size", type=int, default=96, help="side at which pictures are judged, px")
     parser.add_argument("--channels", type=int, nargs="+", default=[512, 256, 160, 80, 40])
-    parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of both networks")
-    parser.add_argument("--start-from", type=Path, help="checkpoint.pt of another run to begin with")
+    parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of the painter")
+    parser.add_argument("--judge-rate", type=float, default=5e-4, help="learning rate of the judge")
+    parser.add_argument("--start-from", type=Path, help="checkpoint.pt of another run: its painter goes on")
+    parser.add_argument(
+        "--judge-first", type=int, default=200, help="steps that the judge learns alone after --start-from"
+    )
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
     parser.add_argument(
         "--average", type=float, default=0.996, help="running average's decay per step: short for short runs"
@@ -146,22 +152,32 @@ class Trainer:
         config: PainterConfig,
         matching: Matching,
         teacher: Teacher,
-        rate: float,
+        rates: tuple[float, float],
         teacher_size: int,
         decay: float,
     ) -> None:
+        """``rates``: learning rates of the painter and of the judge."""
         self.matching, self.device = matching, matching.device
         self.teacher_size, self.decay, self.weights = teacher_size, decay, Weights()
+        self.rates = rates
         self.painter = Painter(config).to(self.device)
         self.average = copy.deepcopy(self.painter).eval().requires_grad_(False)
         self.judge = ProjectedDiscriminator(teacher, len(matching.vocabulary)).to(self.device)
         words = list(self.painter.embed.parameters())
         others = [p for name, p in self.painter.named_parameters() if not name.startswith("embed.")]
         # A word is seen in few batches: its embedding moves in larger steps.
-        groups = [{"params": others, "lr": rate}, {"params": words, "lr": rate * WORDS_RATE}]
-        self.of_painter = torch.optim.Adam(groups, rate, (0.0, 0.99))
-        self.of_judge = torch.optim.Adam(self.judge.heads.parameters(), rate, (0.0, 0.99))
+        groups: list[dict[str, Any]] = [{"params": others}, {"params": words}]
+        self.of_painter = torch.optim.Adam(groups, rates[0], (0.0, 0.99))
+        self.of_judge = torch.optim.Adam(self.judge.heads.parameters(), rates[1], (0.0, 0.99))
+        self.set_rates()
         self.spread = 0.2
+
+    def set_rates(self) -> None:
+        """Both optimisers at this run's rates, whatever a loaded state said."""
+        for group, scale in zip(self.of_painter.param_groups, (1.0, WORDS_RATE), strict=True):
+            group["lr"] = self.rates[0] * scale
+        for group in self.of_judge.param_groups:
+            group["lr"] = self.rates[1]
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -175,10 +191,13 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         return {name: part.state_dict() for name, part in self.parts().items()} | {"spread": self.spread}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: dict[str, Any], judge: bool = True) -> None:
+        """Go on from ``state``; without ``judge`` its painter alone."""
         for name, part in self.parts().items():
-            part.load_state_dict(state[name])
+            if judge or name not in ("judge", "of_judge"):
+                part.load_state_dict(state[name])
         self.spread = float(state["spread"])
+        self.set_rates()
 
     def features(self, images: torch.Tensor, window: tuple[int, int] | None) -> list[torch.Tensor]:
         """What the judge sees of augmented pictures at ``teacher_size`` px: the whole or a window.
@@ -212,24 +231,29 @@ class Trainer:
             styles = mixed_by_depth(styles, self.painter.styles(heard, second))
         return self.painter.paint(styles, latents.noise)
 
-    def step(self, batches: Batches, step: int) -> dict[str, float]:
-        """One update of the judge, then of the painter; made pictures pass through the teacher once."""
+    def step(self, batches: Batches, step: int, improve: bool = True) -> dict[str, float]:
+        """One update of the judge, then of the painter; made pictures pass through the teacher once.
+
+        Without ``improve`` the painter stays as it is.
+        """
         to = self.device
         real, said, whole = (x.to(to) for x in batches.real())
         wrong, counts = mismatched(said, whole)
         prompts = batches.prompts()
         window = self.window()
         with torch.autocast(to.type, torch.bfloat16, enabled=to.type == "cuda"):
-            made = self.make(prompts)
+            with torch.set_grad_enabled(improve):
+                made = self.make(prompts)
+                made_features = self.features(made, window)
             with torch.no_grad():
                 real_features = self.features(real, window)
-            made_features = self.features(made, window)
             self.judge.heads.requires_grad_(True)
             right, other = self.judge(real_features, [said, wrong])
             (false,) = self.judge([x.detach() for x in made_features], [prompts.words])
         loss_other = (F.relu(1 + other.float()).mean(1) * counts).sum() / counts.sum().clamp(min=1)
         loss_false = F.relu(1 + false.float()).mean()
-        loss_judge = F.relu(1 - right.float()).mean() + loss_false + self.weights.mismatch * loss_other
+        share = self.weights.mismatch
+        loss_judge = F.relu(1 - right.float()).mean() + (1 - share) * loss_false + share * loss_other
         self.of_judge.zero_grad(set_to_none=True)
         loss_judge.backward()  # type: ignore[no-untyped-call]
         self.of_judge.step()
@@ -239,7 +263,7 @@ class Trainer:
             "false": float(false.detach().mean()),
             "other": float(other.detach().mean()),
         }
-        return losses | self._improve(real, made, made_features, prompts, step)
+        return losses | self._improve(real, made, made_features, prompts, step) if improve else losses
 
     def _improve(
         self,
@@ -310,20 +334,24 @@ def main(arguments: argparse.Namespace) -> None:
         raise SystemExit("the matcher was trained on other words: train and export `match` again")
     generator = seed_everything(arguments.seed)
     reference = Moments.of(views.features)
-    trainer = Trainer(config, matching, teacher, arguments.rate, arguments.teacher_size, arguments.average)
+    rates = (arguments.rate, arguments.judge_rate)
+    trainer = Trainer(config, matching, teacher, rates, arguments.teacher_size, arguments.average)
     batches = Batches(views, matching, config.size, arguments.batch, generator)
     state = run.restore(device) if arguments.resume else None
-    if state is None and arguments.start_from:
-        state = torch.load(arguments.start_from, map_location=device, weights_only=True)["state"]
     if state is not None:
         trainer.load(state)
         generator.manual_seed(arguments.seed + run.step)
         torch.manual_seed(arguments.seed + run.step)
-        for optimiser in (trainer.of_painter, trainer.of_judge):
-            for number, group in enumerate(optimiser.param_groups):
-                group["lr"] = arguments.rate * (WORDS_RATE if number else 1.0)
     else:
         trainer.judge.calibrate(batches.real()[0].to(device))
+        if arguments.start_from:
+            begun = torch.load(arguments.start_from, map_location=device, weights_only=True)
+            run.continues(int(begun["step"]), float(begun["elapsed"]))
+            trainer.load(begun["state"], judge=False)
+            for number in range(arguments.judge_first):
+                losses = trainer.step(batches, run.step, improve=False)
+                if number % 50 == 0:
+                    run.log(**losses)
     sheet_stream = torch.Generator().manual_seed(7)
     sheet_rows = torch.randint(len(views.captions), (12,), generator=sheet_stream).repeat_interleave(4)
     captions = torch.from_numpy(views.captions)

@@ -4,6 +4,9 @@ Each head sees one layer through a fixed random projection and judges patches; t
 as an inner product (Miyato & Koyama 2018). Made and real pictures go through the teacher once;
 both the discriminator's and the generator's loss use the same features. One more small head
 looks at plain pixels: what the teacher cannot see, such as a fine mesh, a generator would draw freely.
+
+As in Sauer's heads, a batch norm follows each spectrally normalised convolution. Without it each layer
+shrinks what it hears, all logits end up alike (0.1 apart on average) and the generator learns little.
 """
 
 from __future__ import annotations
@@ -29,6 +32,12 @@ def _group_deviation(x: torch.Tensor, group: int = 4) -> torch.Tensor:
     return deviation.mean(1, keepdim=True).repeat(group, 1, 1, 1)
 
 
+def _layer(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+    # Statistics of the batch at hand, always: made and real pictures are judged in separate batches.
+    norm = nn.BatchNorm2d(outputs, track_running_stats=False)
+    return [spectral_norm(nn.Conv2d(inputs, outputs, 3, stride, 1)), norm, nn.LeakyReLU(0.2)]
+
+
 class Head(nn.Module):
     """Projected features (N, C, H, W) and a condition (N, K) -> logits of patches (N, P)."""
 
@@ -38,9 +47,9 @@ class Head(nn.Module):
         layers: list[nn.Module] = []
         channels = inputs + int(self.deviates)
         for _ in range(strided):
-            layers += [spectral_norm(nn.Conv2d(channels, width, 3, 2, 1)), nn.LeakyReLU(0.2)]
+            layers += _layer(channels, width, stride=2)
             channels = width
-        layers += [spectral_norm(nn.Conv2d(channels, width, 3, 1, 1)), nn.LeakyReLU(0.2)]
+        layers += _layer(channels, width, stride=1)
         self.trunk = nn.Sequential(*layers)
         self.score = spectral_norm(nn.Conv2d(width, 1, 3, 1, 1))
         self.key = spectral_norm(nn.Conv2d(width, width, 1))

@@ -50,9 +50,13 @@ class TrainingRun:
         if not path.is_file():
             return None
         saved = torch.load(path, map_location=map_location, weights_only=True)
-        self.step, self._before = int(saved["step"]), float(saved["elapsed"])
+        self.continues(int(saved["step"]), float(saved["elapsed"]))
         state: dict[str, Any] = saved["state"]
         return state
+
+    def continues(self, step: int, elapsed: float) -> None:
+        """Count on from another run's steps and seconds."""
+        self.step, self._before = step, elapsed
 
     def running(self) -> bool:
         """Whether there is time for another step."""

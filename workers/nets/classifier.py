@@ -1,0 +1,122 @@
+"""Classifier: a residual network that sees paintings, with one head per question (style, painter, genre).
+
+Bottlenecks from He et al. 2016: on a CPU the 1x1 convolutions are nearly free. The heads read means and
+deviations of three depths, because a manner of painting is texture (Gatys et al. 2016) as much as shape.
+The same network gives the embedding that finds similar pictures, and the features that dreams are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+STRIDE = 16
+"""Pixels per cell of the deepest features."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierConfig:
+    """What rebuilds a Classifier. ``heads``: question -> labels, in order.
+
+    ``widths``: channels at 1/4, 1/8 and 1/16 of the picture, ``blocks`` how many residual blocks there,
+    ``embedding`` the length of the vector that finds similar pictures.
+    """
+
+    heads: Mapping[str, tuple[str, ...]]
+    stem: int = 32
+    widths: tuple[int, int, int] = (64, 160, 384)
+    blocks: tuple[int, int, int] = (2, 3, 4)
+    squeeze: float = 0.375
+    embedding: int = 256
+
+    def to_card(self) -> dict[str, Any]:
+        """JSON-safe form for the model card."""
+        return asdict(self)
+
+    @classmethod
+    def from_card(cls, config: Mapping[str, Any]) -> ClassifierConfig:
+        """Raises KeyError, TypeError or ValueError when the card's config is not one of a Classifier."""
+        fields = dict(config)
+        heads = {str(name): tuple(map(str, labels)) for name, labels in fields.pop("heads").items()}
+        shapes = {name: tuple(map(int, fields.pop(name))) for name in ("widths", "blocks")}
+        if not heads or any(len(shape) != 3 for shape in shapes.values()):
+            raise ValueError("a classifier needs heads, three widths and three counts of blocks")
+        return cls(heads=heads, **shapes, **fields)  # type: ignore[arg-type]
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs))
+
+
+class Bottleneck(nn.Module):
+    """(N, C, H, W) -> the same: 1x1 narrower, 3x3, 1x1 wider, around a shortcut."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        self.narrow = _conv(channels, inner, 1)
+        self.look = _conv(inner, inner, 3)
+        self.widen = _conv(inner, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = F.relu(self.look(F.relu(self.narrow(x))))
+        return F.relu(x + self.widen(h))
+
+
+class Classifier(nn.Module):
+    """Pictures (N, 3, H, W) RGB in [-1, 1], 64 px each way or more -> logits per head."""
+
+    def __init__(self, config: ClassifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        half = config.stem // 2
+        self.stem = nn.ModuleList([_conv(3, half, 3, 2), _conv(half, config.stem, 3)])
+        self.downs = nn.ModuleList()
+        self.stages = nn.ModuleList()
+        inputs = config.stem
+        for width, count in zip(config.widths, config.blocks, strict=True):
+            self.downs.append(_conv(inputs, width, 3, 2))
+            inner = max(8, round(width * config.squeeze / 8) * 8)
+            self.stages.append(nn.Sequential(*(Bottleneck(width, inner) for _ in range(count))))
+            inputs = width
+        pooled = 2 * sum(config.widths)
+        self.norm = nn.BatchNorm1d(pooled)
+        self.embed = nn.Linear(pooled, config.embedding)
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(config.embedding, len(labels)) for name, labels in config.heads.items()}
+        )
+        self.drop = nn.Dropout(0.3)
+
+    def features(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """ReLU outputs after the stem and each stage, at 1/2, 1/4, 1/8 and 1/16 of the picture."""
+        x = images
+        for layer in self.stem:
+            x = F.relu(layer(x))
+        found = [x]
+        for down, stage in zip(self.downs, self.stages, strict=True):
+            x = stage(F.relu(down(x)))
+            found.append(x)
+        return tuple(found)
+
+    def embedding(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """What ``features`` gave -> (N, embedding), not normalised."""
+        pooled = []
+        for x in features[1:]:
+            mean = x.mean((2, 3))
+            deviation = ((x - mean[:, :, None, None]).square().mean((2, 3)) + 1e-5).sqrt()
+            pooled += [mean, deviation]
+        embedded: torch.Tensor = self.embed(self.norm(torch.cat(pooled, 1)))
+        return embedded
+
+    def answer(self, embedding: torch.Tensor) -> dict[str, torch.Tensor]:
+        """(N, embedding) -> logits (N, labels) per head."""
+        h = self.drop(F.relu(embedding))
+        return {name: head(h) for name, head in self.heads.items()}
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.answer(self.embedding(self.features(images)))
