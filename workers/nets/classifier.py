@@ -33,6 +33,8 @@ class ClassifierConfig:
     blocks: tuple[int, int, int] = (2, 3, 4)
     squeeze: float = 0.375
     embedding: int = 256
+    side: int = 144
+    """Pictures are looked at with about ``side * side`` pixels, whatever their source."""
 
     def to_card(self) -> dict[str, Any]:
         """JSON-safe form for the model card."""

@@ -1,0 +1,80 @@
+"""Looking at pictures with the classifier: one size for all sources, embeddings of unit length.
+
+Used by ``analyse``, by the search for similar works, by ``dream`` and by the slow mode of ``restyle``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from workers import images, weights
+from workers.nets.classifier import STRIDE, Classifier, ClassifierConfig
+
+MODEL = "analyse"
+LONGEST = 3.0
+"""Pictures wider (or taller) than this many times their other side are squeezed to it."""
+
+
+def looked_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """Width and height at which a picture is looked at: area about ``side**2``, multiples of 16."""
+    ratio = min(LONGEST, max(1 / LONGEST, width / height))
+    root = math.sqrt(ratio)
+    return tuple(max(64, round(side * x / STRIDE) * STRIDE) for x in (root, 1 / root))  # type: ignore[return-value]
+
+
+class Seeing:
+    """The classifier with its labels and measured numbers. Everything is on ``device``."""
+
+    def __init__(
+        self, net: Classifier, device: torch.device, name: str = MODEL, digest: str = "", card: Any = None
+    ) -> None:
+        self.net = net.eval().requires_grad_(False).to(device)
+        self.device, self.name, self.digest = device, name, digest
+        self.card: Mapping[str, Any] = card or {}
+        self.labels: dict[str, tuple[str, ...]] = dict(net.config.heads)
+
+    @classmethod
+    def load(cls, device: torch.device, name: str = MODEL) -> Seeing:
+        """The classifier of the weights folder ``name``. Raises :class:`workers.weights.WeightsError`."""
+        loaded = weights.load(name)
+        try:
+            net = Classifier(ClassifierConfig.from_card(loaded.card["config"]))
+            tensors = {key: value for key, value in loaded.tensors.items() if not key.startswith("known.")}
+            net.load_state_dict(tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise weights.WeightsCorrupt(f"{loaded.folder}: not a classifier: {error}") from error
+        seeing = cls(net, device, str(loaded.card["name"]), loaded.digest, loaded.card)
+        seeing.extra = {
+            key.removeprefix("known."): value
+            for key, value in loaded.tensors.items()
+            if key.startswith("known.")
+        }
+        return seeing
+
+    extra: Mapping[str, torch.Tensor] = {}
+    """Tensors beside the network's: what is needed to say how near a picture is to known ones."""
+
+    def look(self, image: Image.Image) -> torch.Tensor:
+        """A picture of any size -> (1, 3, h, w) in [-1, 1] as the classifier was trained to see it."""
+        size = looked_size(*image.size, self.net.config.side)
+        resized = image.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return images.to_tensor(resized).to(self.device)
+
+    @torch.inference_mode()
+    def embed(self, pictures: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
+        """Unit embeddings (N, E) of pictures: near for pictures that look alike."""
+        vectors = []
+        for picture in pictures:
+            x = self.look(picture)
+            # A picture and its mirror image are one: their mean makes the order of the sides irrelevant.
+            both = self.net.embedding(self.net.features(torch.cat([x, x.flip(3)])))
+            vectors.append(F.normalize(both, dim=1).mean(0))
+        return np.asarray(F.normalize(torch.stack(vectors), dim=1).cpu().numpy(), np.float32)
