@@ -19,11 +19,13 @@ from workers import images, weights
 from workers.nets.classifier import STRIDE, Classifier, ClassifierConfig
 
 MODEL = "analyse"
+KNOWN = "known."
+"""Prefix of the tensors that are about the paintings it knows, not the network's."""
 LONGEST = 3.0
 """Pictures wider (or taller) than this many times their other side are squeezed to it."""
 
 
-def looked_size(width: int, height: int, side: int) -> tuple[int, int]:
+def looked_size(width: float, height: float, side: int) -> tuple[int, int]:
     """Width and height at which a picture is looked at: area about ``side**2``, multiples of 16."""
     ratio = min(LONGEST, max(1 / LONGEST, width / height))
     root = math.sqrt(ratio)
@@ -34,11 +36,18 @@ class Seeing:
     """The classifier with its labels and measured numbers. Everything is on ``device``."""
 
     def __init__(
-        self, net: Classifier, device: torch.device, name: str = MODEL, digest: str = "", card: Any = None
+        self,
+        net: Classifier,
+        device: torch.device,
+        card: Mapping[str, Any] | None = None,
+        known: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
+        """``known``: tensors beside the network's, about the paintings that it knows."""
         self.net = net.eval().requires_grad_(False).to(device)
-        self.device, self.name, self.digest = device, name, digest
+        self.device = device
         self.card: Mapping[str, Any] = card or {}
+        self.name, self.digest = str(self.card.get("name", MODEL)), str(self.card.get("sha256", ""))
+        self.known = known or {}
         self.labels: dict[str, tuple[str, ...]] = dict(net.config.heads)
 
     @classmethod
@@ -47,20 +56,13 @@ class Seeing:
         loaded = weights.load(name)
         try:
             net = Classifier(ClassifierConfig.from_card(loaded.card["config"]))
-            tensors = {key: value for key, value in loaded.tensors.items() if not key.startswith("known.")}
+            tensors = dict(loaded.tensors)
+            names = [name for name in tensors if name.startswith(KNOWN)]
+            known = {name.removeprefix(KNOWN): tensors.pop(name) for name in names}
             net.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise weights.WeightsCorrupt(f"{loaded.folder}: not a classifier: {error}") from error
-        seeing = cls(net, device, str(loaded.card["name"]), loaded.digest, loaded.card)
-        seeing.extra = {
-            key.removeprefix("known."): value
-            for key, value in loaded.tensors.items()
-            if key.startswith("known.")
-        }
-        return seeing
-
-    extra: Mapping[str, torch.Tensor] = {}
-    """Tensors beside the network's: what is needed to say how near a picture is to known ones."""
+        return cls(net, device, loaded.card, known)
 
     def look(self, image: Image.Image) -> torch.Tensor:
         """A picture of any size -> (1, 3, h, w) in [-1, 1] as the classifier was trained to see it."""
