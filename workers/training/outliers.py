@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-_WORDS = ("open", "file", "edit", "view", "insert", "total", "list", "save", "name", "date", "size", "help", "data")
-    "open file edit view insert total list menu save name date size search share help page user data".split()
-)
+_WORDS = ("open", "file", "edit", "view", "insert", "total", "list", "save", "name", "date", "size", "help")
 
 
 def outlier(draw: np.random.Generator, size: int) -> Image.Image:
