@@ -74,6 +74,11 @@ VARIABLES: dict[str, Variable] = {
             "",
             "engines of your own: kind=module:Class, comma-separated; they win over the shipped ones",
         ),
+        Variable(
+            "ARTSITE_SEEING",
+            "",
+            "your own network that places pictures for the search: module:callable; empty: the shipped one",
+        ),
         Variable("ARTSITE_DEVICE", "", "cpu, cuda or cuda:N; empty: CUDA when there is one"),
         Variable(
             "ARTSITE_LEASE_SECONDS",

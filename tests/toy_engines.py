@@ -8,11 +8,13 @@ batch), ``broken`` (the device is lost). ``crowd=K``: out of memory when more th
 ``poison``: the whole batch fails whenever this task is in it.
 
 The painter knows few words (``ToyPaint.WORDS``); of ``xyzzy`` it says that it does not know it. ``ToyBlend``
-lays its parents over each other, ``ToyUpscale`` repeats pixels.
+lays its parents over each other, ``ToyUpscale`` repeats pixels. ``ToyAnalyse`` sees the same in every
+picture, and ``ToySeeing`` places pictures by their colours.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
@@ -234,6 +236,81 @@ class ToyRestyle(Toy):
             return (Picture(image.convert("RGB").reduce(2)),)
 
 
+class ToyAnalyse(Toy):
+    """The picture that was brought; of what it shows, always the same. Each class has its own warm place."""
+
+    kind = "analyse"
+    batch_size = 1
+    HEADS = {
+        "style": {"Impressionism": 0.63, "Post-Impressionism": 0.21, "Realism": 0.07},
+        "painter": {"Claude Monet": 0.48, "Alfred Sisley": 0.2, "Camille Pissarro": 0.11},
+        "genre": {"landscape": 0.82, "cityscape": 0.12},
+    }
+    PALETTE = (("#7a8c99", "slate blue", 0.41), ("#d9c9a3", "sand", 0.33), ("#2f3b2f", "dark green", 0.26))
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        with Image.open(task.inputs["image"]) as source:
+            image = source.convert("RGB")
+        image.thumbnail((1024, 1024))
+        return (Picture(image, {"analysis": self.analysis()}, generated=False),)
+
+    def analysis(self) -> dict[str, Any]:
+        """What the engine of this kind tells (format 1)."""
+        return {
+            "format": 1,
+            "heads": {
+                head: [{"label": label, "share": share} for label, share in shares.items()]
+                for head, shares in self.HEADS.items()
+            },
+            "known": 0.93,
+            "unlike": False,
+            "maps": {
+                head: [self.map_of(row, column) for column in range(len(shares))]
+                for row, (head, shares) in enumerate(self.HEADS.items())
+            },
+            "near": [
+                {"title": "Sunrise by the Sea", "artist": "Claude Monet", "likeness": 0.81},
+                {"title": "The Flood", "artist": "Alfred Sisley", "likeness": 0.7},
+                {"title": "", "artist": "", "likeness": 0.6},
+            ],
+            "palette": [
+                {"colour": colour, "name": name, "share": share} for colour, name, share in self.PALETTE
+            ],
+            "composition": {
+                "brightness": 0.55,
+                "contrast": 0.31,
+                "saturation": 0.2,
+                "symmetry": 0.7,
+                "horizon": 0.4,
+            },
+            "reading": {"genre": "landscape", "light": "bright", "season": None, "objects": ["sea"]},
+        }
+
+    def map_of(self, row: int, column: int) -> dict[str, Any]:
+        """A warm place that moves with the head and the class."""
+        width, height = 12, 9
+        across, down = 2.0 + 3.5 * column, 1.5 + 2.5 * row
+        cells = bytes(
+            round(255 * 2 ** -(((x - across) ** 2 + (y - down) ** 2) / 4))
+            for y in range(height)
+            for x in range(width)
+        )
+        return {"width": width, "height": height, "cells": base64.b64encode(cells).decode()}
+
+
+class ToySeeing:
+    """Places pictures by the colours and greys of 64 fields: copies lie together. ``ARTSITE_SEEING``."""
+
+    digest = "5e" * 32
+
+    def embed(self, pictures: Sequence[Image.Image]) -> list[list[float]]:
+        return [self.place(picture) for picture in pictures]
+
+    def place(self, picture: Image.Image) -> list[float]:
+        small = picture.convert("RGB").resize((8, 8), Image.Resampling.BOX)
+        return [value - 127.5 for value in small.tobytes() + small.convert("L").tobytes()]
+
+
 class ToyVerse(Toy):
     """A quatrain that appears character by character."""
 
@@ -259,5 +336,5 @@ class BrokenToy(Toy):
 
 ALL = ",".join(
     f"{kind}=tests.toy_engines:Toy{kind.capitalize()}"
-    for kind in ("paint", "blend", "upscale", "restyle", "verse")
+    for kind in ("paint", "blend", "upscale", "restyle", "analyse", "verse")
 )

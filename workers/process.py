@@ -49,7 +49,7 @@ def _warm() -> None:
 def _look() -> None:
     try:
         if _runner is not None:
-            _runner.work()
+            _runner.idle()
     finally:
         connection.close()
 

@@ -22,6 +22,7 @@ ENGINES: tuple[tuple[str, str], ...] = (
     ("blend", "workers.engines.blend:BlendEngine"),
     ("upscale", "workers.engines.upscale:UpscaleEngine"),
     ("restyle", "workers.engines.restyle:RestyleEngine"),
+    ("analyse", "workers.engines.analyse:AnalyseEngine"),
     ("verse", "workers.engines.verse:VerseEngine"),
 )
 REQUIRED = ("kind", "batch_size", "stall_seconds", "model_name", "model_digest", "batch_key", "run")

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from django.db import Error as DatabaseProblem
@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from artsite.logging import job_context
 from gallery import catalogue, events, failpoints
-from gallery.models import Job
+from gallery.models import Job, JobState
 from gallery.services import jobs
 from gallery.services.artworks import (
     AnimationFile,
@@ -30,6 +30,7 @@ from gallery.services.artworks import (
 from gallery.services.artworks import Output as OutputFile
 from gallery.services.provenance import DIGITAL_SOURCE_TYPE
 from workers import animation, troubles
+from workers.embedding import Embedder
 from workers.engines.base import (
     Animation,
     Engine,
@@ -43,6 +44,7 @@ from workers.engines.base import (
     Task,
     TooLarge,
 )
+from workers.filling import Filler
 from workers.inputs import LocalInputs
 from workers.lease import Lease, LeaseKeeper, end_process
 from workers.presence import Presence
@@ -83,6 +85,7 @@ class Runner:
         presence: Presence,
         stopping: threading.Event,
         keeper: LeaseKeeper | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         """``stopping``: once set, jobs at work are given back at their next step and none is taken."""
         self._name = name
@@ -91,6 +94,8 @@ class Runner:
         self._presence = presence
         self._stopping = stopping
         self._keeper = keeper or LeaseKeeper()
+        self._embedder = embedder or Embedder()
+        self._filler = Filler(self._embedder)
         # kind -> what has proved to fit into this device's memory, and until when that is believed
         self._fits: dict[str, tuple[int, float]] = {}
 
@@ -132,7 +137,27 @@ class Runner:
             except EngineUnavailable as problem:
                 logger.error("%s", problem)
                 self._presence.trouble(str(problem))
+        if self._makes_pictures and not self._stopping.is_set():
+            self.work()
+            self._embedder.sight  # noqa: B018 (asking loads it)
         self.work()
+
+    def idle(self) -> None:
+        """Look whether something waits that no bell told of; if not, do what can wait, and stop for a job."""
+        self.work()
+        if self._makes_pictures:
+            self._filler.fill(self._is_wanted)
+            self.work()
+
+    @property
+    def _makes_pictures(self) -> bool:
+        return any(
+            spec.makes == "picture" and spec.queue in self._queues for spec in catalogue.KINDS.values()
+        )
+
+    def _is_wanted(self) -> bool:
+        waiting = Job.objects.filter(state=JobState.QUEUED, queue__in=self._queues)
+        return self._stopping.is_set() or waiting.exists()
 
     def _limit_for(self, kind: str) -> int:
         spec = catalogue.KINDS.get(kind)
@@ -178,6 +203,14 @@ class Runner:
     def fits(self, kind: str, limit: int) -> None:
         """Remember for a while that more than ``limit`` at once is too much for this device."""
         self._fits[kind] = (max(1, limit), time.monotonic() + FITS_SECONDS)
+
+    def embed(self, files: Sequence[OutputFile]) -> list[OutputFile]:
+        """The same, each picture with its embedding when this worker can see. Raises nothing."""
+        return [file if isinstance(file, PoemText) else self._embedded(file) for file in files]
+
+    def _embedded(self, file: PictureFile | AnimationFile) -> OutputFile:
+        shown = file.image if isinstance(file, PictureFile) else file.poster
+        return replace(file, embedding=self._embedder.embed(shown))
 
     def count(self, error: str | None = None) -> None:
         """One more job ended."""
@@ -318,7 +351,7 @@ class _Batch:
         if any(isinstance(output, Animation) for output in outputs):
             work.report.phase("finishing")
         try:
-            plain = [as_file(output) for output in outputs]
+            plain = self._runner.embed([as_file(output) for output in outputs])
             return persist(lambda: artworks_build(work.job, plain))
         except OSError as problem:
             raise troubles.StorageFailed(f"{type(problem).__name__}: {problem}") from problem
@@ -353,7 +386,7 @@ class _Batch:
 def as_file(output: Output) -> OutputFile:
     """What an engine made as the gallery keeps it; loops are encoded here. Raises EngineError, OSError."""
     if isinstance(output, Picture):
-        return PictureFile(output.image, output.details)
+        return PictureFile(output.image, output.details, output.generated)
     if isinstance(output, Poem):
         return PoemText(output.lines, output.title, output.details)
     frames, seconds = output.frames, output.seconds

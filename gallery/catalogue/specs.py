@@ -120,7 +120,8 @@ class KindSpec:
     ``makes`` is ``picture`` (a loop of pictures too) or ``poem``. ``batch_by`` names the parameters that
     must be equal for two jobs to run as one batch; ``batch_limit`` is the most jobs in it. ``check`` holds
     the rules between fields, ``check_sizes`` those that depend on the pictures. ``defaults`` are other
-    defaults while a choice has a value: ``{("mode", "mutate"): {"mutation": 0.4}}``.
+    defaults while a choice has a value: ``{("mode", "mutate"): {"mutation": 0.4}}``. ``seeded``: whether
+    chance has a part in it, so that another seed gives another work.
     """
 
     slug: str
@@ -137,6 +138,7 @@ class KindSpec:
     check: Check | None = None
     check_sizes: SizeCheck | None = None
     defaults: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    seeded: bool = True
 
     def param(self, name: str) -> ParamSpec | None:
         """The parameter ``name``, or None."""

@@ -75,6 +75,8 @@ class Artwork(models.Model):
     colour = models.CharField(max_length=7, blank=True, default="", help_text="mean colour, #rrggbb")
     text = models.TextField(blank=True, default="")
 
+    generated = models.BooleanField(default=True)
+    """Whether a network made it. A photo that was only looked at was not."""
     recipe: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
     """kind, parameters, seed, index, inputs, model, digest: everything that decides the result."""
     details: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
@@ -137,6 +139,27 @@ class Artwork(models.Model):
     def is_listed(self) -> bool:
         """Whether everybody finds it in the gallery."""
         return self.visibility == Visibility.PUBLIC and self.moderation == Moderation.APPROVED
+
+
+class Embedding(models.Model):
+    """Where a picture lies among all pictures, as a network sees them: near to those that look alike.
+
+    Ids rise, so that whoever keeps a list of them asks for the newer ones only. ``digest`` is that of the
+    network's weights: vectors of two networks have nothing to do with each other.
+    """
+
+    LENGTH = 256
+
+    id = models.BigAutoField(primary_key=True)
+    artwork = models.OneToOneField(Artwork, on_delete=models.CASCADE, related_name="embedding")
+    digest = models.CharField(max_length=64)
+    signature = models.BinaryField(max_length=32)
+    """The 256 signs of the vector, the first one in the highest bit."""
+    vector = models.BinaryField(max_length=256)
+    """256 signed bytes: the unit vector times 127 over its largest entry."""
+
+    def __str__(self) -> str:
+        return f"embedding of {self.artwork_id}"
 
 
 class Lineage(models.Model):

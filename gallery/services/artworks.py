@@ -19,9 +19,10 @@ from PIL import Image
 
 from gallery import permissions
 from gallery.catalogue import clean_text
-from gallery.models import Artwork, Job, JobInput, Lineage, Moderation, User, Visibility
+from gallery.models import Artwork, Embedding, Job, JobInput, Lineage, Moderation, User, Visibility
 from gallery.problems import Problem
 from gallery.services import files, provenance
+from gallery.services.embeddings import Vector, embedding_row
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,15 @@ class ArtworkProblem(Problem):
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """A finished picture as the runner hands it over: any PIL image, and JSON-safe facts about it."""
+    """A finished picture as the runner hands it over: any PIL image, and JSON-safe facts about it.
+
+    ``generated`` False: no network made it; it was only looked at.
+    """
 
     image: Image.Image
     details: Mapping[str, Any] = field(default_factory=dict)
+    generated: bool = True
+    embedding: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class AnimationFile:
     frames: int
     seconds: float
     details: Mapping[str, Any] = field(default_factory=dict)
+    embedding: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +79,15 @@ class PreparedArtwork:
 
     artwork: Artwork
     parents: tuple[Lineage, ...] = ()
+    embedding: Vector | None = None
 
 
 def artworks_build(job: Job, outputs: Sequence[Output]) -> list[PreparedArtwork]:
     """Write the files of ``outputs`` and return the rows for :func:`artworks_save`.
 
-    Reads ``job.model_name`` and ``job.model_digest``, so they must be set. Each file carries its recipe and
-    the mark of AI. ``details["weights"]`` (role -> share) go into the lineage. Raises OSError when the disk
-    refuses; then no file of this call stays.
+    Reads ``job.model_name`` and ``job.model_digest``, so they must be set. Each file carries its recipe, and
+    the mark of AI unless no network made it. ``details["weights"]`` (role -> share) go into the lineage.
+    Raises OSError when the disk refuses; then no file of this call stays.
     """
     inputs = list(job.inputs.select_related("upload", "artwork"))
     sources = {given.role: _source(given) for given in inputs}
@@ -88,8 +96,10 @@ def artworks_build(job: Job, outputs: Sequence[Output]) -> list[PreparedArtwork]
         for index, output in enumerate(outputs):
             artwork = _new_row(job, index, sources)
             artwork.details = dict(output.details)
-            prepared.append(PreparedArtwork(artwork, _edges(artwork, inputs)))
+            embedding = None if isinstance(output, PoemText) else output.embedding
+            prepared.append(PreparedArtwork(artwork, _edges(artwork, inputs), embedding))
             if isinstance(output, PictureFile):
+                artwork.generated = output.generated or _shows_generated(inputs)
                 _write_picture(artwork, output.image)
             elif isinstance(output, AnimationFile):
                 _write_animation(artwork, output)
@@ -116,6 +126,9 @@ def artworks_save(prepared: Iterable[PreparedArtwork]) -> list[Artwork]:
         if edge.parent_id not in there:
             edge.parent = None
     Lineage.objects.bulk_create(edges)
+    Embedding.objects.bulk_create(
+        embedding_row(item.artwork, item.embedding) for item in prepared if item.embedding is not None
+    )
     return artworks
 
 
@@ -218,6 +231,11 @@ def _source(given: JobInput) -> dict[str, str]:
     return {}
 
 
+def _shows_generated(inputs: Iterable[JobInput]) -> bool:
+    """Whether one of the pictures was generated: whoever only looks at it does not take its mark away."""
+    return any(given.artwork is not None and given.artwork.generated for given in inputs)
+
+
 def _edges(artwork: Artwork, inputs: Iterable[JobInput]) -> tuple[Lineage, ...]:
     """One edge for each work and relation, with the share that the engine says it has."""
     weights = artwork.details.get("weights")
@@ -267,7 +285,8 @@ def _new_row(job: Job, index: int, sources: Mapping[str, Mapping[str, str]]) -> 
 
 
 def _write_picture(artwork: Artwork, image: Image.Image) -> None:
-    _write_file(artwork, provenance.picture_encode(image, artwork.recipe), "png", image)
+    data = provenance.picture_encode(image, artwork.recipe, generated=artwork.generated)
+    _write_file(artwork, data, "png", image)
 
 
 def _write_animation(artwork: Artwork, animation: AnimationFile) -> None:
@@ -290,7 +309,8 @@ def _write_file(artwork: Artwork, data: bytes, extension: str, shown: Image.Imag
     artwork.file.name = files.file_name(FOLDER, artwork.pk, extension)
     artwork.thumbnail.name = files.file_name(FOLDER, artwork.pk, "webp")
     files.file_save(artwork.file.name, data)
-    files.file_save(artwork.thumbnail.name, provenance.thumbnail_encode(shown, artwork.recipe))
+    small = provenance.thumbnail_encode(shown, artwork.recipe, generated=artwork.generated)
+    files.file_save(artwork.thumbnail.name, small)
 
 
 def _write_poem(artwork: Artwork, poem: PoemText) -> None:

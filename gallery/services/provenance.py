@@ -1,4 +1,4 @@
-"""What every file says about itself: its recipe, and that a machine made it.
+"""What every file says about itself: its recipe, and that a machine made it (if one did).
 
 The mark is the IPTC digital source type in an XMP packet, which search engines and image programs read
 (IPTC Photo Metadata Standard 2023.1, "Digital Source Type"). Nothing about a person or their source
@@ -29,34 +29,35 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
  xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:artsite="urn:artsite:recipe:1">
 <xmp:CreatorTool>Artsite</xmp:CreatorTool>
-<Iptc4xmpExt:DigitalSourceType>{source_type}</Iptc4xmpExt:DigitalSourceType>
-<artsite:recipe>{recipe}</artsite:recipe>
+{mark}<artsite:recipe>{recipe}</artsite:recipe>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
+_MARK = f"<Iptc4xmpExt:DigitalSourceType>{DIGITAL_SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>\n"
 
 
-def xmp_packet(recipe: Mapping[str, Any]) -> str:
-    """The XMP packet with the mark and the recipe (as JSON)."""
-    return _XMP.format(source_type=DIGITAL_SOURCE_TYPE, recipe=escape(json.dumps(recipe, sort_keys=True)))
+def xmp_packet(recipe: Mapping[str, Any], *, generated: bool = True) -> str:
+    """The XMP packet with the recipe (as JSON), and the mark unless no network made the picture."""
+    mark = _MARK if generated else ""
+    return _XMP.format(mark=mark, recipe=escape(json.dumps(recipe, sort_keys=True)))
 
 
-def picture_encode(image: Image.Image, recipe: Mapping[str, Any]) -> bytes:
-    """``image`` as a PNG with its recipe and the mark, and no other metadata."""
+def picture_encode(image: Image.Image, recipe: Mapping[str, Any], *, generated: bool = True) -> bytes:
+    """``image`` as a PNG with its recipe and (``generated``) the mark, and no other metadata."""
     info = PngInfo()
     info.add_text("Software", "Artsite")
     info.add_itxt(RECIPE_KEYWORD, json.dumps(recipe, ensure_ascii=False, sort_keys=True))
-    info.add_itxt(XMP_KEYWORD, xmp_packet(recipe))
+    info.add_itxt(XMP_KEYWORD, xmp_packet(recipe, generated=generated))
     target = BytesIO()
     _bare(image).save(target, "PNG", pnginfo=info)
     return target.getvalue()
 
 
-def thumbnail_encode(image: Image.Image, recipe: Mapping[str, Any]) -> bytes:
-    """``image`` as a WebP of at most 512 px, with the recipe and the mark."""
+def thumbnail_encode(image: Image.Image, recipe: Mapping[str, Any], *, generated: bool = True) -> bytes:
+    """``image`` as a WebP of at most 512 px, with the recipe and (``generated``) the mark."""
     small = _bare(image)
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     target = BytesIO()
-    small.save(target, "WEBP", quality=82, method=4, xmp=xmp_packet(recipe).encode())
+    small.save(target, "WEBP", quality=82, method=4, xmp=xmp_packet(recipe, generated=generated).encode())
     return target.getvalue()
 
 

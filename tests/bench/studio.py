@@ -23,6 +23,7 @@ def warm_studio(*, toys: bool = False) -> Iterator[Stack]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     env = {
         "ARTSITE_ENGINES": timed.ALL,
+        **({} if toys else {"ARTSITE_SEEING": ""}),
         "ARTSITE_LEASE_SECONDS": "30",
         "ARTSITE_SWEEP_SECONDS": "5",
         "OMP_NUM_THREADS": str(os.cpu_count()),

@@ -99,10 +99,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished picture: an RGB image, and JSON-safe facts to keep with it (words, latent ...)."""
+    """A finished picture: an RGB image, and JSON-safe facts to keep with it (words, latent ...).
+
+    ``generated``: whether the engine made its pixels. A picture that was only looked at is not marked as
+    made by AI, unless it was before.
+    """
 
     image: Image.Image
     details: Mapping[str, Any] = field(default_factory=dict)
+    generated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

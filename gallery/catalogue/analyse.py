@@ -1,0 +1,22 @@
+"""What the network that sees is asked: nothing but to look."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from gallery.catalogue.specs import InputSpec, KindSpec
+
+ANALYSE = KindSpec(
+    slug="analyse",
+    queue="cnn",
+    label=_("Analyse"),
+    verb=_("Look at it"),
+    summary=_(
+        "Bring a picture; a convolutional network says which style, painter and genre it resembles, and why."
+    ),
+    makes="picture",
+    params=(),
+    inputs=(InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG or WebP.")),),
+    batch_limit=1,
+    seeded=False,
+)
