@@ -1,0 +1,152 @@
+"""Kind ``analyse``: which style, painter and genre a picture resembles, why, and what is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from workers import device as devices
+from workers import images, weights
+from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
+from workers.engines.composition import composition_of, palette_of
+from workers.engines.evidence import evidence, packed
+from workers.engines.matching import MODEL as MATCHER
+from workers.engines.matching import Matching
+from workers.engines.reading import Analysis, Composition, Near, Reading, Share
+from workers.engines.seeing import MODEL, Seeing
+
+LONGEST = 1024
+"""Long side of the picture that the analysis is laid over, px."""
+SHOWN = 5
+NEAREST = 3
+SURE = 0.6
+"""Share from which on the genre counts as read."""
+ASKED = ("style", "painter", "genre")
+"""The heads that are shown; the fourth says whether the picture is a painting at all."""
+KNOWN_FILE = "known.json"
+VIEWS = ("landscape", "cityscape")
+"""Genres whose pictures the matcher was trained on: only there it is asked for objects and season."""
+SEASONS = ("spring", "summer", "autumn", "winter")
+
+
+class AnalyseEngine:
+    """Looks at one picture at a time: most of the work is hiding parts of it, which is a batch already."""
+
+    kind: ClassVar[str] = "analyse"
+    batch_size: ClassVar[int] = 1
+    stall_seconds: ClassVar[float] = 60.0
+
+    def __init__(self) -> None:
+        """Load the weights. Raises :class:`workers.weights.WeightsError`."""
+        self.device = devices.pick()
+        self.seeing = Seeing.load(self.device)
+        card = self.seeing.card
+        self.model_name, self.model_digest = self.seeing.name, self.seeing.digest
+        try:
+            self._temperature = {head: float(card["temperature"][head]) for head in self.seeing.labels}
+            self._unlike_below = float(card["unlike_below"])
+            vectors = self.seeing.known["vectors"].float()
+            self._known = F.normalize(vectors, dim=1).to(self.device)
+            titles = json.loads((weights.find(MODEL) / KNOWN_FILE).read_text("utf-8"))
+            self._titles = [(str(title), str(artist)) for title, artist in titles]
+            if len(self._titles) != len(vectors):
+                raise ValueError(f"{len(self._titles)} titles, {len(vectors)} vectors")
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise weights.WeightsCorrupt(f"{MODEL}: not an analyse model: {error}") from error
+        self._sure: dict[str, float] = dict(card.get("sure_of", {}))
+        self._matching = self._load_matching()
+
+    def _load_matching(self) -> Matching | None:
+        # Objects are read with the painter's matcher; without it (or with another one) they stay unread.
+        try:
+            matching = Matching.load(MATCHER, self.device)
+        except weights.WeightsError:
+            return None
+        return matching if matching.digest == self.seeing.card.get("matcher") else None
+
+    @staticmethod
+    def batch_key(parameters: Mapping[str, Any]) -> str:
+        """Every picture has its own size, so all that is shared is the model."""
+        return "analyse"
+
+    def run(self, tasks: Sequence[Task]) -> list[Result]:
+        """One result per task, in order."""
+        results = []
+        for task in tasks:
+            try:
+                results.append(Result(outputs=(self._analyse(task),)))
+            except (JobCanceled, JobReleased, InvalidRequest) as reason:
+                results.append(Result(error=reason))
+            except torch.OutOfMemoryError as error:
+                results.append(Result(error=TooLarge(str(error))))
+        return results
+
+    def _analyse(self, task: Task) -> Picture:
+        if "image" not in task.inputs:
+            raise InvalidRequest("no input 'image'", visitor="Bring a picture to look at.")
+        task.report.phase("looking")
+        image = images.open_rgb(task.inputs["image"], LONGEST)
+        task.report.preview(image)
+        analysis = self.analysis(image, task.report.step)
+        return Picture(image, details={"analysis": analysis.to_details()}, generated=False)
+
+    def analysis(self, image: Image.Image, step: Callable[[int, int], None] | None = None) -> Analysis:
+        """Everything about a picture. ``step(done, of)`` may raise to stop."""
+        with torch.inference_mode():
+            x = self.seeing.look(image)
+            embedded = self.seeing.net.embedding(self.seeing.net.features(torch.cat([x, x.flip(3)])))
+            logits = {head: found.mean(0) for head, found in self.seeing.net.answer(embedded).items()}
+        shares = {head: (logits[head] / self._temperature[head]).softmax(0) for head in logits}
+        order = {head: shares[head].argsort(descending=True)[:SHOWN].tolist() for head in ASKED}
+        heat = evidence(self.seeing.net, x, self._temperature, step)
+        heads = {
+            head: tuple(
+                Share(self.seeing.labels[head][n], round(float(shares[head][n]), 4)) for n in order[head]
+            )
+            for head in ASKED
+        }
+        known = float(shares["source"][self.seeing.labels["source"].index("painting")])
+        composition = composition_of(image)
+        return Analysis(
+            heads=heads,
+            maps={head: tuple(packed(heat[head][n]) for n in order[head]) for head in ASKED},
+            known=round(known, 4),
+            unlike=known < self._unlike_below,
+            near=self._near(F.normalize(embedded, dim=1).mean(0)),
+            palette=palette_of(image),
+            composition=composition,
+            reading=self._read(image, heads["genre"][0], composition, known >= self._unlike_below),
+        )
+
+    @torch.inference_mode()
+    def _near(self, vector: torch.Tensor) -> tuple[Near, ...]:
+        likeness = self._known @ F.normalize(vector, dim=0)
+        best = likeness.topk(min(NEAREST, len(likeness)))
+        return tuple(
+            Near(self._titles[n][0], self._titles[n][1], round(value, 4))
+            for value, n in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        )
+
+    @torch.inference_mode()
+    def _read(self, image: Image.Image, genre: Share, composition: Composition, known: bool) -> Reading:
+        light = "dark" if composition.brightness < 0.38 else "dim" if composition.brightness < 0.52 else None
+        light = "bright" if composition.brightness > 0.72 else light
+        sure = genre.label if known and genre.share >= SURE else None
+        if self._matching is None or genre.label not in VIEWS:
+            return Reading(genre=sure, light=light)
+        side = self._matching.net.config.size
+        x = images.to_tensor(image.resize((side, side), Image.Resampling.LANCZOS)).to(self.device)
+        words = [word for word in self._sure if word in self._matching.vocabulary.words]
+        if not words:
+            return Reading(genre=sure, light=light)
+        fits = (self._matching.texts([[word] for word in words]) @ self._matching.pictures(x)[0]).tolist()
+        above = {w: fit - self._sure[w] for w, fit in zip(words, fits, strict=True) if fit >= self._sure[w]}
+        ranked = sorted(above, key=lambda word: -above[word])
+        seasons = [word for word in ranked if word in SEASONS]
+        objects = tuple(word for word in ranked if word not in SEASONS)
+        return Reading(sure, light, seasons[0] if seasons else None, objects)

@@ -1,0 +1,106 @@
+"""What the studio reads in a picture: plain typed facts that other engines and pages can rely on.
+
+The forms that are kept with a work (``to_details``) hold JSON-safe values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A label and its calibrated probability in [0, 1]."""
+
+    label: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a picture speaks for a class: ``cells`` is base64 of uint8, row by row, 255 = most."""
+
+    width: int
+    height: int
+    cells: str
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A painting that the network knows and finds alike; ``likeness`` is a cosine in [-1, 1]."""
+
+    title: str
+    artist: str
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """A main colour: ``colour`` as #rrggbb, its English name, its share of the picture in [0, 1]."""
+
+    colour: str
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """Measured on the pixels, each in [0, 1]; ``horizon`` is its distance from the top, None without one."""
+
+    brightness: float
+    contrast: float
+    saturation: float
+    symmetry: float
+    horizon: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Only what the studio is sure of: what a poem for the picture is written from."""
+
+    genre: str | None = None
+    light: str | None = None
+    """``bright``, ``dim`` or ``dark``."""
+    season: str | None = None
+    objects: tuple[str, ...] = ()
+    """Words of the lexicon (``sea``, ``mountain`` ...), the surest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything about one picture. ``heads``: question -> shares, largest first; ``maps`` in their order."""
+
+    heads: Mapping[str, tuple[Share, ...]]
+    maps: Mapping[str, tuple[Evidence, ...]]
+    known: float
+    unlike: bool
+    near: tuple[Near, ...]
+    palette: tuple[Swatch, ...]
+    composition: Composition
+    reading: Reading = field(default_factory=Reading)
+
+    def to_details(self) -> dict[str, Any]:
+        """JSON-safe, as it is kept with the work."""
+        return {"format": FORMAT} | asdict(self)
+
+
+def reading_of(details: Mapping[str, Any]) -> Reading | None:
+    """The reading inside a work's ``details``, or None when it has none that this version understands."""
+    analysis = details.get("analysis")
+    if not isinstance(analysis, Mapping) or analysis.get("format") != FORMAT:
+        return None
+    kept = analysis.get("reading")
+    if not isinstance(kept, Mapping):
+        return None
+
+    def word(name: str) -> str | None:
+        value = kept.get(name)
+        return value if isinstance(value, str) else None
+
+    objects = kept.get("objects")
+    words = tuple(o for o in objects if isinstance(o, str)) if isinstance(objects, list | tuple) else ()
+    return Reading(word("genre"), word("light"), word("season"), words)
