@@ -1,0 +1,228 @@
+"""Kind ``dream``: a picture, or noise, turned step by step into what chosen features want to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from workers import device as devices
+from workers import images
+from workers.engines.base import (
+    Animation,
+    InvalidRequest,
+    JobCanceled,
+    JobReleased,
+    Picture,
+    Result,
+    Task,
+    TooLarge,
+)
+from workers.engines.excitement import COLOUR, Ascent, Feature, channels_of, read_features
+from workers.engines.seeing import Seeing
+from workers.engines.zooming import Zoom, inside, nearer
+
+LEAST = 32  # long side of the smallest octave, px
+SHOW = 5  # steps between two previews
+REVISIT = 2  # octaves of each further layer of a zoom: its large shapes come from the layer before it
+CLOSING = 0.5  # share of the steps that sew the first layer into the last
+FRAMES_PER_LAYER = 16
+FRAMES_PER_SECOND = 12.0
+PREVIEW = 512  # long side of the previews, px
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One task's request, understood."""
+
+    features: tuple[Feature, ...]
+    source: torch.Tensor  # (1, 3, H, W) in [-1, 1], as large as the result
+    octaves: int
+    octave_scale: float
+    steps: int
+    layers: int  # of a zoom; 0: a still picture
+    frames: int
+
+
+class DreamEngine:
+    """Dreams of one request after the other: sizes differ, and one fills two cores."""
+
+    kind: ClassVar[str] = "dream"
+    batch_size: ClassVar[int] = 1
+    stall_seconds: ClassVar[float] = 60.0
+
+    def __init__(self) -> None:
+        """Load the classifier. Raises :class:`workers.weights.WeightsError`."""
+        self.device = devices.pick()
+        seeing = Seeing.load(self.device)
+        self.model_name, self.model_digest = seeing.name, seeing.digest
+        self._net = seeing.net.to(memory_format=torch.channels_last)
+        self.channels = channels_of(self._net)
+        """Stage -> how many channels can be asked for."""
+
+    @staticmethod
+    def batch_key(parameters: Mapping[str, Any]) -> str:
+        """Every picture has its own size, so all that is shared is the model."""
+        return "dream"
+
+    def run(self, tasks: Sequence[Task]) -> list[Result]:
+        """One result per task, in order."""
+        results = []
+        for task in tasks:
+            try:
+                results.append(Result(outputs=(self._dream(task),)))
+            except (JobCanceled, JobReleased, InvalidRequest) as reason:
+                results.append(Result(error=reason))
+            except torch.OutOfMemoryError as error:
+                results.append(Result(error=TooLarge(str(error))))
+        return results
+
+    @torch.no_grad()
+    def _dream(self, task: Task) -> Picture | Animation:
+        task.report.phase("loading")
+        generator = torch.Generator().manual_seed(task.seed)
+        wish = self._understand(task, generator)
+        task.report.phase("dreaming")
+        dreamer = _Dreamer(
+            task,
+            wish,
+            Ascent(
+                self._net,
+                wish.features,
+                generator,
+                step_size=float(task.parameters.get("step_size", 0.02)),
+                jitter=int(task.parameters.get("jitter", 16)),
+                colour=0.0 if task.parameters.get("keep_colours", False) else COLOUR,
+            ),
+        )
+        details: dict[str, Any] = {
+            "features": [[one.stage, one.channel, one.weight] for one in wish.features],
+            "width": wish.source.shape[3],
+            "height": wish.source.shape[2],
+        }
+        if not wish.layers:
+            made = dreamer.dream(wish.source, wish.octaves)
+            task.report.phase("finishing")
+            return Picture(images.to_image(made), details)
+        zoom = dreamer.layers()
+        frames = []
+        for number in range(wish.frames):
+            frames.append(images.to_image(zoom.at(len(zoom) * number / wish.frames)))
+            dreamer.did()
+        task.report.phase("finishing")
+        return Animation(tuple(frames), wish.frames / FRAMES_PER_SECOND, details)
+
+    def _understand(self, task: Task, generator: torch.Generator) -> _Wish:
+        parameters = task.parameters
+        try:
+            features = read_features(str(parameters.get("features", "")), self.channels)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"features: {error}", visitor="The network has no such feature. Choose others."
+            ) from error
+        size = int(parameters.get("size", 512))
+        if "image" in task.inputs:
+            source = images.to_tensor(_sized(images.open_rgb(task.inputs["image"]), size))
+        else:
+            source = mist(size, generator)
+        frames = int(parameters.get("frames", 32)) if parameters.get("zoom", False) else 0
+        return _Wish(
+            features=features,
+            source=source.to(self.device),
+            octaves=int(parameters.get("octaves", 4)),
+            octave_scale=float(parameters.get("octave_scale", 1.4)),
+            steps=int(parameters.get("steps", 20)),
+            layers=max(1, round(frames / FRAMES_PER_LAYER)) if frames else 0,
+            frames=frames,
+        )
+
+
+class _Dreamer:
+    """The steps of one request, counted and shown."""
+
+    def __init__(self, task: Task, wish: _Wish, ascent: Ascent) -> None:
+        self.task, self.wish, self.ascent = task, wish, ascent
+        self.closing = max(1, round(CLOSING * wish.steps))
+        revisits = max(0, wish.layers - 1) * min(REVISIT, wish.octaves) * wish.steps
+        self.total = wish.octaves * wish.steps
+        self.total += revisits + self.closing + wish.frames if wish.layers else 0
+        self.done = 0
+
+    def did(self) -> None:
+        """Report one step more; raises what ends the task."""
+        self.done += 1
+        self.task.report.step(self.done, self.total)
+
+    def dream(self, source: torch.Tensor, octaves: int) -> torch.Tensor:
+        """``source`` dreamt of at ``octaves`` sizes, from the smallest to its own."""
+        height, width = source.shape[2:]
+        detail = source.new_zeros(1, 3, 1, 1)
+        for shape in self._sizes(height, width, octaves):
+            base = _resized(source, shape)
+            picture = (base + _resized(detail, shape)).clamp(-1, 1)
+            picture = self._climb(picture, self.wish.steps)
+            self._show(picture)
+            detail = picture - base
+        return picture
+
+    def layers(self) -> Zoom:
+        """A zoom's layers, each dreamt from the middle of the one before; the first is sewn into the last."""
+        layers = [self.dream(self.wish.source, self.wish.octaves)]
+        for _ in range(self.wish.layers - 1):
+            layers.append(self.dream(nearer(layers[-1]), min(REVISIT, self.wish.octaves)))
+        last = Zoom(layers).at(len(layers) - 1)
+        layers[-1] = self._climb(last, self.closing, 1 - inside(last))
+        return Zoom(layers)
+
+    def _climb(self, picture: torch.Tensor, steps: int, mask: torch.Tensor | None = None) -> torch.Tensor:
+        self.ascent.prepare(picture)
+        for number in range(steps):
+            picture = self.ascent.step(picture, mask)
+            self.did()
+            if number % SHOW == SHOW - 1:
+                self._show(picture)
+        return picture
+
+    def _show(self, picture: torch.Tensor) -> None:
+        scale = min(1.0, PREVIEW / max(picture.shape[2:]))
+        shape = tuple(max(1, round(side * scale)) for side in picture.shape[2:])
+        self.task.report.preview(images.to_image(_resized(picture, shape)))
+
+    def _sizes(self, height: int, width: int, octaves: int) -> Iterator[tuple[int, int]]:
+        """Heights and widths from the smallest octave to the whole; never less than LEAST px long."""
+        for number in reversed(range(octaves)):
+            scale = max(self.wish.octave_scale**-number, min(1.0, LEAST / max(height, width)))
+            yield max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def mist(side: int, generator: torch.Generator) -> torch.Tensor:
+    """Soft coloured noise (1, 3, side, side) around a middle grey: what is dreamt from when there is nothing.
+
+    Octaves of noise, each half as fine and as strong as the one before: the spectrum of natural pictures.
+    """
+    whole = torch.zeros(1, 3, side, side)
+    cells = 2
+    while cells <= side:
+        noise = torch.randn(1, 3, cells, cells, generator=generator)
+        whole += (
+            F.interpolate(noise, (side, side), mode="bicubic", align_corners=False) * (2.0 / cells) ** 0.7
+        )
+        cells *= 2
+    return (whole / whole.std() * 0.18).clamp(-1, 1)
+
+
+def _resized(picture: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    if tuple(picture.shape[2:]) == shape:
+        return picture
+    return F.interpolate(picture, shape, mode="bicubic", antialias=True, align_corners=False)
+
+
+def _sized(image: Image.Image, longest: int) -> Image.Image:
+    """``image`` with its long side ``longest`` px, its short side 2 px at least; small pictures grow."""
+    scale = longest / max(image.size)
+    size = (max(2, round(image.width * scale)), max(2, round(image.height * scale)))
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)

@@ -1,0 +1,208 @@
+"""What excites the classifier: chosen layers and channels, their drive, and gradients that make pictures.
+
+DeepDream (Mordvintsev et al. 2015) and activation maximisation (Olah et al. 2017) climb the gradient of a
+channel's drive: what it hears before its last ReLU, so that a silent channel can be woken as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+
+from workers.nets.classifier import STRIDE, Bottleneck, Classifier
+
+STAGES = ("s0", "s1", "s2", "s3")
+"""Depths of :meth:`Classifier.features`, in order."""
+MOST = 8
+"""Most features in one wish."""
+HEAVIEST = 3.0
+"""Largest weight of a feature."""
+MARGIN = 16  # px of mirrored picture around it: the zeros beyond the edge must not excite anything
+LEVELS = (0.35, 1.0, 1.0, 0.6, 0.2)
+"""Strength of each octave of a gradient, the finest first: the finest is where networks see what nobody else
+does, the coarsest only tints."""
+COLOUR = 0.6  # share of the gradient's colour: unchecked, dreams are rainbows
+
+_ITEM = re.compile(r"\s*(s[0-9])\s*(?::\s*([0-9]{1,5}))?\s*(?:\*\s*([0-9]*\.?[0-9]+))?\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A channel of a stage, or the whole stage (``channel`` None), and how much it counts."""
+
+    stage: str
+    channel: int | None = None
+    weight: float = 1.0
+
+
+def channels_of(net: Classifier) -> dict[str, int]:
+    """Stage -> how many channels it has."""
+    return dict(zip(STAGES, (net.config.stem, *net.config.widths), strict=True))
+
+
+def read_features(text: str, channels: dict[str, int]) -> tuple[Feature, ...]:
+    """``"s3:17*1.0, s2:5*0.5, s1"`` as features. Raises ValueError saying what is wrong with it."""
+    found = []
+    for item in text.split(","):
+        match = _ITEM.fullmatch(item)
+        if match is None:
+            raise ValueError(f"{item.strip()!r} is not stage:channel*weight")
+        stage, channel, weight = match[1], match[2], float(match[3] or 1)
+        if stage not in channels:
+            raise ValueError(f"there is no stage {stage}, only {', '.join(channels)}")
+        if channel is not None and int(channel) >= channels[stage]:
+            raise ValueError(f"{stage} has channels 0 to {channels[stage] - 1}, not {channel}")
+        if not 0 < weight <= HEAVIEST:
+            raise ValueError(f"a weight is above 0 and at most {HEAVIEST}, not {weight}")
+        found.append(Feature(stage, None if channel is None else int(channel), weight))
+    if len(found) > MOST:
+        raise ValueError(f"at most {MOST} features, not {len(found)}")
+    return tuple(found)
+
+
+def drives(net: Classifier, images: torch.Tensor, stages: Collection[str]) -> dict[str, torch.Tensor]:
+    """What the ``stages`` hear before their last ReLU, for pictures (N, 3, H, W) in [-1, 1].
+
+    Nothing deeper than the deepest of them is computed. ReLU of it is ``net.features``.
+    """
+    found: dict[str, torch.Tensor] = {}
+    deepest = max(STAGES.index(stage) for stage in stages)
+    x = drive = images
+    for layer in net.stem:
+        drive = layer(x)
+        x = F.relu(drive)
+    found["s0"] = drive
+    for number, (down, stage) in enumerate(zip(net.downs, net.stages, strict=True), 1):
+        if number > deepest:
+            break
+        x = F.relu(down(x))
+        *first, last = cast(Sequence[Bottleneck], stage)
+        for block in first:
+            x = block(x)
+        drive = x + last.widen(F.relu(last.look(F.relu(last.narrow(x)))))
+        x = F.relu(drive)
+        found[STAGES[number]] = drive
+    return {stage: found[stage] for stage in stages}
+
+
+def excitement(drive: torch.Tensor, channel: int | None) -> torch.Tensor:
+    """How much one feature is excited, from the drive (N, C, H, W) of its stage: a number to climb.
+
+    A whole stage counts by its squares, as the first dreams did: what it sees already, it wants to see more.
+    """
+    if channel is None:
+        return F.relu(drive).square().mean() / 2
+    return drive[:, channel].mean()
+
+
+def mirrored(length: int, before: int, total: int) -> torch.Tensor:
+    """Indices (total,) that mirror ``length`` pixels as often as needed, ``before`` of them in front."""
+    period = max(1, 2 * length - 2)
+    position = (torch.arange(total) - before) % period
+    return torch.where(position < length, position, period - position)
+
+
+def _blurred(x: torch.Tensor) -> torch.Tensor:
+    """Half the size with a small binomial filter: (N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))."""
+    kernel = x.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    channels = x.shape[1]
+    rows, columns = kernel.view(1, 1, 5, 1), kernel.view(1, 1, 1, 5)
+    x = F.pad(x, (2, 2, 2, 2), mode="replicate")
+    x = F.conv2d(x, rows.expand(channels, 1, 5, 1), stride=(2, 1), groups=channels)
+    return F.conv2d(x, columns.expand(channels, 1, 1, 5), stride=(1, 2), groups=channels)
+
+
+def calmed(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
+    """A gradient (N, 3, H, W) as one that paints: its octaves as strong as LEVELS says; less colour.
+
+    Laplacian pyramid normalisation of the gradient, as in the first DeepDream notebook; the result has a
+    root mean square of 1 per picture. ``colour`` 0 leaves light alone.
+    """
+    grey = gradient.mean(1, keepdim=True)
+    rest = torch.lerp(grey, gradient, colour) if colour else grey.expand_as(gradient)
+    whole = torch.zeros_like(gradient)
+    for level, share in enumerate(LEVELS):
+        smaller = min(rest.shape[2:]) >= 4 and level < len(LEVELS) - 1
+        if smaller:
+            below = _blurred(rest)
+            detail = rest - F.interpolate(below, rest.shape[2:], mode="bilinear", align_corners=False)
+        else:
+            below = detail = rest
+        strength = detail.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
+        detail = detail / strength * share
+        whole += (
+            F.interpolate(detail, whole.shape[2:], mode="bilinear", align_corners=False) if level else detail
+        )
+        if not smaller:
+            break
+        rest = below
+    return whole / whole.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
+
+
+class Ascent:
+    """Climbs towards pictures that excite ``features``, one step at a time.
+
+    ``jitter``: px by which the network's grid moves at random between steps, or its cells would show.
+    Everything random comes from ``generator``.
+    """
+
+    def __init__(
+        self,
+        net: Classifier,
+        features: Sequence[Feature],
+        generator: torch.Generator,
+        *,
+        step_size: float,
+        jitter: int = STRIDE,
+        colour: float = COLOUR,
+    ) -> None:
+        self.net, self.features, self.generator = net, tuple(features), generator
+        self.step_size, self.jitter, self.colour = step_size, jitter, colour
+        self._stages = sorted({feature.stage for feature in features})
+        self._scales: tuple[float, ...] = ()
+
+    def prepare(self, picture: torch.Tensor) -> None:
+        """Make the features equally loud on a picture of this size: weights then mean what they say."""
+        framed = self._framed(picture, 0, 0)[0].requires_grad_()
+        with torch.enable_grad():
+            heard = drives(self.net, framed, self._stages)
+            scales = []
+            for feature in self.features:
+                value = excitement(heard[feature.stage], feature.channel)
+                (gradient,) = torch.autograd.grad(value, framed, retain_graph=True)
+                loudness = float(gradient.square().mean().sqrt())
+                scales.append(feature.weight / loudness if loudness > 1e-12 else 0.0)
+        self._scales = tuple(scales)
+
+    def step(self, picture: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """One step from a picture (1, 3, H, W) in [-1, 1]; where ``mask`` (1, 1, H, W) is 0 nothing moves."""
+        down, right = (int(torch.randint(self.jitter + 1, (1,), generator=self.generator)) for _ in range(2))
+        framed, (top, left) = self._framed(picture, down, right)
+        framed.requires_grad_()
+        with torch.enable_grad():
+            heard = drives(self.net, framed, self._stages)
+            parts = [
+                scale * excitement(heard[feature.stage], feature.channel)
+                for feature, scale in zip(self.features, self._scales, strict=True)
+            ]
+            (gradient,) = torch.autograd.grad(torch.stack(parts).sum(), framed)
+        height, width = picture.shape[2:]
+        gradient = gradient[:, :, top : top + height, left : left + width]
+        move = calmed(gradient, self.colour) * self.step_size
+        return (picture + (move if mask is None else move * mask)).clamp(-1, 1)
+
+    def _framed(self, picture: torch.Tensor, down: int, right: int) -> tuple[torch.Tensor, tuple[int, int]]:
+        """The picture with a mirrored frame, in whole cells; and where it begins there (top, left)."""
+        sides = (picture.shape[2], picture.shape[3])
+        before = (MARGIN + down, MARGIN + right)
+        cells = (-(-(side + 2 * MARGIN + self.jitter) // STRIDE) * STRIDE for side in sides)
+        rows, columns = (
+            mirrored(side, start, max(4 * STRIDE, total)).to(picture.device)
+            for side, start, total in zip(sides, before, cells, strict=True)
+        )
+        return picture.detach()[:, :, rows][:, :, :, columns], before
