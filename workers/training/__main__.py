@@ -20,6 +20,7 @@ COMMANDS = {
     "export-upscaler": ("workers.training.export_upscaler", "make weights of an upscaler's checkpoint"),
     "export-paint": ("workers.training.export_paint", "make weights of a painter's checkpoint"),
     "classify": ("workers.training.classify", "train the network that sees (kinds: analyse, dream)"),
+    "export-classify": ("workers.training.export_classify", "calibrate and export the network that sees"),
     "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
     "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),
     "evaluate": ("workers.training.evaluate", "measure a model, draw its sheet, fill in its card"),
