@@ -40,10 +40,10 @@ PROTOCOL = {
     "{side} px whatever its source. top1: share of right first guesses among those with a label. ece: "
     "expected calibration error, ten bins of equal width, after temperature scaling on other paintings.",
     "evidence": "{count} validation paintings: the hottest 20 % of the map of the first guess of style is "
-    "hidden (by the picture's blurred colours), against 20 % in blocks at random (mean of five draws): share of the "
-    "pictures whose probability falls more. other_weights: mean rank correlation of the maps with those of a "
-    "network with random weights, and with random weights in its last stage and heads only (Adebayo et al. "
-    "2018: near 0 is good); same_weights: with those of the mirrored picture, mirrored back.",
+    "hidden (by the picture's blurred colours), against 20 % in blocks at random (mean of five draws): "
+    "share of the pictures whose probability falls more. other weights: mean rank correlation of the maps "
+    "with those of a network with random weights, and with random weights in its last stage and heads only "
+    "(Adebayo et al. 2018: near 0 is good); same weights: with the mirrored picture's, mirrored back.",
     "outliers": "Area under the curve of the share of `painting` between {count} validation paintings and "
     "each set of others: held-out photographs, drawn screenshots and noise of seeds and kinds not trained "
     "on, and scikit-image's sample photographs.",
@@ -229,7 +229,7 @@ def strangers() -> dict[str, list[Image.Image]]:
         else:
             field = np.where(draw.random((160, 160, 1)) < 0.5, 0, 255) * np.ones(3)
         noises.append(Image.fromarray(field.astype(np.uint8)))
-    names = "astronaut coffee chelsea rocket camera coins brick grass gravel page text".split()  # noqa: SIM905
+    names = ("astronaut", "coffee", "chelsea", "rocket", "camera", "coins", "brick", "grass", "page", "text")
     photographs = [Image.fromarray(getattr(samples, name)()).convert("RGB") for name in names]
     return {"other_noise": noises, "sample_photographs": photographs}
 
