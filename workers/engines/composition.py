@@ -14,6 +14,8 @@ from workers.images import shrink, to_tensor
 SIDE = 96
 """Long side at which pictures are measured, px."""
 COLOURS = 6
+LEAST = 0.02
+"""Smaller shares are edges and noise."""
 SAME = 0.055
 """Colours nearer than this in Oklab are one."""
 NAMES = {
@@ -69,7 +71,7 @@ def palette_of(image: Image.Image) -> tuple[Swatch, ...]:
     shares = np.bincount(nearest, minlength=len(centres)) / len(lab)
     swatches = []
     for number in np.argsort(-shares, kind="stable"):
-        if shares[number] < 0.005:
+        if shares[number] < LEAST:
             continue
         centre = torch.from_numpy(centres[number]).float().reshape(1, 3, 1, 1)
         red, green, blue = ((from_oklab(centre)[0, :, 0, 0].clamp(-1, 1) + 1) * 127.5).round().int().tolist()
