@@ -98,27 +98,31 @@ def whitened(features: npt.NDArray[np.float32], train: npt.NDArray[np.int64]) ->
     mean, deviation = x[train].mean(0), x[train].std(0) + 1e-3
     x = ((x - mean) / deviation).clamp_(-6, 6)
     torch.manual_seed(3)
-    _, strength, axes = torch.pca_lowrank(x[train], OPINION, center=False, niter=3)
+    count = min(OPINION, len(train))
+    _, strength, axes = torch.pca_lowrank(x[train], count, center=False, niter=3)
     projected = x @ axes
     # The square root of a whitening: what most pictures differ by counts more, but not by its full variance.
     scale = (strength / len(train) ** 0.5).sqrt()
-    projected = projected / (scale * scale.mean())
+    projected = F.pad(projected / (scale * scale.mean()), (0, OPINION - count))
     return np.asarray(projected.numpy(), np.float32)
 
 
-def load_sights(data: Path, teacher: Teacher, cache: Path) -> Sights:
-    """Decode everything and ask the teacher once; kept in ``cache``. Raises FileNotFoundError."""
+def load_sights(data: Path, teacher: Teacher, cache: Path, drawn: int = OUTLIERS) -> Sights:
+    """Decode everything and ask the teacher once; kept in ``cache``. Raises FileNotFoundError.
+
+    ``drawn``: how many outliers are drawn beside the photographs.
+    """
     rows = tuple(paintings(data))
     photographs = photos(data)
     entries = [(row.shard, row.file) for row in rows] + photographs
-    file = cache / f"sights-{SIZE}-{len(entries)}-{OUTLIERS}.npz"
+    file = cache / f"sights-{SIZE}-{len(entries)}-{drawn}.npz"
     if file.is_file():
         with np.load(file) as kept:
             pictures, ratio, features = kept["pictures"], kept["ratio"], kept["features"]
     else:
         pictures, ratio = squeezed(data, entries, SIZE)
-        pictures = np.concatenate([pictures, outliers(OUTLIERS, SIZE, 17)])
-        ratio = np.concatenate([ratio, np.ones(OUTLIERS, np.float32)])
+        pictures = np.concatenate([pictures, outliers(drawn, SIZE, 17)])
+        ratio = np.concatenate([ratio, np.ones(drawn, np.float32)])
         features = teacher_features(teacher, pictures)
         np.savez(file, pictures=pictures, ratio=ratio, features=features)
     heads = heads_of(rows)
