@@ -72,7 +72,9 @@ class Control:
             return "radios" if len(spec.choices) <= 6 else "select"
         if spec.type == "number" or (spec.type == "integer" and (spec.step or 1) > 1):
             return "range"
-        return {"integer": "number", "boolean": "checkbox", "style": "styles"}[spec.type]
+        return {"integer": "number", "boolean": "checkbox", "style": "styles", "features": "features"}[
+            spec.type
+        ]
 
     @property
     def brief(self) -> bool:
@@ -184,7 +186,9 @@ class StudioForm:
     def main(self) -> list[Control]:
         """Controls that are always visible, the prompt apart."""
         return [
-            one for one in self.controls if not one.spec.advanced and one.widget not in ("prompt", "styles")
+            one
+            for one in self.controls
+            if not one.spec.advanced and one.widget not in ("prompt", "styles", "features")
         ]
 
     @property
@@ -193,9 +197,15 @@ class StudioForm:
         return [one for one in self.controls if one.spec.advanced]
 
     @property
+    def leading_pictures(self) -> list[PictureControl]:
+        """Pictures at the top of the form."""
+        return [one for one in self.pictures if one.spec.required or one.spec.leading]
+
+    @property
     def spare_pictures(self) -> list[PictureControl]:
         """Pictures that nobody has to bring: they stand in the fold, except that of a style."""
-        return [one for one in self.pictures if not one.spec.required and one.spec.role != "style"]
+        leading = self.leading_pictures
+        return [one for one in self.pictures if one not in leading and one.spec.role != "style"]
 
     @property
     def advanced_open(self) -> bool:
@@ -212,6 +222,11 @@ class StudioForm:
     def styles(self) -> Control | None:
         """The picker of ready styles, for kinds that have one."""
         return next((one for one in self.controls if one.widget == "styles"), None)
+
+    @property
+    def features(self) -> Control | None:
+        """The sheet of features, for kinds that dream."""
+        return next((one for one in self.controls if one.widget == "features"), None)
 
     @property
     def has_errors(self) -> bool:

@@ -22,10 +22,12 @@ MOST_WORDS = 20
 
 PHASES: dict[str, Text] = {
     "loading": gettext_lazy("Loading the model"),
+    "looking": gettext_lazy("Looking"),
     "composing": gettext_lazy("Composing"),
     "refining": gettext_lazy("Refining"),
     "projecting": gettext_lazy("Looking for a likeness"),
     "painting": gettext_lazy("Painting"),
+    "dreaming": gettext_lazy("Dreaming"),
     "writing": gettext_lazy("Writing"),
     "finishing": gettext_lazy("Finishing"),
 }
@@ -74,6 +76,8 @@ MEDIA: dict[str, Text] = {
     "blend": gettext_lazy("Generative adversarial network"),
     "upscale": gettext_lazy("Super-resolution network"),
     "restyle": gettext_lazy("Convolutional network"),
+    "dream": gettext_lazy("Convolutional network"),
+    "analyse": gettext_lazy("Looked at by a convolutional network"),
     "verse": gettext_lazy("Recurrent network"),
     "": gettext_lazy("Neural network"),
 }
@@ -82,6 +86,7 @@ MEDIA: dict[str, Text] = {
 UNNAMED: dict[str, Text] = {
     "restyle": gettext_lazy("Repainted"),
     "upscale": gettext_lazy("Enlarged"),
+    "analyse": gettext_lazy("Analysis"),
     "blend mix": gettext_lazy("A child"),
     "blend mutate": gettext_lazy("A mutation"),
     "blend bridge": gettext_lazy("A bridge"),

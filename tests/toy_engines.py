@@ -236,6 +236,26 @@ class ToyRestyle(Toy):
             return (Picture(image.convert("RGB").reduce(2)),)
 
 
+class ToyDream(Toy):
+    """The picture that was brought, or a grey one, upside down; a zoom turns it round and round."""
+
+    kind = "dream"
+    batch_size = 1
+
+    def at_step(self, task: Task, orders: Orders, step: int, steps: int) -> None:
+        super().at_step(task, orders, step, steps)
+        task.report.preview(Image.new("RGB", (16, 16), colour(task.seed, step)))
+
+    def outputs(self, task: Task) -> tuple[Output, ...]:
+        image = Image.new("RGB", (64, 64), "#808080")
+        if "image" in task.inputs:
+            with Image.open(task.inputs["image"]) as source:
+                image = source.convert("RGB").resize((64, 64))
+        if task.parameters["zoom"]:
+            return (Animation(tuple(image.rotate(90 * turn) for turn in range(4)), seconds=2.0),)
+        return (Picture(image.rotate(180)),)
+
+
 class ToyAnalyse(Toy):
     """The picture that was brought; of what it shows, always the same. Each class has its own warm place."""
 
@@ -336,5 +356,5 @@ class BrokenToy(Toy):
 
 ALL = ",".join(
     f"{kind}=tests.toy_engines:Toy{kind.capitalize()}"
-    for kind in ("paint", "blend", "upscale", "restyle", "analyse", "verse")
+    for kind in ("paint", "blend", "upscale", "restyle", "dream", "analyse", "verse")
 )

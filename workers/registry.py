@@ -22,6 +22,7 @@ ENGINES: tuple[tuple[str, str], ...] = (
     ("blend", "workers.engines.blend:BlendEngine"),
     ("upscale", "workers.engines.upscale:UpscaleEngine"),
     ("restyle", "workers.engines.restyle:RestyleEngine"),
+    ("dream", "workers.engines.dream:DreamEngine"),
     ("analyse", "workers.engines.analyse:AnalyseEngine"),
     ("verse", "workers.engines.verse:VerseEngine"),
 )

@@ -6,11 +6,14 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.catalogue.analyse import ANALYSE
 from gallery.catalogue.cnn import RESTYLE
+from gallery.catalogue.dream import DREAM
 from gallery.catalogue.gan import BLEND, PAINT, UPSCALE
 from gallery.catalogue.rnn import VERSE
 from gallery.catalogue.specs import KindSpec, UnknownKind
 
-KINDS: dict[str, KindSpec] = {spec.slug: spec for spec in (PAINT, BLEND, UPSCALE, RESTYLE, ANALYSE, VERSE)}
+KINDS: dict[str, KindSpec] = {
+    spec.slug: spec for spec in (PAINT, BLEND, UPSCALE, RESTYLE, DREAM, ANALYSE, VERSE)
+}
 QUEUES: tuple[str, ...] = ("gan", "cnn", "rnn")
 
 

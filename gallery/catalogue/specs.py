@@ -10,10 +10,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gallery.catalogue.cleaning import clean_boolean, clean_number, clean_text
+from gallery.catalogue.features import clean_features
 from gallery.catalogue.styles import styles
 
 Text = str | Promise
-ParamType = Literal["text", "integer", "number", "boolean", "choice", "style"]
+ParamType = Literal["text", "integer", "number", "boolean", "choice", "style", "features"]
 Errors = Mapping[str, list[str]]
 """Name of a parameter or role -> sentences for the visitor."""
 
@@ -68,6 +69,8 @@ class ParamSpec:
             return clean_boolean(value)
         if self.type == "style":
             return self._clean_style(value)
+        if self.type == "features":
+            return clean_features(value)
         if self.type == "choice":
             if not isinstance(value, str) or value not in {choice.value for choice in self.choices}:
                 allowed = ", ".join(choice.value for choice in self.choices)
@@ -99,12 +102,16 @@ class ParamSpec:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """A picture that the kind takes: an upload, or a work that the person may see."""
+    """A picture that the kind takes: an upload, or a work that the person may see.
+
+    ``leading``: it stands at the top of the form although nobody has to bring it.
+    """
 
     role: str
     label: Text
     required: bool
     help: Text = ""
+    leading: bool = False
 
 
 Check = Callable[[Mapping[str, Any], frozenset[str]], Errors]

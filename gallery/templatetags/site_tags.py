@@ -16,6 +16,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from gallery import catalogue, keyset, mixer, presenters, prompts, selectors, words
+from gallery.catalogue import features
 from gallery.models import Artwork, Job, Moderation, Upload
 from gallery.services.queue import Expected
 
@@ -60,6 +61,8 @@ def heading(artwork: Artwork) -> str:
     if text := " ".join(text.split()):
         return text if len(text) <= HEADING_LENGTH else text[: HEADING_LENGTH - 1].rstrip() + "…"
     parameters = artwork.recipe.get("parameters", {})
+    if wanted := parameters.get("features"):
+        return _dream_of(wanted)
     unnamed = words.UNNAMED.get(f"{artwork.kind} {parameters.get('mode', '')}".strip())
     return _after(parameters.get("style")) or str(unnamed or _("Untitled"))
 
@@ -67,7 +70,16 @@ def heading(artwork: Artwork) -> str:
 @register.filter
 def job_heading(job: Job) -> str:
     """What a job is called: its prompt, or the style, or only its kind."""
+    if wanted := job.parameters.get("features"):
+        return _dream_of(wanted)
     return job.prompt or _after(job.parameters.get("style")) or kind_label(job.kind)
+
+
+def _dream_of(wanted: Any) -> str:
+    """What was dreamt of, without the weights."""
+    return _("A dream of %(features)s") % {
+        "features": _(", ").join(one.name for one in features.chosen(wanted))
+    }
 
 
 def _after(slug: Any) -> str:
@@ -79,6 +91,8 @@ def _after(slug: Any) -> str:
 @register.filter
 def alternative(artwork: Artwork) -> str:
     """The alternative text of a picture."""
+    if not artwork.generated:
+        return _("A picture that somebody brought: %(title)s") % {"title": heading(artwork)}
     if artwork.prompt:
         return _("Picture made by a neural network: %(prompt)s") % {"prompt": artwork.prompt}
     return _("Picture made by a neural network: %(title)s") % {"title": heading(artwork)}
@@ -268,6 +282,8 @@ def _shown(param: catalogue.ParamSpec | None, value: Any) -> str:
         return f"{value:.0%}"
     if param.type == "choice":
         return str(next((choice.label for choice in param.choices if choice.value == value), value))
+    if param.type == "features":
+        return features.described(str(value))
     if param.type == "style":
         style = next((style for style in catalogue.styles() if style.slug == value), None)
         return f"{style.title} · {style.artist}" if style else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from gallery import catalogue, presenters
+from gallery.catalogue import features
 from gallery.catalogue.gan import LONGEST_SIDE
 from gallery.familytree import Spot, Tree
 from gallery.lineage import Edge
@@ -44,6 +46,8 @@ def uses(artwork: Artwork) -> list[Use]:
         elif spec.slug == "upscale":
             if enlargements(artwork):
                 found.append(Use(_("Enlarge…"), _link("upscale", image=artwork.pk)))
+        elif spec.slug == "dream":
+            found.append(Use(_("Dream on…"), _link("dream", image=artwork.pk)))
         elif spec.inputs[0].role == "palette":
             last.append(Use(_("Paint in its colours"), _link(spec.slug, palette=artwork.pk)))
         else:
@@ -56,6 +60,35 @@ def uses(artwork: Artwork) -> list[Use]:
     return found + last
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer of the network on the sheet of features: as a whole, and its channels that have a name."""
+
+    code: str
+    name: str
+    features: tuple[features.NamedFeature, ...]
+
+
+@register.simple_tag
+def feature_layers() -> list[Layer]:
+    """The sheet of features by layer, the deepest first: what it sees is easiest to name."""
+    sheet = features.sheet()
+    return [
+        Layer(
+            stage,
+            str(features.LAYERS.get(stage, stage)),
+            tuple(one for one in sheet.named if one.stage == stage),
+        )
+        for stage in reversed(sheet.stages)
+    ]
+
+
+@register.simple_tag
+def feature_sheet() -> features.Sheet:
+    """The sheet of features."""
+    return features.sheet()
+
+
 @register.filter
 def enlargements(artwork: Artwork) -> list[str]:
     """The factors by which a picture can be enlarged: those that keep its long side within the limit."""
@@ -65,6 +98,12 @@ def enlargements(artwork: Artwork) -> list[str]:
         return []
     longest = max(artwork.width, artwork.height)
     return [choice.value for choice in param.choices if longest * int(choice.value) <= LONGEST_SIDE]
+
+
+@register.filter
+def listed_words(words: Iterable[str]) -> str:
+    """Words one after the other, as the visitor's language lists them."""
+    return _(", ").join(words)
 
 
 @register.filter

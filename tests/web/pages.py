@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from gallery.models import Artwork, Job, JobState, ModerationEntry, User, Visibility
 from gallery.services import moderation
+from tests.toy_engines import ToyAnalyse
 from tests.web import factories
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -34,6 +35,8 @@ class World:
     blended: Job
     child: Artwork
     loop: Artwork
+    seen: Artwork
+    looked: Job
     entry: ModerationEntry
 
 
@@ -53,6 +56,12 @@ def make_world() -> World:
     factories.make_input(blended, "parent_2", factories.make_upload(owner))
     child = factories.make_artwork(owner, "blend", job=blended, prompt="")
     factories.make_lineage(child, picture, "parent", 0.7)
+    looked = factories.make_job(owner, "analyse", JobState.SUCCEEDED)
+    seen = factories.make_artwork(
+        owner, "analyse", job=looked, prompt="", details={"analysis": ToyAnalyse().analysis()}
+    )
+    for work in (seen, picture, listed):
+        factories.make_embedding(work)
     factories.make_worker(models_loaded=[{"name": "painter", "digest": "ab" * 32, "kind": "paint"}])
     return World(
         owner=owner,
@@ -70,6 +79,8 @@ def make_world() -> World:
         blended=blended,
         child=child,
         loop=factories.make_artwork(owner, "blend", prompt="", video="artworks/loop.mp4"),
+        seen=seen,
+        looked=looked,
         entry=entry,
     )
 
@@ -95,7 +106,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "blend": ("studio_kind blend", "person"),
     "upscale": ("studio_kind upscale", "person"),
     "restyle": ("studio_kind restyle", "person"),
+    "dream": ("studio_kind dream", "person"),
+    "analyse": ("studio_kind analyse", "person"),
     "verse": ("studio_kind verse", "person"),
+    "search": ("picture_search", "person"),
     "my works": ("my_works", "person"),
     "my jobs": ("my_jobs", "person"),
     "password": ("account_change_password", "person"),
@@ -109,6 +123,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "blend job": ("job blended", "owner"),
     "child": ("artwork child", "owner"),
     "loop": ("artwork loop", "owner"),
+    "analysis": ("artwork seen", "owner"),
+    "analyse job": ("job looked", "owner"),
+    "similar": ("artwork_similar seen", "owner"),
+    "like a listed work": ("artwork_similar listed", "anybody"),
     "delete": ("artwork_delete picture", "owner"),
     "review": ("moderation", "moderator"),
     "log": ("moderation_log", "moderator"),
