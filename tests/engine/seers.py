@@ -53,7 +53,7 @@ def toy_classifier() -> Classifier:
         for _ in range(20):
             net(torch.rand(2, 3, 64, 64) * 2 - 1)
         for head in net.heads.values():
-            head.weight.mul_(4)
+            next(head.parameters()).mul_(4)
     return net.eval().requires_grad_(False)
 
 

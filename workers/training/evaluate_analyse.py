@@ -135,7 +135,7 @@ def hottest(heat: npt.NDArray[np.float32], height: int, width: int, share: float
 
 def randomised(net: Classifier, last_only: bool) -> Classifier:
     """A copy with other weights: all of them, or those of the last stage and everything after it."""
-    torch.manual_seed(5)
+    torch.manual_seed(50021)
     other, fresh = copy.deepcopy(net), Classifier(net.config)
     # Fresh weights need the pictures' own statistics, or everything would be dead or saturated.
     own, new = other.state_dict(), fresh.state_dict()
