@@ -40,6 +40,8 @@ class Lease:
         self._lock = threading.Lock()
         self._held = set(job_ids)
         self._canceled: set[UUID] = set()
+        self._enough: set[UUID] = set()
+        self._asked_at = 0.0
         self._looked_at = self.beaten_at = time.monotonic()
         self._stepped_at = 0.0
         self._stall_seconds: float | None = None
@@ -81,6 +83,19 @@ class Lease:
                 raise JobCanceled(f"job {job_id} was canceled")
         if self._stopping.is_set():
             raise JobReleased("the worker is stopping")
+
+    def is_enough(self, job_id: UUID) -> bool:
+        """Whether the person wants to keep what there is now. Cheap; the row is asked now and then."""
+        now = time.monotonic()
+        if job_id not in self._enough and now - self._asked_at >= LOOK_SECONDS:
+            self._asked_at = now
+            try:
+                with self.waiting():
+                    self._enough |= jobs.jobs_enough(job_ids=self.held, token=self.token)
+            except DatabaseProblem as problem:
+                logger.warning("cannot look whether it is enough: %s", problem)
+                connection.close()
+        return job_id in self._enough
 
     def beat(self) -> None:
         """Renew the lease. Raises django.db.Error."""

@@ -91,6 +91,10 @@ class JobReport:
                 lambda: jobs.job_take_notes(job_id=self._job.pk, token=self._lease.token, notes=self.notes)
             )
 
+    def enough(self) -> bool:
+        """Whether the person pressed the button that keeps what there is."""
+        return self._lease.is_enough(self._job.pk)
+
     def flush(self) -> None:
         """Send what still waits: the last progress and texts. Previews give way to the results."""
         self._previews.clear()

@@ -60,6 +60,8 @@ class Job(models.Model):
     """Waiting jobs are taken by (turn, created_at): turns interleave the people who wait."""
     attempt = models.PositiveSmallIntegerField(default=0)
     """How often a worker took it and was charged for it."""
+    enough = models.BooleanField(default=False)
+    """The owner wants to keep what there is: an engine whose work only gets better ends it at its next step."""
 
     lease_token = models.UUIDField(null=True, blank=True)
     """The fencing token: only the worker that knows it may change the job."""

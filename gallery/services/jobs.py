@@ -39,6 +39,8 @@ BACK_IN_LINE: dict[str, Any] = {
     "worker_name": "",
     "started_at": None,
     "rung_at": None,
+    # What was enough is lost with the worker that had it.
+    "enough": False,
 }
 Notes = Sequence[Mapping[str, Any]]
 
@@ -83,6 +85,22 @@ def job_cancel(*, job_id: UUID, by: User) -> Job:
         if move(
             this.filter(state=JobState.QUEUED), state=JobState.CANCELED, finished_at=clock.now(), phase=""
         ) or move(this.filter(state__in=AT_WORK), state=JobState.CANCELING):
+            announce([job_id])
+    job.refresh_from_db()
+    return job
+
+
+def job_enough(*, job_id: UUID, by: User) -> Job:
+    """End work that gets better with every step, and keep what there is at the next one.
+
+    Nothing happens to a job that is not running. Raises Job.DoesNotExist, and PermissionDenied for anybody
+    but the owner.
+    """
+    with transaction.atomic():
+        job = Job.objects.get(pk=job_id)
+        if not can_edit_job(by, job):
+            raise PermissionDenied("only its owner may end a job")
+        if move(Job.objects.filter(pk=job_id, state=JobState.RUNNING, enough=False), enough=True):
             announce([job_id])
     job.refresh_from_db()
     return job
@@ -178,6 +196,11 @@ def job_heartbeat(*, job_ids: Collection[UUID], token: UUID) -> dict[UUID, str]:
 def job_states(*, job_ids: Collection[UUID], token: UUID) -> dict[UUID, str]:
     """The state of every job that is still held under ``token``, without renewing anything."""
     return dict(_held(job_ids, token).values_list("pk", "state"))
+
+
+def jobs_enough(*, job_ids: Collection[UUID], token: UUID) -> set[UUID]:
+    """Those jobs still held whose owner wants to keep what there is now."""
+    return set(_held(job_ids, token).filter(enough=True).values_list("pk", flat=True))
 
 
 def job_release(*, job_ids: Collection[UUID], token: UUID) -> int:

@@ -14,7 +14,8 @@ from PIL import Image
 
 from workers import weights
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
-from workers.engines.restyle import RestyleEngine, canvas_side, with_luminance
+from workers.engines.canvas import canvas_side, with_luminance
+from workers.engines.restyle import RestyleEngine
 from workers.nets.restyler import Restyler, RestylerConfig, colour_statistics, match_colours
 
 TOY = RestylerConfig(

@@ -78,6 +78,9 @@ class Report(Protocol):
     def note(self, code: str, **data: Any) -> None:
         """Tell the person something that is not an error, e.g. ``note("understood", segments=[...])``."""
 
+    def enough(self) -> bool:
+        """Whether the person wants to keep what there is now. Only slow work that gets better asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -200,3 +203,6 @@ class SilentReport:
     def text(self, text: str, index: int = 0) -> None: ...
 
     def note(self, code: str, **data: Any) -> None: ...
+
+    def enough(self) -> bool:
+        return False

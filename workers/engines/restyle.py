@@ -1,44 +1,53 @@
-"""Kind ``restyle``: repaint any picture in the manner of a shipped style or of any style picture."""
+"""Kind ``restyle``: repaint any picture in the manner of ready styles, of style pictures, or of a mix."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
+from workers.engines.base import (
+    EngineError,
+    InvalidRequest,
+    JobCanceled,
+    JobReleased,
+    Picture,
+    Result,
+    Task,
+    TooLarge,
+)
+from workers.engines.canvas import canvas_side, detail_of, padded, sized, with_detail, with_luminance
+from workers.engines.optimising import optimise
+from workers.engines.region import within
+from workers.engines.restyle_wish import Manner, Wish, understand
+from workers.engines.seeing import Seeing
+from workers.engines.style_mix import mix_codes
+from workers.engines.style_targets import SIDES, ReadyTargets, Target, mix_targets, target_of
 from workers.nets.restyler import Restyler, RestylerConfig
+from workers.nets.strips import paint_in_strips, stages_of
 
 MODEL = "restyle"
-SKETCH_SIDE = 192  # long side of the first preview
-LEAST_CANVAS = 256  # long side below which a picture is painted at its own size
-DETAIL = 0.7  # how much of the content's fine light returns to a picture that was painted smaller
+SKETCHES = (192, 448)
+"""Long sides of the first previews, px."""
 STYLE_SIDES = (192, 768)  # short and longest side at which a style picture is looked at, as in training
 MARGIN = 32  # px painted beyond each edge and cut off again: the zeros outside must not show as a frame
 LEAST_SIDE = 48  # px painted each way at least: the network's deepest layers need some pixels
+STRIPS_FROM = 640 * 640
+"""Pixels above which a canvas is painted in strips: below, one pass is quicker and small enough."""
+PREVIEW_STEPS = 4
+"""Steps of the slow mode from one preview to the next."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """One task's request, understood."""
-
-    content: Image.Image
-    code: torch.Tensor  # (1, code_size)
-    strength: float
-    keep_colours: bool
-    size: int  # long side of the result in px
-    style: str
+Stage = Callable[[int, int], None]
+Show = Callable[[Image.Image], None]
 
 
 class RestyleEngine:
-    """Feed-forward style transfer. One picture at a time: sizes differ, and one fills two cores."""
+    """Style transfer. One picture at a time: sizes differ, and one fills two cores."""
 
     kind: ClassVar[str] = "restyle"
     batch_size: ClassVar[int] = 1
@@ -63,14 +72,15 @@ class RestyleEngine:
             raise weights.WeightsCorrupt(f"{loaded.folder}: not a style transfer model: {error}") from error
         self._codes = {slug: codes[n : n + 1].to(self.device) for n, slug in enumerate(slugs)}
         self._net = net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
+        self._seeing: Seeing | None = None
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """Slugs of the shipped styles."""
+        """Slugs of the ready styles."""
         return tuple(self._codes)
 
     def code(self, slug: str) -> torch.Tensor:
-        """The code of a shipped style: (1, code_size). Raises KeyError."""
+        """The code of a ready style: (1, code_size). Raises KeyError."""
         return self._codes[slug]
 
     @staticmethod
@@ -84,19 +94,63 @@ class RestyleEngine:
         for task in tasks:
             try:
                 results.append(Result(outputs=(self._restyle(task),)))
-            except (JobCanceled, JobReleased, InvalidRequest) as reason:
+            except (JobCanceled, JobReleased, EngineError) as reason:
                 results.append(Result(error=reason))
             except torch.OutOfMemoryError as error:
                 results.append(Result(error=TooLarge(str(error))))
         return results
 
-    @torch.inference_mode()
     def _restyle(self, task: Task) -> Picture:
         task.report.phase("loading")
-        wish = self._understand(task)
+        wish = understand(task, self.styles)
+        content = sized(wish.content, wish.size)
+        region = wish.region(content.size)
+        # Loaded before anything is painted: nobody shall wait to hear that it is not there.
+        target = self._target(wish) if wish.slow else None
         task.report.phase("painting")
-        content = _sized(wish.content, wish.size)
-        steps = 2 * self._net.painter.stages
+
+        def show(painted: Image.Image) -> None:
+            if region is None:
+                task.report.preview(painted)
+                return
+            size = painted.size
+            task.report.preview(within(region.resize(size), painted, content.resize(size)))
+
+        details: dict[str, Any] = wish.details()
+        if target is None:
+            painted = self._at_once(task, wish, content, show)
+        else:
+            painted, done = self._slowly(task, wish, content, target, show)
+            details |= {"steps": done, "seeing": self._loaded_seeing().digest}
+        task.report.phase("finishing")
+        if region is not None:
+            painted = within(region, painted, content)
+        return Picture(painted, details={**details, "width": painted.width, "height": painted.height})
+
+    def _code_of(self, wish: Wish) -> torch.Tensor:
+        codes = [
+            self._codes[one.slug] if one.picture is None else self.encode(one.picture, wish.style_scale)
+            for one in wish.styles
+        ]
+        return mix_codes(codes, [one.weight for one in wish.styles])
+
+    # --- Feed-forward ----------------------------------------------------------------------------------
+
+    def _at_once(self, task: Task, wish: Wish, content: Image.Image, show: Show) -> Image.Image:
+        """Sketches first, each larger than the one before, then the picture."""
+        code = self._code_of(wish)
+        paint = partial(
+            self.paint,
+            code=code,
+            strength=wish.strength,
+            keep_colours=wish.keep_colours,
+            brush=wish.brush,
+            style_scale=wish.style_scale,
+        )
+        canvas = self._canvas(content.size, wish)
+        sides = [side for side in SKETCHES if 2 * side < max(canvas) or side == SKETCHES[0]]
+        sketches = [sized(content, side) for side in sides]
+        steps = sum(self._stages(self._canvas(one.size, wish)) for one in (*sketches, content))
         done = 0
 
         def stage(_: int, of: int) -> None:
@@ -104,47 +158,27 @@ class RestyleEngine:
             done += 1
             task.report.step(done, steps)
 
-        sketch = _sized(content, SKETCH_SIDE)
-        task.report.preview(self.paint(sketch, wish.code, wish.strength, wish.keep_colours, stage))
-        painted = self.paint(content, wish.code, wish.strength, wish.keep_colours, stage, task.report.preview)
-        task.report.phase("finishing")
-        return Picture(
-            painted, details={"style": wish.style, "width": painted.width, "height": painted.height}
-        )
+        for sketch in sketches:
+            show(paint(sketch, stage=stage))
+        return paint(content, stage=stage, preview=show)
 
-    def _understand(self, task: Task) -> _Wish:
-        parameters = task.parameters
-        if "image" not in task.inputs:
-            raise InvalidRequest("no input 'image'", visitor="Bring a picture to repaint.")
-        slug = str(parameters.get("style") or "")
-        brought = task.inputs.get("style")
-        if brought is None and not slug:
-            raise InvalidRequest(
-                "neither a style nor a style picture", visitor="Choose a style or bring a style picture."
-            )
-        if brought is None and slug not in self._codes:
-            raise InvalidRequest(
-                f"unknown style {slug!r}", visitor="There is no such style. Choose another one."
-            )
-        content = images.open_rgb(task.inputs["image"])
-        # A style picture that somebody brought comes before the list: they did more to choose it.
-        code = self._codes[slug] if brought is None else self.encode(images.open_rgb(brought, 1024))
-        return _Wish(
-            content=content,
-            code=code,
-            strength=min(1.0, max(0.0, float(parameters.get("strength", 1.0)))),
-            keep_colours=bool(parameters.get("keep_colours", False)),
-            size=int(parameters.get("size", 768)),
-            style=slug if brought is None else "",
-        )
+    def _canvas(self, size: tuple[int, int], wish: Wish) -> tuple[int, int]:
+        side = canvas_side(max(size), wish.brush, wish.style_scale)
+        return max(1, round(size[0] * side / max(size))), max(1, round(size[1] * side / max(size)))
+
+    def _stages(self, canvas: tuple[int, int]) -> int:
+        """How many steps the painting of a canvas of this size (width, height) reports."""
+        wide, tall = (-(-max(side + 2 * MARGIN, LEAST_SIDE) // 8) * 8 for side in canvas)
+        return stages_of(self._net, tall) if wide * tall > STRIPS_FROM else self._net.painter.stages
 
     @torch.inference_mode()
-    def encode(self, style: Image.Image) -> torch.Tensor:
-        """The code of any style picture: (1, code_size)."""
+    def encode(self, style: Image.Image, style_scale: float = 1.0) -> torch.Tensor:
+        """The code of any style picture: (1, code_size); seen larger, its strokes are larger."""
         short, longest = STYLE_SIDES
         side = min(longest, round(short * max(style.size) / min(style.size)))
-        picture = images.to_tensor(_sized(style, side)).to(self.device)
-        return self._net.encode(_padded(picture, 0, 32)[0])
+        side = min(longest, max(LEAST_SIDE, round(side * style_scale)))
+        picture = images.to_tensor(sized(style, side)).to(self.device)
+        return self._net.encode(padded(picture, 0, 32)[0])
 
     @torch.inference_mode()
     def paint(
@@ -153,76 +187,117 @@ class RestyleEngine:
         code: torch.Tensor,
         strength: float = 1.0,
         keep_colours: bool = False,
-        stage: Callable[[int, int], None] | None = None,
-        preview: Callable[[Image.Image], None] | None = None,
+        stage: Stage | None = None,
+        preview: Show | None = None,
+        *,
+        brush: float = 0.5,
+        style_scale: float = 1.0,
     ) -> Image.Image:
         """Paint at the content's own size with a code (1, code_size); ``stage`` may raise to stop.
 
-        A large picture is painted on a smaller canvas and enlarged, or its strokes would be too fine to
-        see; the content's own fine light then makes it sharp. Time and memory hardly grow with the size.
+        Unless the brush is the finest, a large picture is painted on a smaller canvas and enlarged, or its
+        strokes would be too fine to see; the content's own fine light then makes it sharp.
         """
-        small = _sized(content, canvas_side(max(content.size)))
+        small = sized(content, canvas_side(max(content.size), brush, style_scale))
         source = images.to_tensor(small).to(self.device)
-        framed, (top, left) = _padded(source, MARGIN, LEAST_SIDE)
-        painted = self._net(framed.to(memory_format=torch.channels_last), code, stage)
-        painted = painted[:, :, top : top + source.shape[2], left : left + source.shape[3]].clamp(-1, 1)
+        painted = self._painted(source, code, stage)
         if small.size != content.size:
             if preview is not None:
                 preview(images.to_image(torch.lerp(source, painted, strength)))
             full = images.to_tensor(content).to(self.device)
-            detail = full - _enlarged(source, full)
-            painted = _enlarged(painted, full).add_(detail.mean(1, keepdim=True), alpha=DETAIL).clamp_(-1, 1)
+            painted = with_detail(painted, source, full, detail_of(brush))
             source = full
         if keep_colours:
             painted = with_luminance(source, painted)
         return images.to_image(torch.lerp(source, painted, strength))
 
+    def _painted(self, source: torch.Tensor, code: torch.Tensor, stage: Stage | None) -> torch.Tensor:
+        """(1, 3, H, W) in [-1, 1] painted at this size."""
+        framed, (top, left) = padded(source, MARGIN, LEAST_SIDE)
+        if framed.shape[2] * framed.shape[3] > STRIPS_FROM:
+            painted = paint_in_strips(self._net, framed, code, stage)
+        else:
+            painted = self._net(framed.to(memory_format=torch.channels_last), code, stage)
+        return painted[:, :, top : top + source.shape[2], left : left + source.shape[3]].clamp(-1, 1)
 
-def canvas_side(size: int) -> int:
-    """Long side on which a picture of long side ``size`` is painted: it grows with the root of the size."""
-    return min(size, max(LEAST_CANVAS, round(14 * math.sqrt(size))))
+    # --- Slow and best ---------------------------------------------------------------------------------
+
+    def _loaded_seeing(self) -> Seeing:
+        if self._seeing is None:
+            try:
+                self._seeing = Seeing.load(self.device)
+            except weights.WeightsError as error:
+                raise _unavailable(error) from error
+        return self._seeing
+
+    def _target(self, wish: Wish) -> Callable[[int], Target]:
+        """What the slow mode goes for: by the long side of the picture that is optimised."""
+        seeing = self._loaded_seeing()
+        ready: ReadyTargets | None = None
+        if any(one.picture is None for one in wish.styles):
+            try:
+                ready = ReadyTargets.load(seeing)
+                ready.target(next(one.slug for one in wish.styles if one.picture is None), SIDES[0])
+            except (weights.WeightsError, KeyError) as error:
+                raise _unknown_style(error) from error
+
+        def seen(one: Manner, side: int) -> Target:
+            looked = round(side * wish.style_scale)
+            if one.picture is not None:
+                return target_of(seeing.net, one.picture, looked, self.device)
+            assert ready is not None
+            try:
+                return ready.target(one.slug, looked)
+            except KeyError as error:
+                raise _unknown_style(error) from error
+
+        return lambda side: mix_targets(
+            [seen(one, side) for one in wish.styles], [one.weight for one in wish.styles]
+        )
+
+    def _slowly(
+        self, task: Task, wish: Wish, content: Image.Image, target: Callable[[int], Target], show: Show
+    ) -> tuple[Image.Image, int]:
+        """The picture, and how many steps it took; the person may have ended it."""
+        small = sized(content, min(SIDES[-1], max(content.size)))
+        task.report.step(0, wish.steps)
+        start = self.paint(small, self._code_of(wish), brush=wish.brush, style_scale=wish.style_scale)
+        source, begun = (images.to_tensor(one).to(self.device) for one in (small, start))
+        show(start)
+        taken = 0
+
+        def finished(painted: torch.Tensor, source: torch.Tensor) -> Image.Image:
+            if wish.keep_colours:
+                painted = with_luminance(source, painted)
+            return images.to_image(torch.lerp(source, painted, wish.strength))
+
+        def told(painted: torch.Tensor, step: int) -> bool:
+            nonlocal taken
+            taken = step
+            task.report.step(step, wish.steps)
+            if step % PREVIEW_STEPS == 0:
+                there = images.to_tensor(small.resize((painted.shape[3], painted.shape[2]))).to(self.device)
+                show(finished(painted, there))
+            return task.report.enough()
+
+        task.report.phase("refining")
+        painted = optimise(self._loaded_seeing().net, source, begun, target, wish.steps, told)
+        if small.size != content.size:
+            full = images.to_tensor(content).to(self.device)
+            painted, source = with_detail(painted, source, full, detail_of(wish.brush)), full
+        return finished(painted, source), taken
 
 
-def _enlarged(image: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return F.interpolate(image, like.shape[2:], mode="bicubic", align_corners=False)
+def _unavailable(error: Exception) -> EngineError:
+    return EngineError(
+        str(error),
+        code="engine_unavailable",
+        visitor="The worker cannot load the network of the slow mode. Its operators can see why.",
+    )
 
 
-def with_luminance(colours: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
-    """The colours of one picture with the light of another, both (N, 3, H, W) in [-1, 1]."""
-    weight = torch.tensor([0.299, 0.587, 0.114], device=colours.device).view(1, 3, 1, 1)
-
-    def luminance(x: torch.Tensor) -> torch.Tensor:
-        return (x * weight).sum(1, keepdim=True)
-
-    own, other = luminance(colours), luminance(light)
-    # The light's spread follows the content's, or a pale style would bleach colours that it does not have.
-    gain = (own.std() / other.std().clamp_min(0.02)).clamp(0.5, 2.0) if own.numel() > 1 else 1.0
-    moved = (other - other.mean()) * gain + 0.5 * (own.mean() + other.mean())
-    return (colours - own + moved).clamp(-1, 1)
-
-
-def _sized(image: Image.Image, longest: int) -> Image.Image:
-    """``image`` with its long side exactly ``longest`` px; small pictures grow."""
-    scale = longest / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
-
-
-def _padded(image: torch.Tensor, margin: int, least: int) -> tuple[torch.Tensor, tuple[int, int]]:
-    """Mirror ``image`` outwards by ``margin``, to ``least`` px each way and to multiples of 8.
-
-    Returns the picture and where the original begins in it (top, left).
-    """
-    height, width = image.shape[2:]
-    tall, wide = (-(-max(side + 2 * margin, least) // 8) * 8 for side in (height, width))
-    top, left = (tall - height) // 2, (wide - width) // 2
-    rows = _mirror(height, top, tall).to(image.device)
-    columns = _mirror(width, left, wide).to(image.device)
-    return image[:, :, rows][:, :, :, columns], (top, left)
-
-
-def _mirror(length: int, before: int, total: int) -> torch.Tensor:
-    """Indices that mirror ``length`` pixels as often as needed: F.pad reflects once, never one pixel."""
-    period = max(1, 2 * length - 2)
-    position = (torch.arange(total) - before) % period
-    return torch.where(position < length, position, period - position)
+def _unknown_style(error: Exception) -> InvalidRequest:
+    return InvalidRequest(
+        str(error),
+        visitor="The slow mode does not know this ready style here. Bring a picture of a style instead.",
+    )

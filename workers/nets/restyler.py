@@ -21,6 +21,8 @@ COLOUR = 12  # of a code: mean (3) and covariance (9, row by row) of the style's
 _NOISE = 1e-3  # variance added to the content's colours: a grey picture must not have its noise amplified
 
 Progress = Callable[[int, int], None]
+Moments = tuple[torch.Tensor, torch.Tensor]
+"""Mean and variance of every channel over a whole picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +89,22 @@ class ConditionalNorm(nn.Module):
         nn.init.normal_(self.affine.weight, std=0.03)
         nn.init.zeros_(self.affine.bias)
 
-    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W), (N, code) -> (N, C, H, W)."""
+    def forward(self, x: torch.Tensor, code: torch.Tensor, moments: Moments | None = None) -> torch.Tensor:
+        """(N, C, H, W), (N, code) -> (N, C, H, W).
+
+        ``moments``: mean and variance (N * C each) of the whole picture when ``x`` is only a part of it.
+        """
         n, c, h, w = x.shape
         scale, shift = self.affine(code).view(n, 2, c).unbind(1)
-        if h * w == 1:
+        if h * w == 1 and moments is None:
             raise ValueError("one pixel has no statistics: pictures need 16 px each way at least")
         # Batch norm over (1, N*C, H, W) is instance norm with one affine pair per picture, in one kernel.
         flat = x.reshape(1, n * c, h, w)
         weight, bias = (1 + scale).reshape(-1), shift.reshape(-1)
-        normed: torch.Tensor = F.batch_norm(flat, None, None, weight, bias, training=True, eps=1e-4)
+        mean, variance = moments or (None, None)
+        normed: torch.Tensor = F.batch_norm(
+            flat, mean, variance, weight, bias, training=moments is None, eps=1e-4
+        )
         return normed.view(n, c, h, w)
 
 
@@ -213,6 +221,19 @@ class Painter(nn.Module):
 
         both = torch.cat([image, coloured], 1)  # (N, 6, H, W)
         first = F.relu(self.down1(both, code))  # (N, half, H/2, W/2)
+        x = self.compose(first, code, tell)
+        x = torch.cat([_twice(x), both], 1)  # (N, full + 6, H, W)
+        x = F.relu(self.full(x, code))
+        keep = self.keep(code)[..., None, None]
+        painted: torch.Tensor = keep * coloured + self.out(x)
+        tell()
+        return painted
+
+    def compose(self, first: torch.Tensor, code: torch.Tensor, tell: Callable[[], None]) -> torch.Tensor:
+        """Everything below full resolution: (N, half, H/2, W/2) -> (N, full, H/2, W/2).
+
+        ``code`` is what :attr:`read` made of it; ``tell`` is called after each stage but the last.
+        """
         second = F.relu(self.down2(first, code))  # (N, quarter, H/4, W/4)
         x = F.relu(self.down3(second, code))  # (N, eighth, H/8, W/8)
         tell()
@@ -224,12 +245,8 @@ class Painter(nn.Module):
         x = first + _twice(self.up2(x))
         x = self.block1(x, code)
         tell()
-        x = torch.cat([_twice(self.up1(x)), both], 1)  # (N, full + 6, H, W)
-        x = F.relu(self.full(x, code))
-        keep = self.keep(code)[..., None, None]
-        painted: torch.Tensor = keep * coloured + self.out(x)
-        tell()
-        return painted
+        composed: torch.Tensor = self.up1(x)
+        return composed
 
 
 def _twice(x: torch.Tensor) -> torch.Tensor:

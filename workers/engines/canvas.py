@@ -1,0 +1,89 @@
+"""How large a picture is painted, how it is framed for a network, and what of its light comes back."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+LEAST_CANVAS = 256  # long side below which a picture is painted at its own size
+SMALLEST = 96  # long side of the smallest canvas: broader strokes would leave nothing of the picture
+BRUSH = 0.5
+"""The brush that suits most pictures, in [0, 1]: 0 is the finest, 1 the broadest."""
+
+
+def canvas_side(size: int, brush: float = BRUSH, style_scale: float = 1.0) -> int:
+    """Long side on which a picture of long side ``size`` is painted: it grows with the root of the size.
+
+    A stroke has about the same number of pixels on every canvas, so a small one makes broad strokes:
+    the broadest brush halves it and the finest doubles it, and so does ``style_scale``.
+    """
+    usual = min(size, max(LEAST_CANVAS, 14 * math.sqrt(size)))
+    wanted = usual * 4 ** (BRUSH - brush) / style_scale
+    return min(size, max(SMALLEST, round(wanted)))
+
+
+def detail_of(brush: float) -> float:
+    """How much of the content's fine light returns to a picture that was painted smaller: 0.4 to 1."""
+    return 1.0 - 0.6 * brush
+
+
+def sized(image: Image.Image, longest: int) -> Image.Image:
+    """``image`` with its long side exactly ``longest`` px; small pictures grow."""
+    scale = longest / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def enlarged(image: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """``image`` (N, C, h, w) at the size of ``like``."""
+    return F.interpolate(image, like.shape[2:], mode="bicubic", align_corners=False)
+
+
+def with_detail(
+    painted: torch.Tensor, source: torch.Tensor, full: torch.Tensor, share: float
+) -> torch.Tensor:
+    """What was ``painted`` over the small ``source``, at the size of ``full``, sharp by its fine light.
+
+    All (1, 3, h, w) in [-1, 1]; ``full`` is the content at its own size.
+    """
+    detail = (full - enlarged(source, full)).mean(1, keepdim=True)
+    return enlarged(painted, full).add_(detail, alpha=share).clamp_(-1, 1)
+
+
+def with_luminance(colours: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
+    """The colours of one picture with the light of another, both (N, 3, H, W) in [-1, 1]."""
+    weight = torch.tensor([0.299, 0.587, 0.114], device=colours.device).view(1, 3, 1, 1)
+
+    def luminance(x: torch.Tensor) -> torch.Tensor:
+        return (x * weight).sum(1, keepdim=True)
+
+    own, other = luminance(colours), luminance(light)
+    # The light's spread follows the content's, or a pale style would bleach colours that it does not have.
+    gain = (own.std() / other.std().clamp_min(0.02)).clamp(0.5, 2.0) if own.numel() > 1 else 1.0
+    moved = (other - other.mean()) * gain + 0.5 * (own.mean() + other.mean())
+    return (colours - own + moved).clamp(-1, 1)
+
+
+def padded(
+    image: torch.Tensor, margin: int, least: int, multiple: int = 8
+) -> tuple[torch.Tensor, tuple[int, int]]:
+    """Mirror ``image`` outwards by ``margin``, to ``least`` px each way and to multiples of ``multiple``.
+
+    Returns the picture and where the original begins in it (top, left).
+    """
+    height, width = image.shape[2:]
+    tall, wide = (-(-max(side + 2 * margin, least) // multiple) * multiple for side in (height, width))
+    top, left = (tall - height) // 2, (wide - width) // 2
+    rows = _mirror(height, top, tall).to(image.device)
+    columns = _mirror(width, left, wide).to(image.device)
+    return image[:, :, rows][:, :, :, columns], (top, left)
+
+
+def _mirror(length: int, before: int, total: int) -> torch.Tensor:
+    """Indices that mirror ``length`` pixels as often as needed: F.pad reflects once, never one pixel."""
+    period = max(1, 2 * length - 2)
+    position = (torch.arange(total) - before) % period
+    return torch.where(position < length, position, period - position)

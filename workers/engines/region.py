@@ -1,0 +1,58 @@
+"""A region of a picture: where a mask is white something may change, elsewhere no pixel does."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageChops, ImageFilter
+
+from workers.engines.base import InvalidRequest
+
+FEATHER = 1 / 150
+"""Width of the soft edge as a share of the long side; it lies inside of the region."""
+SURE = 24
+"""A JPEG's black and white are not quite: so far from them a mask counts as black or white, of 255."""
+ASPECT = 0.03
+"""How far the shapes of a mask and its picture may differ: sides are rounded when they are made smaller."""
+
+
+def region_of(mask: Image.Image, size: tuple[int, int], invert: bool = False) -> Image.Image:
+    """The share in 0..255 (mode L, ``size``) that a change has at each pixel: exactly 0 outside.
+
+    White in ``mask`` is inside, black with ``invert``. Raises InvalidRequest when nothing is inside, and for
+    a mask of another shape.
+    """
+    squeezed = (mask.width * size[1]) / (mask.height * size[0])
+    # A mask is small: one pixel of rounding may be more than the tolerance.
+    rounding = 1 / min(mask.size) + 1 / min(size)
+    if abs(squeezed - 1) > ASPECT + rounding:
+        raise InvalidRequest(
+            f"mask of {mask.size} for a picture of {size}",
+            visitor="The region has another shape than the picture. Paint it on this picture.",
+        )
+    grey = mask.convert("L")
+    if invert:
+        grey = grey.point(lambda value: 255 - value)
+    if grey.size != size:
+        grey = grey.resize(size, Image.Resampling.BILINEAR)
+    sharp = grey.point(_sure)
+    if sharp.getextrema()[1] == 0:
+        raise InvalidRequest(
+            "empty mask", visitor="The region is empty: nothing would be painted. Paint where it shall be."
+        )
+    return _feathered(sharp, max(1.0, FEATHER * max(size)))
+
+
+def _sure(value: int) -> int:
+    return min(255, max(0, round((value - SURE) * 255 / (255 - 2 * SURE))))
+
+
+def _feathered(sharp: Image.Image, radius: float) -> Image.Image:
+    """A soft edge inwards."""
+    blurred = sharp.filter(ImageFilter.GaussianBlur(radius)).point(lambda value: max(0, 2 * value - 255))
+    soft = ImageChops.darker(sharp, blurred)
+    # Where there is nothing but lines thinner than the edge, they stay hard.
+    return soft if soft.getextrema()[1] == 255 else sharp
+
+
+def within(region: Image.Image, changed: Image.Image, untouched: Image.Image) -> Image.Image:
+    """``changed`` inside of the region, ``untouched`` outside bit by bit; all of one size."""
+    return Image.composite(changed, untouched, region)
