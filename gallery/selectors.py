@@ -36,7 +36,8 @@ SEARCH_WORDS = 6
 CARD = (
     "id", "owner_id", "owner__username", "kind", "title", "prompt", "file", "thumbnail", "video", "width",
     "height",
-    "sha256", "colour", "text", "visibility", "moderation", "recipe", "created_at", "published_at",
+    "sha256", "colour", "generated", "text", "visibility", "moderation", "recipe", "created_at",
+    "published_at",
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from gallery.views import artworks, gallery, jobs, moderation, site, studio, workers
+from gallery.views import artworks, gallery, jobs, moderation, similar, site, studio, workers
 
 urlpatterns = [
     path("", gallery.gallery, name="gallery"),
@@ -18,9 +18,11 @@ urlpatterns = [
     path("works/", gallery.my_works, name="my_works"),
     path("works/<uuid:artwork_id>/", artworks.artwork, name="artwork"),
     path("works/<uuid:artwork_id>/family/", artworks.artwork_family, name="artwork_family"),
+    path("works/<uuid:artwork_id>/similar/", similar.artwork_similar, name="artwork_similar"),
     path("works/<uuid:artwork_id>/edit/", artworks.artwork_edit, name="artwork_edit"),
     path("works/<uuid:artwork_id>/delete/", artworks.artwork_delete, name="artwork_delete"),
     path("works/<uuid:artwork_id>/again/", artworks.artwork_again, name="artwork_again"),
+    path("search/", similar.picture_search, name="picture_search"),
     path("moderation/", moderation.queue, name="moderation"),
     path("moderation/log/", moderation.log, name="moderation_log"),
     path("moderation/log/<int:entry_id>/undo/", moderation.undo, name="moderation_undo"),

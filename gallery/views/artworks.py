@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery import catalogue, permissions, presenters, selectors
+from gallery.analysis import analysis_of
 from gallery.catalogue import InvalidRecipe
 from gallery.familytree import family_tree
 from gallery.forms import ArtworkForm, DecisionForm, visibility_options
@@ -23,6 +24,7 @@ from gallery.models import Artwork, Moderation, Visibility
 from gallery.permissions import Person
 from gallery.problems import Problem
 from gallery.services import artworks, submissions
+from gallery.similar import similar_works
 from gallery.templatetags.site_tags import heading
 from gallery.views.gates import person_of, too_often
 
@@ -53,6 +55,8 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
         "siblings": selectors.siblings_of(person, work),
         "usable": bool(work.file) and usable,
         "before": before_of(person, work) if work.kind == "upscale" else None,
+        "analysis": analysis_of(work),
+        "similar": similar_works(person, work) if work.file else [],
         "again_key": uuid.uuid4().hex,
         "decision": DecisionForm()
         if permissions.can_moderate(person) and work.visibility != Visibility.PRIVATE

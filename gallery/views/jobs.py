@@ -15,12 +15,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery import catalogue, events, permissions, presenters, selectors, words
+from gallery.analysis import analysis_of
 from gallery.catalogue import InvalidRecipe
 from gallery.forms import StudioForm
 from gallery.mixer import KIND as BLEND
 from gallery.mixer import Mixer
 from gallery.models import Job, JobState, User
 from gallery.services import jobs, submissions
+from gallery.similar import similar_works
 from gallery.templatetags.site_tags import poem_ratio, ratio, size_ratio
 from gallery.views.artworks import before_of
 from gallery.views.gates import person_of, too_often
@@ -68,6 +70,8 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     }
     if row.kind == "upscale" and artworks:
         context["before"] = before_of(request.user, artworks[0])
+    if row.kind == "analyse" and artworks and (analysis := analysis_of(artworks[0])):
+        context |= {"analysis": analysis, "similar": similar_works(request.user, artworks[0])}
     if mine and row.kind == BLEND:
         context |= _mixer(person_of(request), row)
     return render(request, "jobs/detail.html", context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -17,6 +18,7 @@ from PIL import Image
 from gallery import catalogue
 from gallery.models import (
     Artwork,
+    Embedding,
     Job,
     JobInput,
     JobState,
@@ -27,10 +29,12 @@ from gallery.models import (
     Visibility,
     Worker,
 )
+from gallery.services.embeddings import Vector, embedding_row
 
 PASSWORD = "correct horse"
 POEM = "江上秋风送客舟\n月明千里照离愁\n不知今夜孤帆影\n又落芦花第几洲"
 DIGEST = "5a" * 32
+SEEING = "5e" * 32
 
 
 def make_user(username: str = "", permissions: tuple[str, ...] | list[str] = (), **fields: Any) -> User:
@@ -161,6 +165,14 @@ def make_lineage(
 ) -> Lineage:
     """An edge from a work to what it was made from."""
     return Lineage.objects.create(child=child, parent=parent, relation=relation, weight=weight)
+
+
+def make_embedding(artwork: Artwork, numbers: Sequence[float] = (1.0,), digest: str = SEEING) -> Embedding:
+    """Where a picture lies: ``numbers`` are filled up with small ones to 256."""
+    rest = [0.01] * (Embedding.LENGTH - len(numbers))
+    row = embedding_row(artwork, Vector.of([*numbers, *rest], digest))
+    row.save()
+    return row
 
 
 def make_worker(name: str = "worker-1", **fields: Any) -> Worker:

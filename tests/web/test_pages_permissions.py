@@ -63,7 +63,11 @@ def test_pages_open_for_those_they_are_for(world: World, name: str, role: str) -
         # Whoever is signed in is sent on from the pages for signing in.
         assert response.status_code in (200, 302)
         assert "/accounts/login/" not in response.headers.get("Location", "")
-    elif role == "nobody" and target.split()[0] not in ("artwork", "artwork_family"):
+    elif role == "nobody" and target.split()[0] not in (
+        "artwork",
+        "artwork_family",
+        "artwork_similar",
+    ):
         assert response.status_code == 302
         assert response["Location"].startswith("/accounts/login/?next=")
     else:

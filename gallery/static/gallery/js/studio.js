@@ -80,10 +80,13 @@ const throwDice = () => {
   seed.value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
   setLock(true);
 };
-setLock(seed.value !== "");
-seed.addEventListener("input", () => setLock(seed.value !== ""));
-form.querySelector("[data-dice]").addEventListener("click", throwDice);
-lock.addEventListener("click", () => {
+// Kinds in which chance has no part have no seed.
+if (seed) {
+  setLock(seed.value !== "");
+  seed.addEventListener("input", () => setLock(seed.value !== ""));
+  form.querySelector("[data-dice]").addEventListener("click", throwDice);
+}
+lock?.addEventListener("click", () => {
   if (lock.getAttribute("aria-pressed") === "true") {
     lock.dataset.last = seed.value;
     seed.value = "";

@@ -1,0 +1,48 @@
+"""Finding works by how they look: from any work, and from a picture that somebody brings."""
+
+from __future__ import annotations
+
+import uuid
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from gallery import catalogue, permissions, selectors
+from gallery.forms import PictureControl
+from gallery.models import Embedding
+from gallery.similar import MANY, similar_works
+from gallery.views.gates import person_of
+
+LOOKS = "analyse"
+"""The kind that looks at a picture which somebody brings."""
+
+
+@require_safe
+def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
+    """The works most like one that the person may see."""
+    work = selectors.artwork(artwork_id)
+    if work is None or not work.file or not permissions.can_view(request.user, work):
+        raise Http404
+    context = {
+        "artwork": work,
+        "works": similar_works(request.user, work, MANY),
+        "placed": Embedding.objects.filter(artwork=work).exists(),
+    }
+    return render(request, "artworks/similar.html", context)
+
+
+@require_safe
+@login_required
+def picture_search(request: HttpRequest) -> HttpResponse:
+    """A form that brings a picture to be looked at: the page of that job shows the works like it."""
+    person = person_of(request)
+    (role,) = catalogue.kind(LOOKS).inputs
+    context = {
+        "picture": PictureControl(role),
+        "key": uuid.uuid4().hex,
+        "own": selectors.recent_pictures(person),
+    }
+    return render(request, "search/picture.html", context)
