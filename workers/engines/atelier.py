@@ -18,8 +18,9 @@ from workers import device as devices
 from workers import weights
 from workers.engines.latents import Latent
 from workers.engines.matching import Matching
+from workers.nets.filters import softened
 from workers.nets.painter import Latents, Painter, PainterConfig, draw, without_frame
-from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge, softened
+from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
 
 MODEL = "paint"
 CHUNK_CPU = 4  # pictures composed at once: progress and cancel stay lively, and more are no faster on a CPU
@@ -143,7 +144,7 @@ class Atelier:
         """
         generators = [devices.generator(seed, BRUSH + index) for seed, index in brushes]
         pictures = pictures.to(self.device)
-        if pictures.shape[-1] < size:
+        if pictures.shape[-1] < size and not self.config.soft:
             # The finest scale of what was composed is a mesh; brushwork is the upscaler's to invent.
             pictures = softened(pictures)
         work = FINISH_WORK

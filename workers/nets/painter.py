@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from workers.nets.filters import softened
+
 BASE = 4
 """Side of the first feature map."""
 
@@ -31,6 +33,8 @@ class PainterConfig:
     latent: int = 128
     embedding: int = 128
     channels: tuple[int, ...] = (512, 256, 160, 80, 40)
+    soft: bool = False
+    """Whether the painter filters its own mesh of two pixels out, and so learns to paint around it."""
 
     @property
     def size(self) -> int:
@@ -176,7 +180,8 @@ class Painter(nn.Module):
         for level, (block, plane) in enumerate(zip(self.blocks, noise, strict=True), 1):
             x = block(x, styles[:, level], plane)
         x = F.leaky_relu(self.last_norm(x, styles[:, -1]), 0.2)
-        return torch.tanh(F.pixel_shuffle(self.to_rgb(x), 2))
+        shown = F.pixel_shuffle(self.to_rgb(x), 2)
+        return torch.tanh(softened(shown) if self.config.soft else shown)
 
     def forward(self, condition: torch.Tensor, latents: Latents) -> torch.Tensor:
         return self.paint(self.styles(condition, latents.z), latents.noise)

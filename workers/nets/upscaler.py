@@ -102,17 +102,6 @@ class Upscaler(nn.Module):
         return detail + F.interpolate(image, scale_factor=FACTOR, mode="bilinear", align_corners=False)
 
 
-def softened(images: torch.Tensor) -> torch.Tensor:
-    """(N, 3, H, W) -> the same size without its finest scale, by the binomial filter 1 2 1.
-
-    For a painter's pictures, before they are first enlarged: the finest scale of a young generator is a
-    mesh of two pixels, and brushwork is the upscaler's to invent.
-    """
-    steps = images.new_tensor([0.25, 0.5, 0.25])
-    kernel = torch.outer(steps, steps).expand(images.shape[1], 1, 3, 3)
-    return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), kernel, groups=images.shape[1])
-
-
 def draw_noise(size: int | tuple[int, int], generators: list[torch.Generator]) -> torch.Tensor:
     """Noise for :func:`enlarge` of pictures of ``size`` px (a side, or height and width).
 

@@ -327,7 +327,9 @@ def main(arguments: argparse.Namespace) -> None:
     run = TrainingRun(arguments.out, arguments.minutes)
     arguments.cache.mkdir(parents=True, exist_ok=True)
     matching = Matching.load(MODEL, device)
-    config = PainterConfig(condition=matching.net.config.embedding, channels=tuple(arguments.channels))
+    config = PainterConfig(
+        condition=matching.net.config.embedding, channels=tuple(arguments.channels), soft=True
+    )
     teacher = Teacher(arguments.data).to(device)
     views = load_views(arguments.data, config.size + MARGIN, teacher, arguments.cache)
     if views.words != matching.vocabulary.words:

@@ -22,8 +22,9 @@ import torch.nn.functional as F
 
 from workers import device as devices
 from workers.images import contact_sheet, to_images
+from workers.nets.filters import softened
 from workers.nets.painter import Painter, PainterConfig, draw_many, without_frame
-from workers.nets.upscaler import TEXTURE, Upscaler, UpscalerConfig, draw_noise, enlarge, softened
+from workers.nets.upscaler import TEXTURE, Upscaler, UpscalerConfig, draw_noise, enlarge
 from workers.training.curves import draw_curves
 from workers.training.data import is_validation, load_squares, paintings
 from workers.training.degrade import degrade, halved
@@ -89,7 +90,9 @@ class Generated:
     @torch.no_grad()
     def _make(self, count: int) -> torch.Tensor:
         condition = self.conditions[torch.randint(len(self.conditions), (count,))].float()
-        made = softened(without_frame(self.painter(condition, draw_many(self.painter.config, count))))
+        made = without_frame(self.painter(condition, draw_many(self.painter.config, count)))
+        if not self.painter.config.soft:
+            made = softened(made)
         return made.add(1).mul(127.5).round().to(torch.uint8)
 
     def renew(self, count: int = 2) -> None:
