@@ -37,6 +37,7 @@ class TrainingRun:
         self._saved = self._started
         self._before = 0.0
         self._stop = False
+        self._asked = False
         folder.mkdir(parents=True, exist_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
@@ -59,10 +60,11 @@ class TrainingRun:
         self.step, self._before = step, elapsed
 
     def running(self) -> bool:
-        """Whether there is time for another step."""
+        """Whether there is time for another step. A call makes one step at least, however short its time."""
         now = time.monotonic()
         self.elapsed = self._before + now - self._started
-        return not self._stop and now - self._started < self._budget
+        first, self._asked = not self._asked, True
+        return not self._stop and (first or now - self._started < self._budget)
 
     def due(self) -> bool:
         """Whether it is time to save."""
