@@ -203,9 +203,8 @@ class StudioForm:
 
     @property
     def spare_pictures(self) -> list[PictureControl]:
-        """Pictures that nobody has to bring: they stand in the fold, except that of a style."""
-        leading = self.leading_pictures
-        return [one for one in self.pictures if one not in leading and one.spec.role != "style"]
+        """Pictures that nobody has to bring: they stand in the fold."""
+        return [one for one in self.pictures if one not in self.leading_pictures]
 
     @property
     def advanced_open(self) -> bool:

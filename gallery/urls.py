@@ -14,6 +14,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/", jobs.job, name="job"),
     path("jobs/<uuid:job_id>.json", jobs.job_json, name="job_json"),
     path("jobs/<uuid:job_id>/cancel/", jobs.job_cancel, name="job_cancel"),
+    path("jobs/<uuid:job_id>/enough/", jobs.job_enough, name="job_enough"),
     path("jobs/<uuid:job_id>/retry/", jobs.job_retry, name="job_retry"),
     path("works/", gallery.my_works, name="my_works"),
     path("works/<uuid:artwork_id>/", artworks.artwork, name="artwork"),

@@ -226,10 +226,21 @@ class ToyUpscale(Toy):
 
 
 class ToyRestyle(Toy):
-    """The picture that was brought, in half its size."""
+    """The picture that was brought, in half its size; slowly, it goes on until somebody has enough."""
 
     kind = "restyle"
     batch_size = 1
+
+    def at_step(self, task: Task, orders: Orders, step: int, steps: int) -> None:
+        super().at_step(task, orders, step, steps)
+        if not task.parameters.get("slow") or step < steps:
+            return
+        for more in range(1, int(task.parameters["steps"]) + 1):
+            time.sleep(0.2)
+            task.report.step(more, int(task.parameters["steps"]))
+            task.report.preview(Image.new("RGB", (16, 16), colour(task.seed, more)))
+            if task.report.enough():
+                break
 
     def outputs(self, task: Task) -> tuple[Output, ...]:
         with Image.open(task.inputs["image"]) as image:

@@ -9,11 +9,53 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.catalogue.specs import Errors, InputSpec, KindSpec, ParamSpec
 
+STYLES = 4
+"""Most styles in one mix."""
+_STYLE_LABELS = (_("Style"), _("Second style"), _("Third style"), _("Fourth style"))
+_PICTURE_LABELS = (
+    _("Style picture"),
+    _("Second style picture"),
+    _("Third style picture"),
+    _("Fourth style picture"),
+)
+_WEIGHT_LABELS = (
+    _("Share of the first style"),
+    _("Share of the second style"),
+    _("Share of the third style"),
+    _("Share of the fourth style"),
+)
+MASK_ASPECT = 0.03
+"""How far the shapes of a region and its picture may differ."""
+
+
+def style_name(number: int) -> str:
+    """Name of the ready style, and role of the style picture, in place 1 to 4."""
+    return "style" if number == 1 else f"style_{number}"
+
 
 def _check_restyle(parameters: Mapping[str, Any], roles: frozenset[str]) -> Errors:
-    if parameters["style"] or "style" in roles:
+    errors: dict[str, list[str]] = {}
+    chosen = [
+        number
+        for number in range(1, STYLES + 1)
+        if parameters[style_name(number)] or style_name(number) in roles
+    ]
+    if not chosen:
+        errors["style"] = [str(_("Choose a style, or bring a picture of one."))]
+    elif len(chosen) > 1 and not any(parameters[f"weight_{number}"] for number in chosen):
+        errors[f"weight_{chosen[0]}"] = [str(_("At least one style needs a share above 0 %."))]
+    return errors
+
+
+def _check_restyle_sizes(parameters: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> Errors:
+    if "mask" not in sizes or "image" not in sizes:
         return {}
-    return {"style": [str(_("Choose a style, or bring a picture of one."))]}
+    (wide, tall), (width, height) = sizes["mask"], sizes["image"]
+    # A mask is small: one pixel of rounding may be more than the tolerance.
+    rounding = 1 / min(wide, tall) + 1 / min(width, height)
+    if abs(wide * height / (tall * width) - 1) <= MASK_ASPECT + rounding:
+        return {}
+    return {"mask": [str(_("The region has another shape than the picture. Paint it on this picture."))]}
 
 
 RESTYLE = KindSpec(
@@ -21,30 +63,91 @@ RESTYLE = KindSpec(
     queue="cnn",
     label=_("Restyle"),
     verb=_("Repaint it"),
-    summary=_("Bring a picture; a convolutional network repaints it in any style."),
+    summary=_("Bring a picture; a convolutional network repaints it in any style, or in a mix of four."),
     makes="picture",
     params=(
-        ParamSpec("style", "style", _("Style"), "", help=_("A ready style, or bring a picture of your own.")),
+        ParamSpec("style", "style", _STYLE_LABELS[0], "", help=_("A ready style, or a picture of your own.")),
+        *(
+            ParamSpec(style_name(number), "style", _STYLE_LABELS[number - 1], "")
+            for number in range(2, STYLES + 1)
+        ),
+        *(
+            ParamSpec(
+                f"weight_{number}",
+                "number",
+                label,
+                0.5,
+                minimum=0.0,
+                maximum=1.0,
+                step=0.05,
+                percent=True,
+            )
+            for number, label in enumerate(_WEIGHT_LABELS, 1)
+        ),
         ParamSpec(
             "strength", "number", _("Strength"), 0.75, minimum=0.0, maximum=1.0, step=0.05, percent=True
         ),
-        ParamSpec("keep_colours", "boolean", _("Keep the picture's own colours"), False),
         ParamSpec(
-            "size",
+            "style_scale",
+            "number",
+            _("Style scale"),
+            1.0,
+            minimum=0.5,
+            maximum=2.0,
+            step=0.1,
+            percent=True,
+            help=_("How large the pattern of the style is in the picture."),
+        ),
+        ParamSpec(
+            "brush",
+            "number",
+            _("Brush"),
+            0.5,
+            minimum=0.0,
+            maximum=1.0,
+            step=0.05,
+            percent=True,
+            help=_("Fine keeps more of the picture, broad leaves more to the strokes."),
+        ),
+        ParamSpec("keep_colours", "boolean", _("Keep the picture's own colours"), False),
+        ParamSpec("size", "integer", _("Size (long side, px)"), 512, minimum=256, maximum=2048, step=64),
+        ParamSpec("invert", "boolean", _("Repaint outside of the region instead"), False),
+        ParamSpec(
+            "slow",
+            "boolean",
+            _("Slow and best"),
+            False,
+            help=_(
+                "The picture itself is optimised, from coarse to fine, while you watch. It takes a minute or "
+                "more; end it when you like what you see."
+            ),
+        ),
+        ParamSpec(
+            "steps",
             "integer",
-            _("Size (long side, px)"),
-            512,
-            minimum=256,
-            maximum=1024,
-            step=64,
-            advanced=True,
+            _("Steps at most"),
+            120,
+            minimum=20,
+            maximum=400,
+            step=20,
         ),
     ),
     inputs=(
         InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG or WebP.")),
-        InputSpec("style", _("Style picture"), required=False, help=_("Instead of a ready style.")),
+        *(
+            InputSpec(style_name(number), label, required=False, help=_("Instead of a ready style."))
+            for number, label in enumerate(_PICTURE_LABELS, 1)
+        ),
+        InputSpec(
+            "mask",
+            _("Region"),
+            required=False,
+            help=_("A picture of the same shape: white where it shall be repainted, black elsewhere."),
+        ),
     ),
     batch_by=("size",),
     batch_limit=1,
     check=_check_restyle,
+    check_sizes=_check_restyle_sizes,
+    seeded=False,
 )

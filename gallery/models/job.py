@@ -61,7 +61,7 @@ class Job(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     """How often a worker took it and was charged for it."""
     enough = models.BooleanField(default=False)
-    """The owner wants to keep what there is: an engine whose work only gets better ends it at its next step."""
+    """Its owner wants to keep what there is: an engine whose work only gets better ends it at a step."""
 
     lease_token = models.UUIDField(null=True, blank=True)
     """The fencing token: only the worker that knows it may change the job."""

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, keyset, mixer, presenters, prompts, selectors, words
+from gallery import catalogue, keyset, mixer, presenters, prompts, selectors, stylemix, words
 from gallery.catalogue import features
 from gallery.models import Artwork, Job, Moderation, Upload
 from gallery.services.queue import Expected
@@ -260,9 +260,10 @@ def job_rows(job: Job) -> list[tuple[str, str]]:
 def parameter_rows(kind: str, parameters: dict[str, Any], roles: Collection[str]) -> list[tuple[str, str]]:
     """Settings in the catalogue's order; those it no longer knows keep their names.
 
-    ``roles`` of the input pictures: what a blend did not use is not told.
+    ``roles`` of the input pictures: what a recipe did not use is not told.
     """
-    unused = mixer.unused(parameters, roles) if kind == mixer.KIND else frozenset()
+    rooms = {mixer.KIND: mixer.unused, stylemix.KIND: stylemix.unused}
+    unused = rooms[kind](parameters, roles) if kind in rooms else frozenset()
     spec = catalogue.KINDS.get(kind)
     rows: list[tuple[str, str]] = []
     for name, value in parameters.items():

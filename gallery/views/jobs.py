@@ -136,6 +136,15 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+def job_enough(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Keep what there is of work that only gets better; for everything else nothing changes."""
+    row = _own(request, job_id)
+    jobs.job_enough(job_id=row.pk, by=person_of(request))
+    return redirect("job", job_id=row.pk)
+
+
+@require_POST
+@login_required
 def job_retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The same recipe once more, as a new job."""
     row = _own(request, job_id)

@@ -22,6 +22,8 @@ from gallery.mixer import KIND as BLEND
 from gallery.mixer import Mixer
 from gallery.models import Artwork, Job, Upload, User
 from gallery.services import images, queue, submissions, uploads
+from gallery.stylemix import KIND as RESTYLE
+from gallery.stylemix import StyleMix
 from gallery.views.gates import person_of
 
 
@@ -100,6 +102,8 @@ def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 
         find = request.GET.get("find", "").strip()[:100]
         picker = picker_of(person, find)
         context["picker"] = picker | {"open": not mixer.full and not form.has_errors}
+    elif spec.slug == RESTYLE:
+        context["mix"] = StyleMix(form)
     return render(request, "studio/kind.html", context, status=status)
 
 
@@ -108,12 +112,12 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     person = person_of(request)
     form = StudioForm.from_post(spec, request.POST)
     _take_pictures(request, form, person)
-    if spec.slug == BLEND:
-        mixer = Mixer(form)
+    room = Mixer(form) if spec.slug == BLEND else StyleMix(form) if spec.slug == RESTYLE else None
+    if room is not None:
         if "add" in request.POST or "remove" in request.POST:
-            _change_parents(request, mixer, person)
+            _change_places(request, room, person)
             return _page(request, spec, form)
-        mixer.tidy()
+        room.tidy()
     seed = form.clean_seed()
     if form.has_errors:
         try:
@@ -134,14 +138,14 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     return redirect("job", job_id=job.pk)
 
 
-def _change_parents(request: HttpRequest, mixer: Mixer, person: User) -> None:
-    """One parent more or less: the buttons of the mixer, for pages without scripts."""
+def _change_places(request: HttpRequest, room: Mixer | StyleMix, person: User) -> None:
+    """One parent or style more or less: buttons of the form, for pages without scripts."""
     if "remove" in request.POST:
-        mixer.remove(request.POST["remove"])
+        room.remove(request.POST["remove"])
     elif (work := selectors.input_artwork(person, request.POST["add"])) is not None:
-        mixer.put(work)
+        room.put(work)
     else:
-        mixer.form.errors.append(_("There is no such picture."))
+        room.form.errors.append(_("There is no such picture."))
 
 
 def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None:
@@ -157,8 +161,6 @@ def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None
             control.picture = selectors.input_artwork(person, work_id)
         elif upload_id := request.POST.get(f"{control.name}_upload", ""):
             control.picture = selectors.own_upload(person, upload_id)
-        if control.spec.role == "style" and control.picture is not None and form.styles is not None:
-            form.styles.value = ""
 
 
 def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:

@@ -138,7 +138,7 @@ def test_restyle_an_upload_in_a_ready_style(visitor: MakeContext, studio: Stack)
         {"name": "lake.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
     )
     expect(page.locator("[data-picture] [data-preview]").first).to_be_visible()
-    page.locator("[name=style][type=radio]").first.check(force=True)
+    page.locator(".style input").first.check(force=True)
     page.get_by_role("button", name="Repaint it").click()
     page.wait_for_url("**/jobs/**")
     be_done(page)
@@ -152,10 +152,10 @@ def test_what_is_no_picture_is_refused_beside_its_field(visitor: MakeContext) ->
     page.locator("[data-picture] input[type=file]").first.set_input_files(
         {"name": "photo.png", "mimeType": "image/png", "buffer": b"<svg onload=alert(1)></svg>"}
     )
-    page.locator("[name=style][type=radio]").first.check(force=True)
+    page.locator(".style input").first.check(force=True)
     page.get_by_role("button", name="Repaint it").click()
     expect(page.locator("[data-picture] [id$=_error]").first).to_be_visible()
-    expect(page.locator("[name=style]:checked")).to_have_count(1)
+    expect(page.locator(".style input:checked")).to_have_count(1)
 
 
 @pytest.mark.outage

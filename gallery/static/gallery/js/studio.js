@@ -99,18 +99,9 @@ lock?.addEventListener("click", () => {
   }
 });
 
-// --- Pictures and styles -----------------------------------------------------------------------------
+// --- Pictures ----------------------------------------------------------------------------------------
 
 const pictures = [...form.querySelectorAll("[data-picture]")].map((field) => pictureInput(field));
-const styles = form.querySelector("[data-styles]");
-const ownStyle = pictures.find((picture) => styles?.contains(picture.field));
-
-if (ownStyle) {
-  ownStyle.onchange = () => {
-    for (const radio of styles.querySelectorAll(".style-grid input:checked")) radio.checked = false;
-  };
-  styles.querySelector(".style-grid").addEventListener("change", () => ownStyle.clear());
-}
 
 // A picture that is pasted goes to the first place that waits for one.
 document.addEventListener("paste", (event) => {
