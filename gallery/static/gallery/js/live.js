@@ -56,7 +56,8 @@ async function refresh() {
     do {
       again = false;
       await swap();
-    } while (again);
+      // A job that is final does not change: what came is not exchanged under somebody's hand.
+    } while (again && !job.hasAttribute("data-final"));
   } catch {
     setTimeout(refresh, 1500);
   } finally {

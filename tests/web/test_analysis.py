@@ -1,0 +1,219 @@
+"""What the network saw, on its page: bars, maps and words, or nothing at all when it makes no sense."""
+
+from __future__ import annotations
+
+import copy
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.urls import reverse
+from django.utils.translation import override
+from PIL import Image
+
+from gallery.analysis import analysis_of
+from gallery.models import Artwork, Job, JobState, User
+from gallery.seen_terms import COLOURS, GENRES, PAINTERS, STYLES, THINGS
+from gallery.services import artworks
+from gallery.services.artworks import PictureFile
+from gallery.services.provenance import DIGITAL_SOURCE_TYPE
+from tests.toy_engines import ToyAnalyse
+from tests.web import factories
+from tests.web.pages import client_of
+from workers.engines.composition import NAMES
+from workers.training.labels import GENRES as TRAINED_GENRES
+from workers.training.labels import STYLES as TRAINED_STYLES
+
+pytestmark = pytest.mark.django_db
+TOLD = ToyAnalyse().analysis()
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    return copy.deepcopy(TOLD) | changes
+
+
+def seen(details: Any) -> Artwork:
+    return Artwork(kind="analyse", details={"analysis": details})
+
+
+def page_of(person: User, language: str = "en", **changes: Any) -> str:
+    work = factories.make_artwork(person, "analyse", prompt="", details={"analysis": told(**changes)})
+    url = reverse("artwork", args=[work.pk])
+    content: str = client_of(person, language).get(url).content.decode()
+    return content
+
+
+# --- Reading ---------------------------------------------------------------------------
+
+
+def test_an_analysis_is_read_whole() -> None:
+    found = analysis_of(seen(told()))
+    assert found is not None
+    assert [head.name for head in found.heads] == ["style", "painter", "genre"]
+    first = found.heads[0].guesses[0]
+    assert (first.label, first.percent, first.code) == ("Impressionism", 63, "style-0")
+    assert first.evidence is not None
+    assert (first.evidence.width, first.evidence.height) == (12, 9)
+    assert found.first == "style-0"
+    assert [(one.title, one.artist) for one in found.near] == [
+        ("Sunrise by the Sea", "Claude Monet"),
+        ("The Flood", "Alfred Sisley"),
+    ]
+    assert (found.known, found.unlike, found.horizon) == (93, False, 40)
+    assert found.sees == ("landscape", "bright", "sea")
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        None,
+        "text",
+        [],
+        {},
+        told(format=2),
+        told(heads=None),
+        told(heads={"style": [{"label": "x", "share": 1.5}]}),
+        told(heads={"style": [{"label": "x", "share": "nan"}]}),
+        told(heads={"style": [{"share": 1}]}),
+        told(palette=[{"colour": "url(x)", "name": "x", "share": 0.1}]),
+        told(composition={}),
+        told(near="x"),
+        told(known="much"),
+    ],
+)
+def test_nonsense_is_no_analysis_and_the_page_stands(person: User, nonsense: Any) -> None:
+    work = factories.make_artwork(person, "analyse", details={"analysis": nonsense})
+    assert analysis_of(work) is None
+    response = client_of(person).get(reverse("artwork", args=[work.pk]))
+    assert response.status_code == 200
+    assert "analysis-view" not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"width": 3, "height": 3, "cells": "AAAA"},
+        {"width": 1, "height": 1, "cells": "?"},
+        {"width": 0, "height": 0, "cells": ""},
+        {"width": 2, "height": 2, "cells": "AAAAAA=="},
+        {"width": 10**9, "height": 1, "cells": "AAAA"},
+    ],
+    ids=["too few cells", "no base64", "empty", "nothing is warm", "huge"],
+)
+def test_a_map_that_shows_nothing_is_left_out(wrong: dict[str, Any]) -> None:
+    maps = told()["maps"] | {"style": [wrong]}
+    found = analysis_of(seen(told(maps=maps)))
+    assert found is not None
+    assert [guess.evidence for guess in found.heads[0].guesses] == [None, None, None]
+    assert found.first == "painter-0"
+
+
+def test_words_are_in_the_visitors_language_and_unknown_ones_as_they_came() -> None:
+    palette = [
+        {"colour": "#5b6d86", "name": "slate blue", "share": 0.6},
+        {"colour": "#000000", "name": "octarine", "share": 0.4},
+    ]
+    with override("zh-hans"):
+        found = analysis_of(seen(told(palette=palette)))
+    assert found is not None
+    assert found.heads[0].label == "风格"
+    assert [head.guesses[0].label for head in found.heads] == ["印象派", "莫奈", "风景"]
+    assert [swatch.name for swatch in found.palette] == ["石板蓝", "octarine"]
+    assert found.sees == ("风景", "明亮", "海")
+
+
+def test_everything_the_shipped_network_says_has_a_chinese_word() -> None:
+    assert set(TRAINED_STYLES) <= set(STYLES)
+    assert set(TRAINED_GENRES) <= set(GENRES)
+    assert set(NAMES) <= set(COLOURS)
+    assert len(PAINTERS) >= 40
+    assert {"bright", "dim", "dark", "spring", "summer", "autumn", "winter", "sea"} <= set(THINGS)
+
+
+# --- The page ---------------------------------------------------------------------------
+
+
+def test_the_page_says_what_was_seen_in_words_and_bars(person: User) -> None:
+    content = page_of(person)
+    for text in ("Impressionism", "63 %", "Claude Monet", "slate blue", "#7a8c99", "Sunrise by the Sea"):
+        assert text in content
+    assert "The horizon lies 40 % down from the top." in content
+    assert "calibrated" in content
+    assert '<rect width="63" height="1"/>' in content
+    assert content.count("data-evidence ") == 8
+    assert "unlike anything I know" not in content
+    # Chance has no part in it: neither a seed nor another one is offered.
+    assert "New seed" not in content
+    assert ">Seed<" not in content
+
+
+def test_what_is_unlike_anything_known_is_said_plainly(person: User) -> None:
+    assert "This is unlike anything I know." in page_of(person, unlike=True)
+    assert "这和我认识的都不像。" in page_of(person, "zh-hans", unlike=True)
+
+
+def test_without_a_horizon_none_is_offered(person: User) -> None:
+    content = page_of(person, composition=TOLD["composition"] | {"horizon": None})
+    assert "data-horizon" not in content
+    assert "No horizon" in content
+
+
+def test_what_an_engine_tells_is_text_and_nothing_else(person: User) -> None:
+    content = page_of(person, near=[{"title": "<script>alert(1)</script>", "artist": "", "likeness": 1}])
+    assert "<script>alert" not in content
+    assert "&lt;script&gt;alert(1)" in content
+
+
+def test_the_jobs_page_shows_the_analysis_and_its_neighbours(client: Client, person: User) -> None:
+    job = factories.make_job(person, "analyse", JobState.SUCCEEDED)
+    work = factories.make_artwork(person, "analyse", job=job, details={"analysis": told()})
+    other = factories.make_listed(factories.make_user("ben"))
+    factories.make_embedding(work)
+    factories.make_embedding(other)
+    client.force_login(person)
+    content = client.get(reverse("job", args=[job.pk])).content.decode()
+    assert "<analysis-view" in content
+    assert "More like this" in content
+    assert reverse("artwork", args=[other.pk]) in content
+
+
+# --- The mark of AI ---------------------------------------------------------------------------
+
+
+def looked_at(job: Job) -> Artwork:
+    picture = PictureFile(Image.new("RGB", (64, 48), "teal"), {"analysis": told()}, generated=False)
+    return artworks.artworks_save(artworks.artworks_build(job, [picture]))[0]
+
+
+def xmp_of(name: str) -> str:
+    with default_storage.open(name) as file, Image.open(BytesIO(file.read())) as image:
+        packet = image.info.get("XML:com.adobe.xmp") or image.info["xmp"].decode()
+    return str(packet)
+
+
+def test_a_photo_that_was_only_looked_at_is_not_marked_as_made_by_ai(person: User) -> None:
+    job = factories.make_job(person, "analyse", JobState.RUNNING)
+    factories.make_input(job, "image", factories.make_upload(person))
+    work = looked_at(job)
+    assert work.generated is False
+    for name in (work.file.name, work.thumbnail.name):
+        assert DIGITAL_SOURCE_TYPE not in xmp_of(str(name))
+        assert "artsite:recipe" in xmp_of(str(name))
+    content = client_of(person).get(reverse("artwork", args=[work.pk])).content.decode()
+    assert "made by a neural network:" not in content
+    assert "A picture that somebody brought" in content
+
+
+def test_looking_at_a_generated_work_does_not_take_its_mark_away(person: User) -> None:
+    job = factories.make_job(person, "analyse", JobState.RUNNING)
+    factories.make_input(job, "image", factories.make_artwork(person))
+    work = looked_at(job)
+    assert work.generated is True
+    for name in (work.file.name, work.thumbnail.name):
+        assert DIGITAL_SOURCE_TYPE in xmp_of(str(name))
+    # And a photo that was looked at twice is still a photo.
+    again = factories.make_job(person, "analyse", JobState.RUNNING)
+    factories.make_input(again, "image", factories.make_artwork(person, "analyse", generated=False))
+    assert looked_at(again).generated is False
