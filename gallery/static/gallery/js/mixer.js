@@ -23,12 +23,19 @@ function say(text) {
 
 const NOBODY = { work: "", upload: "", files: null, source: "", title: "", weight: null };
 
+/** A list of its own: a field that is emptied empties the list that it shares with another. */
+function copied(files) {
+  const carrier = new DataTransfer();
+  for (const one of files) carrier.items.add(one);
+  return carrier.files;
+}
+
 function read(place) {
   const picture = part(place, "preview");
   return {
     work: part(place, "work").value,
     upload: part(place, "kept").value,
-    files: file(place).files,
+    files: copied(file(place).files),
     source: vacant(place) ? "" : picture.src,
     title: picture.alt,
     weight: weight(place).value,

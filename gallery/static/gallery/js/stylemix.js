@@ -29,12 +29,19 @@ for (const card of cards) {
 
 const NOTHING = { slug: "", work: "", upload: "", files: null, source: "", title: "", weight: null };
 
+/** A list of its own: a field that is emptied empties the list that it shares with another. */
+function copied(files) {
+  const carrier = new DataTransfer();
+  for (const one of files) carrier.items.add(one);
+  return carrier.files;
+}
+
 function read(place) {
   return {
     slug: ready(place).value,
     work: part(place, "work").value,
     upload: part(place, "kept").value,
-    files: file(place).files,
+    files: copied(file(place).files),
     source: vacant(place) ? "" : part(place, "preview").getAttribute("src"),
     title: part(place, "title").textContent,
     weight: weight(place).value,
