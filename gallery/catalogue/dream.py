@@ -72,7 +72,7 @@ DREAM = KindSpec(
             "step_size",
             "number",
             _("Size of a step"),
-            0.03,
+            0.015,
             minimum=0.005,
             maximum=0.1,
             step=0.005,

@@ -51,5 +51,5 @@ def test_an_engine_that_cannot_be_loaded_says_why(path: str, reason: str) -> Non
 
 
 def test_a_kind_without_an_engine_is_unavailable() -> None:
-    with pytest.raises(EngineUnavailable, match="no engine for 'dream'"):
-        Registry(overrides="").engine("dream")
+    with pytest.raises(EngineUnavailable, match="no engine for 'sculpt'"):
+        Registry(overrides="").engine("sculpt")

@@ -23,10 +23,17 @@ MOST = 8
 HEAVIEST = 3.0
 """Largest weight of a feature."""
 MARGIN = 16  # px of mirrored picture around it: the zeros beyond the edge must not excite anything
-LEVELS = (0.35, 1.0, 1.0, 0.6, 0.2)
+LEVELS = (0.15, 0.8, 1.0, 0.7, 0.2)
 """Strength of each octave of a gradient, the finest first: the finest is where networks see what nobody else
 does, the coarsest only tints."""
-COLOUR = 0.6  # share of the gradient's colour: unchecked, dreams are rainbows
+EVEN = 0.7  # share by which each neighbourhood, and not only the picture, decides how strong a gradient is
+NEIGHBOURHOOD = 8  # neighbourhoods along the short side of a picture
+TREMBLE = (0.87, 0.93, 1.0, 1.08, 1.16)
+"""Scales at which a picture is seen, at random from step to step: else the strides leave a mesh. Few of them,
+for each size that is new to it costs the CPU's convolution library a preparation."""
+BARRIER = 0.9  # share by which a step into pure white or black is shortened
+CHROMA = 0.55  # strongest colour that a step makes: the network takes fright at those that nobody painted
+COLOUR = 0.5  # share of the gradient's colour: unchecked, dreams are rainbows
 
 _ITEM = re.compile(r"\s*(s[0-9])\s*(?::\s*([0-9]{1,5}))?\s*(?:\*\s*([0-9]*\.?[0-9]+))?\s*")
 
@@ -93,10 +100,11 @@ def drives(net: Classifier, images: torch.Tensor, stages: Collection[str]) -> di
 def excitement(drive: torch.Tensor, channel: int | None) -> torch.Tensor:
     """How much one feature is excited, from the drive (N, C, H, W) of its stage: a number to climb.
 
-    A whole stage counts by its squares, as the first dreams did: what it sees already, it wants to see more.
+    A whole stage wants more of what it sees already, as in the first dreams; but each place counts by the
+    length of what it hears and not by its square, or the loudest would take over the picture.
     """
     if channel is None:
-        return F.relu(drive).square().mean() / 2
+        return (F.relu(drive).square().sum(1) + 1e-6).sqrt().mean()
     return drive[:, channel].mean()
 
 
@@ -117,6 +125,25 @@ def _blurred(x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(x, columns.expand(channels, 1, 1, 5), stride=(1, 2), groups=channels)
 
 
+def _strength(detail: torch.Tensor) -> torch.Tensor:
+    """Root mean square of (N, C, H, W): of the picture and, by EVEN, of the neighbourhood of each place."""
+    energy = detail.square().mean(1, keepdim=True)
+    whole = energy.mean((2, 3), keepdim=True)
+    cell = max(1, min(detail.shape[2:]) // NEIGHBOURHOOD)
+    height, width = (max(1, round(side / cell)) for side in detail.shape[2:])
+    near = F.adaptive_avg_pool2d(energy, (height, width))
+    if min(height, width) > 1:
+        near = F.avg_pool2d(near, 3, 1, 1, count_include_pad=False)
+    near = F.interpolate(near, detail.shape[2:], mode="bilinear", align_corners=False)
+    return torch.lerp(whole, near, EVEN).sqrt().clamp_min(1e-20)
+
+
+def trembling(size: tuple[int, int], generator: torch.Generator) -> tuple[int, int]:
+    """Height and width of a picture at one of the scales of TREMBLE."""
+    scale = TREMBLE[int(torch.randint(len(TREMBLE), (1,), generator=generator))]
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
 def calmed(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
     """A gradient (N, 3, H, W) as one that paints: its octaves as strong as LEVELS says; less colour.
 
@@ -133,8 +160,7 @@ def calmed(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
             detail = rest - F.interpolate(below, rest.shape[2:], mode="bilinear", align_corners=False)
         else:
             below = detail = rest
-        strength = detail.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
-        detail = detail / strength * share
+        detail = detail / _strength(detail) * share
         whole += (
             F.interpolate(detail, whole.shape[2:], mode="bilinear", align_corners=False) if level else detail
         )
@@ -144,10 +170,29 @@ def calmed(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
     return whole / whole.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
 
 
+def moved(picture: torch.Tensor, move: torch.Tensor) -> torch.Tensor:
+    """``picture + move``, both (N, 3, H, W), in [-1, 1] and no more colourful than CHROMA or than it was."""
+    # The nearer to white or black, the shorter the way there: glaring flats would be all that is left.
+    light, lighter = picture.mean(1, keepdim=True), move.mean(1, keepdim=True)
+    move = move * (1 - BARRIER * F.relu(lighter.sign() * light))
+    after = (picture + move).clamp(-1, 1)
+    grey = after.mean(1, keepdim=True)
+    colour = after - grey
+    before = (picture - light).norm(dim=1, keepdim=True)
+    most = before.clamp_min(CHROMA)
+    share = (most / colour.norm(dim=1, keepdim=True).clamp_min(1e-6)).clamp(max=1)
+    return torch.addcmul(grey, colour, share)
+
+
+def _resized(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
 class Ascent:
     """Climbs towards pictures that excite ``features``, one step at a time.
 
-    ``jitter``: px by which the network's grid moves at random between steps, or its cells would show.
+    ``jitter``: px by which the network's grid moves at random between steps, or its cells would show; with
+    any jitter the scale trembles, too.
     Everything random comes from ``generator``.
     """
 
@@ -183,6 +228,9 @@ class Ascent:
         """One step from a picture (1, 3, H, W) in [-1, 1]; where ``mask`` (1, 1, H, W) is 0 nothing moves."""
         down, right = (int(torch.randint(self.jitter + 1, (1,), generator=self.generator)) for _ in range(2))
         framed, (top, left) = self._framed(picture, down, right)
+        size = (framed.shape[2], framed.shape[3])
+        if self.jitter:
+            framed = _resized(framed, trembling(size, self.generator))
         framed.requires_grad_()
         with torch.enable_grad():
             heard = drives(self.net, framed, self._stages)
@@ -191,10 +239,11 @@ class Ascent:
                 for feature, scale in zip(self.features, self._scales, strict=True)
             ]
             (gradient,) = torch.autograd.grad(torch.stack(parts).sum(), framed)
+        gradient = _resized(gradient, size)
         height, width = picture.shape[2:]
         gradient = gradient[:, :, top : top + height, left : left + width]
         move = calmed(gradient, self.colour) * self.step_size
-        return (picture + (move if mask is None else move * mask)).clamp(-1, 1)
+        return moved(picture, move if mask is None else move * mask)
 
     def _framed(self, picture: torch.Tensor, down: int, right: int) -> tuple[torch.Tensor, tuple[int, int]]:
         """The picture with a mirrored frame, in whole cells; and where it begins there (top, left)."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "classify": ("workers.training.classify", "train the network that sees (kinds: analyse, dream)"),
     "export-classify": ("workers.training.export_classify", "calibrate and export the network that sees"),
     "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
+    "features": ("workers.training.features", "draw and name what excites the network (kind: dream)"),
     "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),
     "evaluate": ("workers.training.evaluate", "measure a model, draw its sheet, fill in its card"),
 }
