@@ -26,8 +26,8 @@ MOST = 8
 """Most classes of a head, colours and neighbours that are shown."""
 MOST_CELLS = 128
 """Most cells along a side of a map."""
-MAPS_FROM = 0.005
-"""Below this share there is nothing to explain."""
+LEAST = 0.005
+"""A class with a smaller share is not worth a line, but for the first."""
 
 HEADS: Mapping[str, tuple[str | Promise, Mapping[str, str]]] = {
     "style": (_("Style"), STYLES),
@@ -39,6 +39,11 @@ _MEASURES: Mapping[str, str | Promise] = {
     "contrast": _("Contrast"),
     "saturation": _("Saturation"),
     "symmetry": _("Symmetry"),
+}
+_LIGHT: Mapping[str, str | Promise] = {
+    "bright": _("bright light"),
+    "dim": _("dim light"),
+    "dark": _("little light"),
 }
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
@@ -177,8 +182,9 @@ def _heads(told: Mapping[str, Any], maps: Mapping[str, Any]) -> Iterator[Head]:
         guesses = []
         for number, one in enumerate(found[:MOST]):
             share = _unit(one["share"])
-            drawable = number < len(drawn) and share >= MAPS_FROM
-            evidence = _heat_map(drawn[number]) if drawable else None
+            if number and share < LEAST:
+                break
+            evidence = _heat_map(drawn[number]) if number < len(drawn) else None
             label = term(str(one["label"]), vocabulary)
             guesses.append(Guess(f"{name}-{number}", label, share, evidence))
         if guesses:
@@ -206,9 +212,13 @@ def _swatch(told: Mapping[str, Any]) -> Swatch:
 
 def _sees(reading: Mapping[str, Any]) -> Iterator[str]:
     """What it is sure of, each once."""
-    words = [reading.get("genre"), reading.get("light"), reading.get("season"), *reading.get("objects", [])]
+    if genre := reading.get("genre"):
+        yield term(str(genre), GENRES)
+    if (light := str(reading.get("light"))) in _LIGHT:
+        yield str(_LIGHT[light])
+    words = [reading.get("season"), *reading.get("objects", [])]
     for word in dict.fromkeys(str(word) for word in words if word):
-        yield term(word, GENRES if word in GENRES else THINGS)
+        yield term(word, THINGS)
 
 
 def _unit(value: Any) -> float:

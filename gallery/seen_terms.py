@@ -68,7 +68,7 @@ THINGS = {
     "summer": "夏", "autumn": "秋", "winter": "冬", "snow": "雪", "morning": "早晨", "day": "白昼",
     "evening": "傍晚", "sunset": "日落", "night": "夜", "moon": "月", "sun": "太阳", "fog": "雾",
     "rain": "雨", "storm": "风暴", "calm": "宁静", "sunrise": "日出", "afternoon": "午后",
-    "bright": "明亮", "dim": "昏暗", "dark": "幽暗", "photograph": "照片", "portrait": "肖像",
+    "bright": "明亮", "dark": "幽暗", "portrait": "肖像",
 }  # fmt: skip
 
 

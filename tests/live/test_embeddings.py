@@ -1,0 +1,31 @@
+"""Real workers place pictures: those that they make at once, older ones while nobody waits."""
+
+from __future__ import annotations
+
+from tests.live.stack import Stack
+from tests.toy_engines import ToySeeing
+
+PLACED = "sorted(Artwork.objects.filter(embedding__digest=digest).values_list('pk', flat=True))"
+
+
+def test_pictures_are_placed_when_they_are_made_and_older_ones_in_idle_time(stack: Stack) -> None:
+    old = stack.picture()
+    stack.start_broker()
+    stack.start_worker()
+    (job,) = stack.wait_final(stack.submit("paint", count=2))
+    poem = stack.submit("verse")
+    placed = stack.ask(PLACED, digest=ToySeeing.digest)
+    assert set(job["artworks"]) <= set(placed)
+    stack.wait_for(lambda: old in stack.ask(PLACED, digest=ToySeeing.digest))
+    (written,) = stack.wait_final(poem)
+    assert set(stack.ask(PLACED, digest=ToySeeing.digest)) == {old, *job["artworks"]}
+    assert written["state"] == "succeeded"
+
+
+def test_a_worker_that_cannot_see_still_makes_pictures(stack: Stack) -> None:
+    stack.start_broker()
+    worker = stack.start_worker(env={"ARTSITE_SEEING": "no.such:Thing"})
+    (job,) = stack.wait_final(stack.submit("paint"))
+    assert job["state"] == "succeeded"
+    assert stack.ask(PLACED, digest=ToySeeing.digest) == []
+    assert "cannot see" in worker.tail(200)
