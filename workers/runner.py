@@ -351,7 +351,11 @@ class _Batch:
         if any(isinstance(output, Animation) for output in outputs):
             work.report.phase("finishing")
         try:
-            plain = self._runner.embed([as_file(output) for output in outputs])
+            plain = [as_file(output) for output in outputs]
+            # The first picture may load the network that sees, and that may hang as any loading may.
+            self._lease.watch(LOADING_SECONDS)
+            plain = self._runner.embed(plain)
+            self._lease.watch(None)
             return persist(lambda: artworks_build(work.job, plain))
         except OSError as problem:
             raise troubles.StorageFailed(f"{type(problem).__name__}: {problem}") from problem
