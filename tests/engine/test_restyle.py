@@ -13,9 +13,12 @@ import torch
 from PIL import Image
 
 from workers import weights
+from workers.engines import restyle
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
 from workers.engines.canvas import canvas_side, with_luminance
+from workers.engines.region import region_of
 from workers.engines.restyle import RestyleEngine
+from workers.engines.style_mix import mix_codes
 from workers.nets.restyler import Restyler, RestylerConfig, colour_statistics, match_colours
 
 TOY = RestylerConfig(
@@ -186,6 +189,199 @@ def test_cancel_ends_one_task_at_that_step_and_not_its_neighbour(
     assert isinstance(canceled.error, JobCanceled)
     assert len(listener.steps) == 2
     assert max(image_of(other).size) == 256
+
+
+# --- Mixes, brush, scale ---
+
+
+def test_a_mix_ends_at_each_of_its_styles(engine: RestyleEngine, tmp_path: Path) -> None:
+    waves, stars = (image_of(engine.run([task(tmp_path, style=slug)])[0]) for slug in STYLES)
+    mixed = [
+        image_of(
+            engine.run([task(tmp_path, style="waves", style_2="stars", weight_1=first, weight_2=second)])[0]
+        )
+        for first, second in ((0.7, 0.0), (0.5, 0.5), (0.0, 0.2))
+    ]
+    assert difference(mixed[0], waves) == 0
+    assert difference(mixed[2], stars) == 0
+    assert difference(mixed[1], waves) > 0.5
+    assert difference(mixed[1], stars) > 0.5
+
+
+def test_only_proportions_of_a_mix_matter(engine: RestyleEngine, tmp_path: Path) -> None:
+    light, heavy = (
+        image_of(engine.run([task(tmp_path, style_3="stars", weight_1=a, weight_3=b)])[0])
+        for a, b in ((0.1, 0.3), (0.3, 0.9))
+    )
+    assert difference(light, heavy) < 0.1
+
+
+def test_mixed_colours_are_those_of_a_canvas_with_both() -> None:
+    first, second = (
+        torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(n)) ** n for n in (1, 3)
+    )
+    codes = [
+        torch.cat([torch.full((1, 4), float(n)), colour_statistics(x)], 1)
+        for n, x in enumerate((first, second))
+    ]
+    mixed = mix_codes(codes, [3, 1])
+    # Three quarters of the one and a quarter of the other, side by side.
+    both = colour_statistics(torch.cat([first, first, first, second], 3))
+    assert torch.allclose(mixed[:, 4:], both, atol=1e-5)
+    assert torch.allclose(mixed[:, :4], torch.full((1, 4), 0.25))
+
+
+def test_a_mix_says_what_each_style_gave(engine: RestyleEngine, tmp_path: Path) -> None:
+    made = task(tmp_path, style_2="stars", weight_1=0.1, weight_2=0.2, weight_3=0.1)
+    style = picture(tmp_path / "style.png", 70, 50, seed=9)
+    (result,) = engine.run([Task(made.parameters, 1, SilentReport(), {**made.inputs, "style_3": style})])
+    (output,) = result.outputs
+    shares = [(one["style"], one["share"]) for one in output.details["mix"]]
+    assert shares == [("waves", 0.25), ("stars", 0.5), ("", 0.25)]
+    assert output.details["weights"] == {"style_3": 0.25}
+
+
+def test_a_mix_without_any_weight_is_refused(engine: RestyleEngine, tmp_path: Path) -> None:
+    (result,) = engine.run([task(tmp_path, style_2="stars", weight_1=0.0, weight_2=0.0)])
+    assert isinstance(result.error, InvalidRequest)
+    assert "weight" in result.error.visitor
+
+
+def test_broad_brushes_and_large_patterns_have_small_canvases() -> None:
+    assert canvas_side(1024) == 448
+    assert canvas_side(1024, 0.0) == 896
+    assert canvas_side(1024, 1.0) == 224
+    assert canvas_side(1024, 0.5, 2.0) == 224
+    assert canvas_side(2048, 0.0, 0.5) == 2048
+    assert canvas_side(48, 1.0, 2.0) == 48
+
+
+def test_brush_and_scale_change_the_picture_and_not_its_size(engine: RestyleEngine, tmp_path: Path) -> None:
+    usual = image_of(engine.run([task(tmp_path)])[0])
+    for other in ({"brush": 0.0}, {"brush": 1.0}, {"style_scale": 2.0}):
+        made = image_of(engine.run([task(tmp_path, **other)])[0])
+        assert made.size == usual.size
+        if other != {"brush": 0.0}:  # a small picture's canvas is as large as itself already
+            assert difference(made, usual) > 0.2
+
+
+def test_a_canvas_in_strips_is_the_canvas_in_one_pass(
+    engine: RestyleEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"size": 512, "brush": 0.0}
+    whole = image_of(engine.run([task(tmp_path, **asked)])[0])
+    listener = Listener()
+    monkeypatch.setattr(restyle, "STRIPS_FROM", 0)
+    strips = image_of(engine.run([task(tmp_path, listener, **asked)])[0])
+    assert difference(whole, strips) < 0.05
+    counts = [step for step, _ in listener.steps]
+    assert counts == list(range(1, len(counts) + 1))
+    assert {steps for _, steps in listener.steps} == {len(counts)}
+
+
+def test_previews_of_a_large_canvas_rise_twice(engine: RestyleEngine, tmp_path: Path) -> None:
+    listener = Listener()
+    image_of(engine.run([task(tmp_path, listener, of=(64, 64), size=1024, brush=0.0)])[0])
+    sides = [max(size) for size in listener.previews]
+    assert sides[:2] == [192, 448]
+    assert sides == sorted(sides)
+
+
+@pytest.mark.parametrize("size", [256, 320, 2048])
+def test_every_size_is_exact(engine: RestyleEngine, tmp_path: Path, size: int) -> None:
+    assert max(image_of(engine.run([task(tmp_path, size=size)])[0]).size) == size
+
+
+# --- Regions ---
+
+
+def masked(
+    tmp_path: Path, mask: Image.Image, report: Any = None, suffix: str = "png", **parameters: Any
+) -> Task:
+    made = task(tmp_path, report, **parameters)
+    path = tmp_path / f"mask.{suffix}"
+    mask.save(path)
+    return Task(made.parameters, 1, made.report, {**made.inputs, "mask": path})
+
+
+def half(size: tuple[int, int] = (90, 60)) -> Image.Image:
+    """White on the left."""
+    mask = Image.new("RGB", size)
+    mask.paste("white", (0, 0, size[0] // 2, size[1]))
+    return mask
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize("invert", [False, True])
+def test_outside_of_a_region_no_pixel_changes(
+    engine: RestyleEngine, tmp_path: Path, suffix: str, invert: bool
+) -> None:
+    result = image_of(engine.run([masked(tmp_path, half(), suffix=suffix, invert=invert)])[0])
+    plain = image_of(engine.run([task(tmp_path)])[0])
+    with Image.open(tmp_path / "content-90x60.png") as content:
+        untouched = np.asarray(content.resize(result.size, Image.Resampling.LANCZOS))
+    found, whole = np.asarray(result), np.asarray(plain)
+    left, right = np.s_[:, :118], np.s_[:, 138:]
+    outside, inside = (left, right) if invert else (right, left)
+    assert np.array_equal(found[outside], untouched[outside])
+    deep = (inside[0], np.s_[:110] if not invert else np.s_[150:])
+    assert np.array_equal(found[deep], whole[deep])
+    assert not np.array_equal(found[deep], untouched[deep])
+
+
+def test_previews_keep_to_the_region(engine: RestyleEngine, tmp_path: Path) -> None:
+    shown: list[Image.Image] = []
+
+    class Watch(SilentReport):
+        def preview(self, image: Image.Image, index: int = 0) -> None:
+            shown.append(image)
+
+    image_of(engine.run([masked(tmp_path, half(), Watch())])[0])
+    with Image.open(tmp_path / "content-90x60.png") as content:
+        small = content.resize((256, 171), Image.Resampling.LANCZOS).resize(shown[0].size)
+    assert difference(shown[0].crop((110, 0, 192, 128)), small.crop((110, 0, 192, 128))) < 0.01
+
+
+def test_a_region_has_a_soft_edge_inside() -> None:
+    region = np.asarray(region_of(half((512, 256)), (1024, 512)))[256].astype(int)
+    assert region[0] == 255
+    assert region[512:].max() == 0
+    edge = region[480:514]
+    assert (np.diff(edge) <= 0).all()
+    assert np.diff(edge).min() > -80
+
+
+def test_thin_lines_alone_are_a_region() -> None:
+    mask = Image.new("L", (512, 512))
+    mask.paste(255, (100, 100, 300, 102))
+    assert np.asarray(region_of(mask, (512, 512)))[100, 200] == 255
+
+
+@pytest.mark.parametrize(
+    ("mask", "invert"),
+    [
+        (Image.new("RGB", (90, 60), "black"), False),
+        (Image.new("RGB", (90, 60), "white"), True),
+        (Image.new("RGB", (60, 90), "white"), False),
+        (Image.new("RGB", (900, 60), "white"), False),
+    ],
+)
+def test_a_region_of_nothing_or_of_another_shape_is_refused(
+    engine: RestyleEngine, tmp_path: Path, mask: Image.Image, invert: bool
+) -> None:
+    listener = Listener()
+    (result,) = engine.run([masked(tmp_path, mask, listener, invert=invert)])
+    assert isinstance(result.error, InvalidRequest)
+    assert "region" in result.error.visitor
+    assert listener.steps == []
+
+
+def test_a_region_of_everything_is_none(engine: RestyleEngine, tmp_path: Path) -> None:
+    white = image_of(engine.run([masked(tmp_path, Image.new("L", (45, 30), 255))])[0])
+    assert difference(white, image_of(engine.run([task(tmp_path)])[0])) == 0
+
+
+# --- Refusals ---
 
 
 @pytest.mark.parametrize("style", ["", "no_such_style", "../waves"])

@@ -25,6 +25,8 @@ STAY = 0.15
 """Weight of the colours of the first picture, seen from far away: features know little of them."""
 STEP = 0.03
 MARGIN = 16
+SHIFTS = ((0, 0), (3, 5), (6, 2), (1, 7), (5, 4), (2, 1), (7, 6), (4, 3))
+"""(down, right) in px, in turn: the network's strides would leave their grid in a picture that stays put."""
 WEIGHTS = (1.0, 1.0, 1.0, 0.6)
 """Of the stages in the style loss: the deepest one sees objects more than strokes."""
 
@@ -116,9 +118,16 @@ def _level(
 ) -> tuple[torch.Tensor, int, bool]:
     framed, (top, left) = padded(content, MARGIN, 64, STRIDE)
     begun, _ = padded(start, MARGIN, 64, STRIDE)
-    with torch.no_grad():
-        kept = net.features(framed)[CONTENT_STAGE]
-    scale = kept.square().mean() + 1e-6
+    kept: dict[tuple[int, int], torch.Tensor] = {}
+
+    def kept_at(shift: tuple[int, int]) -> torch.Tensor:
+        """What the network sees of the content that is shifted like the picture."""
+        if shift not in kept:
+            with torch.no_grad():
+                kept[shift] = net.features(framed.roll(shift, (2, 3)))[CONTENT_STAGE]
+        return kept[shift]
+
+    scale = kept_at(SHIFTS[0]).square().mean() + 1e-6
     colours = F.avg_pool2d(begun, STRIDE)
     pixels = begun.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([pixels], STEP, betas=(0.9, 0.99))
@@ -130,10 +139,11 @@ def _level(
     for step in range(steps):
         # The last steps of a level settle: what they leave is seen.
         optimiser.param_groups[0]["lr"] = STEP * (1 - 0.7 * step / steps)
+        shift = SHIFTS[step % len(SHIFTS)]
         with torch.enable_grad():
-            features = net.features(pixels)
+            features = net.features(pixels.roll(shift, (2, 3)))
             error = style_error(features, wanted)
-            error = error + CONTENT * (features[CONTENT_STAGE] - kept).square().mean() / scale
+            error = error + CONTENT * (features[CONTENT_STAGE] - kept_at(shift)).square().mean() / scale
             error = error + VARIATION * _variation(pixels)
             error = error + STAY * (F.avg_pool2d(pixels, STRIDE) - colours).square().mean()
             (gradient,) = torch.autograd.grad(error, pixels)

@@ -148,7 +148,7 @@ class RestyleEngine:
             style_scale=wish.style_scale,
         )
         canvas = self._canvas(content.size, wish)
-        sides = [side for side in SKETCHES if 2 * side < max(canvas) or side == SKETCHES[0]]
+        sides = [side for side in SKETCHES if 2 * side <= max(canvas) or side == SKETCHES[0]]
         sketches = [sized(content, side) for side in sides]
         steps = sum(self._stages(self._canvas(one.size, wish)) for one in (*sketches, content))
         done = 0
