@@ -42,6 +42,7 @@ PHOTOGRAPHS = 0.15
 COLUMNS = 10
 BATCH = 16
 STEP = 0.06
+CONTRAST = 0.42
 QUALITY = 82
 ROOT = Path(__file__).parents[2]
 
@@ -130,8 +131,13 @@ def drawn(
         move = calmed(gradient.roll((-down, -right), (2, 3))) * STEP * (1 - 0.7 * number / steps)
         # A little back to grey each time: what nothing holds fades, and light and colours stay in the range.
         x = moved(x, move) * 0.985
+    return x
+
+
+def toned(x: torch.Tensor) -> torch.Tensor:
+    """Pictures (N, 3, H, W) as they look well side by side: of one contrast, less tinted as a whole."""
     spread = x.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
-    return (x - x.mean((2, 3), keepdim=True) * 0.5).mul(0.42 / spread).clamp(-1, 1)
+    return (x - x.mean((2, 3), keepdim=True) * 0.5).mul(CONTRAST / spread).clamp(-1, 1)
 
 
 @torch.inference_mode()
@@ -227,7 +233,7 @@ def write(seeing: Seeing, folder: str, web: Path, chosen: Sequence[Channel], nam
     sheet = Image.new("RGB", (COLUMNS * side, -(-len(order) // COLUMNS) * side))
     for place, one in enumerate(chosen):
         row, column = divmod(place, COLUMNS)
-        sheet.paste(images.to_image(one.picture), (column * side, row * side))
+        sheet.paste(images.to_image(toned(one.picture[None])), (column * side, row * side))
     listed = {
         "format": 1,
         "digest": seeing.digest,
