@@ -18,6 +18,7 @@ from workers.training.data import Painting
 from workers.training.evaluate_analyse import calibration_error, hottest, randomised
 from workers.training.evaluation.confusion import confusion, confusion_plot, reliability_plot
 from workers.training.export_classify import embeddings, quantised, temperature_of
+from workers.training.judge import JudgeConfig, JudgeNet
 from workers.training.labels import STYLES, heads_of, labels_of, style_of
 from workers.training.outliers import outliers
 from workers.training.sights import OPINION, SIZE, Sights, load_sights, views
@@ -99,6 +100,19 @@ def test_it_learns_what_it_is_shown(sights: Sights) -> None:
     rows = sights.of(1)[:6]
     figures = accuracy(answers_of(trainer.net, sights, rows, 64), sights, rows)
     assert figures["painter"] == figures["style"] == 1  # there is one of each
+
+
+def test_a_judges_trunk_is_taken_over_whole(sights: Sights) -> None:
+    torch.manual_seed(6)
+    judge = JudgeNet(JudgeConfig(tags=("a",), stem=8, widths=(8, 12, 16))).eval()
+    config = TOY.from_card(TOY.to_card() | {"heads": sights.heads, "blocks": (1, 2, 3)})
+    trainer = Trainer(config, torch.device("cpu"), 1e-3, 1.0)
+    trainer.begin(judge)
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    assert torch.allclose(trainer.average.features(x)[3], judge.trunk(x), atol=1e-5)
+    other = JudgeNet(JudgeConfig(tags=("a",), stem=8, widths=(8, 12, 24)))
+    with pytest.raises(ValueError, match="other sizes"):
+        trainer.begin(other)
 
 
 def test_a_run_goes_on_where_it_stopped(sights: Sights) -> None:

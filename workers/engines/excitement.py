@@ -14,7 +14,7 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 
-from workers.nets.classifier import STRIDE, Bottleneck, Classifier
+from workers.nets.classifier import STRIDE, Classifier, Residual
 
 STAGES = ("s0", "s1", "s2", "s3")
 """Depths of :meth:`Classifier.features`, in order."""
@@ -79,21 +79,17 @@ def drives(net: Classifier, images: torch.Tensor, stages: Collection[str]) -> di
     """
     found: dict[str, torch.Tensor] = {}
     deepest = max(STAGES.index(stage) for stage in stages)
-    x = drive = images
-    for layer in net.stem:
-        drive = layer(x)
-        x = F.relu(drive)
-    found["s0"] = drive
+    found["s0"] = net.stem(images)
+    x = F.relu(found["s0"])
     for number, (down, stage) in enumerate(zip(net.downs, net.stages, strict=True), 1):
         if number > deepest:
             break
         x = F.relu(down(x))
-        *first, last = cast(Sequence[Bottleneck], stage)
+        *first, last = cast(Sequence[Residual], stage)
         for block in first:
             x = block(x)
-        drive = x + last.widen(F.relu(last.look(F.relu(last.narrow(x)))))
-        x = F.relu(drive)
-        found[STAGES[number]] = drive
+        found[STAGES[number]] = last.drive(x)
+        x = F.relu(found[STAGES[number]])
     return {stage: found[stage] for stage in stages}
 
 

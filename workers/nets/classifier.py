@@ -1,7 +1,7 @@
 """Classifier: a residual network that sees paintings, with one head per question (style, painter, genre).
 
-Bottlenecks from He et al. 2016: on a CPU the 1x1 convolutions are nearly free. The heads read means and
-deviations of three depths, because a manner of painting is texture (Gatys et al. 2016) as much as shape.
+Residual blocks from He et al. 2016. The heads read means and deviations of three depths, because a manner
+of painting is texture (Gatys et al. 2016) as much as shape.
 The same network gives the embedding that finds similar pictures, and the features that dreams are made of.
 """
 
@@ -28,10 +28,9 @@ class ClassifierConfig:
     """
 
     heads: Mapping[str, tuple[str, ...]]
-    stem: int = 32
-    widths: tuple[int, int, int] = (64, 160, 384)
-    blocks: tuple[int, int, int] = (2, 3, 4)
-    squeeze: float = 0.375
+    stem: int = 24
+    widths: tuple[int, int, int] = (40, 80, 160)
+    blocks: tuple[int, int, int] = (1, 2, 3)
     embedding: int = 256
     side: int = 144
     """Pictures are looked at with about ``side * side`` pixels, whatever their source."""
@@ -56,18 +55,21 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequent
     return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
 
-class Bottleneck(nn.Module):
-    """(N, C, H, W) -> the same: 1x1 narrower, 3x3, 1x1 wider, around a shortcut."""
+class Residual(nn.Module):
+    """(N, C, H, W) -> the same: two 3x3 convolutions around a shortcut."""
 
-    def __init__(self, channels: int, inner: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.narrow = _conv(channels, inner, 1)
-        self.look = _conv(inner, inner, 3)
-        self.widen = _conv(inner, channels, 1)
+        self.first = _conv(channels, channels, 3)
+        self.second = _conv(channels, channels, 3)
+
+    def drive(self, x: torch.Tensor) -> torch.Tensor:
+        """What the block says before its last ReLU: negative where a channel is far from excited."""
+        driven: torch.Tensor = x + self.second(F.relu(self.first(x)))
+        return driven
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        h = F.relu(self.look(F.relu(self.narrow(x))))
-        return F.relu(x + self.widen(h))
+        return F.relu(self.drive(x))
 
 
 class Classifier(nn.Module):
@@ -76,15 +78,13 @@ class Classifier(nn.Module):
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         self.config = config
-        half = config.stem // 2
-        self.stem = nn.ModuleList([_conv(3, half, 3, 2), _conv(half, config.stem, 3)])
+        self.stem = _conv(3, config.stem, 3, 2)
         self.downs = nn.ModuleList()
         self.stages = nn.ModuleList()
         inputs = config.stem
         for width, count in zip(config.widths, config.blocks, strict=True):
             self.downs.append(_conv(inputs, width, 3, 2))
-            inner = max(8, round(width * config.squeeze / 8) * 8)
-            self.stages.append(nn.Sequential(*(Bottleneck(width, inner) for _ in range(count))))
+            self.stages.append(nn.Sequential(*(Residual(width) for _ in range(count))))
             inputs = width
         pooled = 2 * sum(config.widths)
         self.norm = nn.BatchNorm1d(pooled)
@@ -96,9 +96,7 @@ class Classifier(nn.Module):
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """ReLU outputs after the stem and each stage, at 1/2, 1/4, 1/8 and 1/16 of the picture."""
-        x = images
-        for layer in self.stem:
-            x = F.relu(layer(x))
+        x = F.relu(self.stem(images))
         found = [x]
         for down, stage in zip(self.downs, self.stages, strict=True):
             x = stage(F.relu(down(x)))

@@ -1,9 +1,11 @@
 """``python -m workers.training classify``: train the network that sees (kinds: analyse, dream).
 
-From scratch, on paintings with their labels, photographs and drawn outliers. Beside the labels each view is
-told what the teacher makes of the whole picture (knowledge distillation, Hinton et al. 2015): principal
-components of its pooled features, which the embedding has to repeat. Labels are few; the opinion is rich.
-On two CPU cores an hour; on a GPU ``--minutes 30 --batch 256 --rate 0.003 --widths 96 256 640``.
+From the trunk of the ``judge`` (train it first), on paintings with their labels, photographs and drawn
+outliers. Beside the labels each view is told what the teacher makes of the whole picture (knowledge
+distillation, Hinton et al. 2015): principal components of its pooled features, which the embedding has to
+repeat. Labels are few; the opinion is rich.
+On two CPU cores an hour; on a GPU leave the judge out and take
+``--minutes 60 --batch 256 --rate 0.003 --stem 48 --widths 96 192 384 --blocks 2 3 4``.
 """
 
 from __future__ import annotations
@@ -11,17 +13,20 @@ from __future__ import annotations
 import argparse
 import copy
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from workers import device as devices
 from workers.engines.seeing import looked_size
-from workers.nets.classifier import Classifier, ClassifierConfig
+from workers.nets.classifier import Classifier, ClassifierConfig, Residual
+from workers.training.judge import Judge, JudgeNet
 from workers.training.labels import UNKNOWN
 from workers.training.run import TrainingRun, seed_everything
 from workers.training.sights import OPINION, Sights, load_sights, views
@@ -44,8 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--side", type=int, default=144, help="pictures are seen with side**2 pixels")
-    parser.add_argument("--early-side", type=int, default=112, help="side during the first 40 %%: cheaper")
-    parser.add_argument("--widths", type=int, nargs=3, default=(64, 160, 384))
+    parser.add_argument("--early-side", type=int, default=112, help="side during the first half: cheaper")
+    parser.add_argument("--start-from", type=Path, help="run folder of a judge: its trunk is the beginning")
+    parser.add_argument("--stem", type=int, default=24, help="channels at half the resolution")
+    parser.add_argument("--widths", type=int, nargs=3, default=(40, 80, 160))
+    parser.add_argument("--blocks", type=int, nargs=3, default=(1, 2, 3))
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--opinion", type=float, default=10.0, help="weight of the teacher's opinion")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
@@ -76,6 +84,28 @@ class Trainer:
     def load(self, state: dict[str, Any]) -> None:
         for name, part in (("net", self.net), ("average", self.average), ("optimiser", self.optimiser)):
             part.load_state_dict(state[name])
+
+    @torch.no_grad()
+    def begin(self, judge: JudgeNet) -> None:
+        """Take the judge's trunk over; blocks that it does not have begin as nothing beside their shortcut.
+
+        Raises ValueError when its sizes are others.
+        """
+        net = self.net
+        if (judge.config.stem, tuple(judge.config.widths)) != (net.config.stem, tuple(net.config.widths)):
+            raise ValueError("the judge's trunk has other sizes")
+        trunk: Any = judge.trunk
+        copies: list[tuple[nn.Module, Any]] = [(net.stem, trunk[0:2])]
+        for number, (down, stage) in enumerate(zip(net.downs, net.stages, strict=True)):
+            at = 3 + 4 * number
+            pair = trunk[at + 3].pair
+            first, *others = cast(Sequence[Residual], stage)
+            copies += [(down, trunk[at : at + 2]), (first.first, pair[0:2]), (first.second, pair[3:5])]
+            for block in others:
+                nn.init.zeros_(next(block.second[1].parameters()))
+        for to, of in copies:
+            to.load_state_dict(dict(zip(to.state_dict(), of.state_dict().values(), strict=True)))
+        self.average.load_state_dict(net.state_dict())
 
     def schedule(self, done: float) -> None:
         """Learning rate at the share ``done`` of the plan: a short rise, a cosine to a hundredth."""
@@ -185,10 +215,17 @@ def main(arguments: argparse.Namespace) -> None:
     generator = seed_everything(arguments.seed)
     sights = load_sights(arguments.data, Teacher(arguments.data).to(device), arguments.cache)
     config = ClassifierConfig(
-        sights.heads, widths=tuple(arguments.widths), embedding=OPINION, side=arguments.side
+        sights.heads,
+        stem=arguments.stem,
+        widths=tuple(arguments.widths),
+        blocks=tuple(arguments.blocks),
+        embedding=OPINION,
+        side=arguments.side,
     )
     trainer = Trainer(config, device, arguments.rate, arguments.opinion)
     state = run.restore(device) if arguments.resume else None
+    if state is None and arguments.start_from:
+        trainer.begin(Judge.load(arguments.start_from, device).net)
     if state is not None:
         trainer.load(state)
         generator.manual_seed(arguments.seed + run.step)
@@ -200,7 +237,7 @@ def main(arguments: argparse.Namespace) -> None:
     while run.running():
         done = run.elapsed / plan
         trainer.schedule(done)
-        side = arguments.early_side if done < 0.4 else arguments.side
+        side = arguments.early_side if done < 0.5 else arguments.side
         x, labels, opinion = batches.next(side)
         x, opinion = x.to(device), opinion.to(device)
         losses = trainer.step(x, {k: v.to(device) for k, v in labels.items()}, opinion, run.step)

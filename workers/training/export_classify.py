@@ -141,7 +141,7 @@ def main(arguments: argparse.Namespace) -> None:
     card = {
         "name": MODEL,
         "kind": "analyse",
-        "architecture": "Classifier: residual bottlenecks, means and deviations of three depths, a head per "
+        "architecture": "Classifier: residual network, means and deviations of three depths, a head per "
         "question (workers/nets/classifier.py)",
         "config": config.to_card(),
         "parameters": sum(p.numel() for p in net.parameters()),
@@ -154,8 +154,8 @@ def main(arguments: argparse.Namespace) -> None:
         "training": {
             "minutes": round(saved["elapsed"] / 60),
             "device": f"{device.type}, float32",
-            "gpu_recipe": "python -m workers.training classify --data DIR --minutes 30 --batch 256 "
-            "--rate 0.003 --widths 96 256 640",
+            "gpu_recipe": "python -m workers.training classify --data DIR --minutes 60 --batch 256 "
+            "--rate 0.003 --stem 48 --widths 96 192 384 --blocks 2 3 4",
         },
         "quality": {},
         "limits": [
