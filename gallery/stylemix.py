@@ -15,9 +15,11 @@ from django.utils.translation import gettext as _
 from gallery import catalogue
 from gallery.catalogue.cnn import STYLES, style_name
 from gallery.forms import Control, PictureControl, StudioForm
-from gallery.models import Artwork
+from gallery.models import Artwork, Upload
 
 KIND = "restyle"
+_Taken = tuple[Any, Upload | Artwork | None, list[str], Any]
+"""What a place holds: its ready style, its picture with what is wrong with it, and its share."""
 STROKES = ("strength", "style_scale", "brush", "size", "keep_colours")
 
 
@@ -131,7 +133,7 @@ class StyleMix:
             if place.filled or place.picture.errors
         ]
         for index, place in enumerate(self.places):
-            nothing = ("", None, [], place.weight.spec.default)
+            nothing: _Taken = ("", None, [], place.weight.spec.default)
             style, picture, errors, weight = kept[index] if index < len(kept) else nothing
             place.style.value, place.weight.value = style, weight
             place.picture.picture, place.picture.errors = picture, errors

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.engine.toy_restyle import STYLES, TOY, write_restyle
 from workers import weights
 from workers.engines import restyle
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
@@ -19,21 +20,7 @@ from workers.engines.canvas import canvas_side, with_luminance
 from workers.engines.region import region_of
 from workers.engines.restyle import RestyleEngine
 from workers.engines.style_mix import mix_codes
-from workers.nets.restyler import Restyler, RestylerConfig, colour_statistics, match_colours
-
-TOY = RestylerConfig(
-    widths=(8, 8, 16), full=8, blocks=1, code=8, style_widths=(8, 8, 8, 8), hidden=16, project=4
-)
-STYLES = ("waves", "stars")
-CARD = {
-    "name": "restyle",
-    "architecture": "toy",
-    "config": {**TOY.as_dict(), "styles": list(STYLES)},
-    "data": "none",
-    "steps": 0,
-    "quality": {},
-    "limits": [],
-}
+from workers.nets.restyler import Restyler, colour_statistics, match_colours
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +34,9 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A models folder with a toy ``restyle``."""
-    torch.manual_seed(0)
-    net = Restyler(TOY)
-    codes = torch.cat([net.encode(torch.rand(1, 3, 64, 64) * 2 - 1) for _ in STYLES]).detach()
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path / "models"))
     monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
-    folder = tmp_path / "models" / "restyle"
-    weights.save(folder, {**net.state_dict(), "style_codes": codes}, CARD)
-    return folder
+    return write_restyle(tmp_path / "models")
 
 
 @pytest.fixture

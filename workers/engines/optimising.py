@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from workers.engines.canvas import padded
-from workers.engines.style_targets import SIDES, Look, Target, look, looks
+from workers.engines.style_targets import SIDES, Look, Target, look
 from workers.nets.classifier import STRIDE, Classifier
 
 SHARES = (0.4, 0.35, 0.25)
@@ -21,8 +21,11 @@ SHARES = (0.4, 0.35, 0.25)
 CONTENT_STAGE = 2
 CONTENT = 1.0
 VARIATION = 4.0
-STAY = 0.15
-"""Weight of the colours of the first picture, seen from far away: features know little of them."""
+STAY = (3.0, 0.3)
+"""Weights of the first picture's hues and of its light, seen from afar: its colours are the style's already,
+and a network that names paintings cares little about them."""
+SEEN_FROM = (8, 16)
+"""So many pixels are one then."""
 STEP = 0.03
 MARGIN = 16
 SHIFTS = ((0, 0), (3, 5), (6, 2), (1, 7), (5, 4), (2, 1), (7, 6), (4, 3))
@@ -73,6 +76,12 @@ def style_error(features: Sequence[torch.Tensor], wanted: Target) -> torch.Tenso
 def _variation(x: torch.Tensor) -> torch.Tensor:
     """Mean squared difference of neighbours: dots pay, edges hardly do."""
     return (x[:, :, 1:] - x[:, :, :-1]).square().mean() + (x[:, :, :, 1:] - x[:, :, :, :-1]).square().mean()
+
+
+def _from_afar(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hues (what is left of the colours without their mean) and light of a picture."""
+    light = x.mean(1, keepdim=True)
+    return F.avg_pool2d(x - light, SEEN_FROM[0]), F.avg_pool2d(light, SEEN_FROM[1])
 
 
 def optimise(
@@ -128,7 +137,7 @@ def _level(
         return kept[shift]
 
     scale = kept_at(SHIFTS[0]).square().mean() + 1e-6
-    colours = F.avg_pool2d(begun, STRIDE)
+    hues, light = _from_afar(begun)
     pixels = begun.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([pixels], STEP, betas=(0.9, 0.99))
     enough = False
@@ -145,7 +154,8 @@ def _level(
             error = style_error(features, wanted)
             error = error + CONTENT * (features[CONTENT_STAGE] - kept_at(shift)).square().mean() / scale
             error = error + VARIATION * _variation(pixels)
-            error = error + STAY * (F.avg_pool2d(pixels, STRIDE) - colours).square().mean()
+            for seen, first, weight in zip(_from_afar(pixels), (hues, light), STAY, strict=True):
+                error = error + weight * (seen - first).square().mean()
             (gradient,) = torch.autograd.grad(error, pixels)
         pixels.grad = gradient
         optimiser.step()
@@ -161,6 +171,3 @@ def _resized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     if tuple(x.shape[2:]) == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", antialias=True, align_corners=False)
-
-
-__all__ = ["Level", "levels_of", "looks", "optimise", "style_error"]

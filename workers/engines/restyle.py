@@ -79,6 +79,11 @@ class RestyleEngine:
         """Slugs of the ready styles."""
         return tuple(self._codes)
 
+    @property
+    def net(self) -> Restyler:
+        """The network itself, for measures."""
+        return self._net
+
     def code(self, slug: str) -> torch.Tensor:
         """The code of a ready style: (1, code_size). Raises KeyError."""
         return self._codes[slug]

@@ -23,6 +23,7 @@ COMMANDS = {
     "export-classify": ("workers.training.export_classify", "calibrate and export the network that sees"),
     "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
     "features": ("workers.training.features", "draw and name what excites the network (kind: dream)"),
+    "style-targets": ("workers.training.style_targets", "show the ready styles to the network that sees"),
     "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),
     "evaluate": ("workers.training.evaluate", "measure a model, draw its sheet, fill in its card"),
 }

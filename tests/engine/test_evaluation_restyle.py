@@ -1,0 +1,116 @@
+"""What the restyle engine's measures say, at toy size."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.engine.toy_restyle import write_restyle
+from tests.engine.toy_training_data import write_training_data
+from workers import weights
+from workers.engines.restyle import RestyleEngine
+from workers.training import __main__ as training
+from workers.training import evaluate_restyle
+from workers.training.data import is_validation
+from workers.training.evaluation.restyle import Bar, Named, seams
+from workers.training.teacher import Teacher
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
+    return write_restyle(tmp_path / "models")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Training data with three validation photographs."""
+    made = write_training_data(tmp_path / "data")
+    names = [name for name in (f"photos/{n}.png" for n in range(200)) if is_validation(name)][:3]
+    with (made / "photos.csv").open("w", newline="", encoding="utf-8") as table:
+        rows = csv.DictWriter(table, ["file"])
+        rows.writeheader()
+        rows.writerows({"file": name} for name in names)
+    with zipfile.ZipFile(made / "photos.zip", "w") as archive:
+        for number, name in enumerate(names):
+            with archive.open(name, "w") as file:
+                picture(number).save(file, "PNG")
+    return made
+
+
+def picture(seed: int) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+def test_a_style_is_nearest_to_itself_and_a_content_to_its_own(folder: Path) -> None:
+    bar = Bar(Teacher(folder), steps=1)
+    content, style = Named("content", picture(1)), Named("style", picture(2))
+    assert bar.judge(content, style, style.image)[0] == pytest.approx(0, abs=1e-6)
+    assert bar.judge(content, style, content.image)[1] == pytest.approx(0, abs=1e-6)
+    assert bar.judge(content, style, content.image)[0] > 0.01
+
+
+def test_an_optimisation_lowers_the_style_loss_and_is_made_once(folder: Path, tmp_path: Path) -> None:
+    content, style = Named("content", picture(1)), Named("style", picture(2))
+    cache = tmp_path / "cache"
+    first = Bar(Teacher(folder), 8, cache).optimised(content, style)
+    assert first.style < first.untouched
+    (kept,) = cache.iterdir()
+    kept.write_text('{"style": 1.5, "content": 2.5, "untouched": 3.5}')
+    again = Bar(Teacher(folder), 8, cache).optimised(content, style)
+    assert (again.style, again.content, again.untouched) == (1.5, 2.5, 3.5)
+    # Another picture and another number of steps are other optimisations, whatever their names.
+    Bar(Teacher(folder), 9, cache).optimised(content, style)
+    Bar(Teacher(folder), 8, cache).optimised(Named("content", picture(3)), style)
+    assert len(list(cache.iterdir())) == 3
+
+
+def test_strips_have_no_seams(models: Path) -> None:
+    found = seams(RestyleEngine(), side=192, rows=32)
+    assert found["apart"] < 1e-3
+    assert found["gradient"] == pytest.approx(1, abs=0.15)
+
+
+def test_figures_go_onto_the_card_and_a_second_run_needs_no_optimisation(
+    models: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Costs are those of this machine: minutes at the sizes that count.
+    monkeypatch.setattr(evaluate_restyle, "costs", lambda engine, largest: {"seams": {}})
+    cache = tmp_path / "cache"
+    asked = [
+        "evaluate", "restyle", "--data", str(folder), "--side", "64", "--steps", "3", "--photos", "2",
+        "--styles", "3", "--no-sheet", "--cache", str(cache),
+    ]  # fmt: skip
+    training.main(asked)
+    first = weights.load_card(models)["quality"]["unseen"]
+    assert first["pairs"] == 6
+    assert len(list(cache.iterdir())) == 6
+    assert first["style_ratio"] > 0
+    assert "2 validation photographs x 3" in first["protocol"]
+    stamps = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
+    training.main(asked)
+    assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == stamps
+    assert weights.load_card(models)["quality"]["unseen"] == first
+
+
+def test_the_sheet_has_a_row_for_each_picture(models: Path) -> None:
+    drawn = evaluate_restyle.sheet(RestyleEngine(), [picture(1), picture(2)])
+    side = evaluate_restyle.TILE + 4
+    assert drawn.size == (3 * side + 4, 2 * side + 4)
