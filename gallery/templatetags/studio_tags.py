@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import template
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -87,6 +88,15 @@ def feature_layers() -> list[Layer]:
 def feature_sheet() -> features.Sheet:
     """The sheet of features."""
     return features.sheet()
+
+
+@register.simple_tag
+def feature_pictures() -> str:
+    """The address of the sheet's pictures, "" when they were not collected with the list."""
+    try:
+        return static(f"{features.FOLDER}/sheet.webp")
+    except ValueError:
+        return ""
 
 
 @register.filter
