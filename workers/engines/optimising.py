@@ -21,8 +21,10 @@ SHARES = (0.4, 0.35, 0.25)
 CONTENT_STAGE = 2
 CONTENT = 1.0
 VARIATION = 4.0
-STAY = (3.0, 0.3)
-"""Weights of the first picture's hues and of its light, seen from afar: its colours are the style's already,
+STAY = 0.3
+"""Weight of the first picture's light, seen from afar."""
+HUES = 0.2
+"""How far each step is led back to the first picture's hues, seen from afar: they are the style's already,
 and a network that names paintings cares little about them."""
 SEEN_FROM = (8, 16)
 """So many pixels are one then."""
@@ -154,11 +156,12 @@ def _level(
             error = style_error(features, wanted)
             error = error + CONTENT * (features[CONTENT_STAGE] - kept_at(shift)).square().mean() / scale
             error = error + VARIATION * _variation(pixels)
-            for seen, first, weight in zip(_from_afar(pixels), (hues, light), STAY, strict=True):
-                error = error + weight * (seen - first).square().mean()
+            error = error + STAY * (_from_afar(pixels)[1] - light).square().mean()
             (gradient,) = torch.autograd.grad(error, pixels)
         pixels.grad = gradient
         optimiser.step()
+        astray = _from_afar(pixels.detach())[0] - hues
+        pixels.data -= HUES * F.interpolate(astray, pixels.shape[2:], mode="bilinear", align_corners=False)
         pixels.data.clamp_(-1, 1)
         done += 1
         if told(visible(), done):
