@@ -12,13 +12,14 @@ from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
+from workers.engines.base import InvalidRequest, Picture, Result, Task
 from workers.engines.composition import composition_of, palette_of
 from workers.engines.evidence import evidence, packed
 from workers.engines.matching import MODEL as MATCHER
 from workers.engines.matching import Matching
 from workers.engines.reading import Analysis, Composition, Near, Reading, Share
 from workers.engines.seeing import MODEL, Seeing
+from workers.engines.singly import one_by_one
 
 LONGEST = 1024
 """Long side of the picture that the analysis is laid over, px."""
@@ -76,15 +77,7 @@ class AnalyseEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        results = []
-        for task in tasks:
-            try:
-                results.append(Result(outputs=(self._analyse(task),)))
-            except (JobCanceled, JobReleased, InvalidRequest) as reason:
-                results.append(Result(error=reason))
-            except torch.OutOfMemoryError as error:
-                results.append(Result(error=TooLarge(str(error))))
-        return results
+        return one_by_one(tasks, self._analyse)
 
     def _analyse(self, task: Task) -> Picture:
         if "image" not in task.inputs:

@@ -15,15 +15,13 @@ from workers import images
 from workers.engines.base import (
     Animation,
     InvalidRequest,
-    JobCanceled,
-    JobReleased,
     Picture,
     Result,
     Task,
-    TooLarge,
 )
 from workers.engines.excitement import COLOUR, Ascent, Feature, channels_of, read_features
 from workers.engines.seeing import Seeing
+from workers.engines.singly import one_by_one
 from workers.engines.zooming import Zoom, inside, nearer
 
 LEAST = 32  # long side of the smallest octave, px
@@ -71,15 +69,7 @@ class DreamEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        results = []
-        for task in tasks:
-            try:
-                results.append(Result(outputs=(self._dream(task),)))
-            except (JobCanceled, JobReleased, InvalidRequest) as reason:
-                results.append(Result(error=reason))
-            except torch.OutOfMemoryError as error:
-                results.append(Result(error=TooLarge(str(error))))
-        return results
+        return one_by_one(tasks, self._dream)
 
     @torch.no_grad()
     def _dream(self, task: Task) -> Picture | Animation:

@@ -14,18 +14,16 @@ from workers import images, weights
 from workers.engines.base import (
     EngineError,
     InvalidRequest,
-    JobCanceled,
-    JobReleased,
     Picture,
     Result,
     Task,
-    TooLarge,
 )
 from workers.engines.canvas import canvas_side, detail_of, padded, sized, with_detail, with_luminance
 from workers.engines.optimising import optimise
 from workers.engines.region import within
 from workers.engines.restyle_wish import Manner, Wish, understand
 from workers.engines.seeing import Seeing
+from workers.engines.singly import one_by_one
 from workers.engines.style_mix import mix_codes
 from workers.engines.style_targets import SIDES, ReadyTargets, Target, mix_targets, target_of
 from workers.nets.restyler import Restyler, RestylerConfig
@@ -95,15 +93,7 @@ class RestyleEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        results = []
-        for task in tasks:
-            try:
-                results.append(Result(outputs=(self._restyle(task),)))
-            except (JobCanceled, JobReleased, EngineError) as reason:
-                results.append(Result(error=reason))
-            except torch.OutOfMemoryError as error:
-                results.append(Result(error=TooLarge(str(error))))
-        return results
+        return one_by_one(tasks, self._restyle)
 
     def _restyle(self, task: Task) -> Picture:
         task.report.phase("loading")

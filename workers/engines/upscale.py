@@ -15,7 +15,8 @@ from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
+from workers.engines.base import InvalidRequest, Picture, Result, Task
+from workers.engines.singly import one_by_one
 from workers.nets.upscaler import FACTOR, MARGIN, TEXTURE, Upscaler, UpscalerConfig, draw_noise, framed
 
 MODEL = "paint-upscaler"
@@ -89,15 +90,7 @@ class UpscaleEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        results = []
-        for task in tasks:
-            try:
-                results.append(Result(outputs=(self._upscale(task),)))
-            except (JobCanceled, JobReleased, InvalidRequest) as reason:
-                results.append(Result(error=reason))
-            except torch.OutOfMemoryError as error:
-                results.append(Result(error=TooLarge(str(error))))
-        return results
+        return one_by_one(tasks, self._upscale)
 
     def _upscale(self, task: Task) -> Picture:
         task.report.phase("loading")

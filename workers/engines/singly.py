@@ -1,0 +1,22 @@
+"""Engines whose requests share no batch make them one after the other, each with an end of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from workers.engines.base import EngineError, JobCanceled, JobReleased, Output, Result, Task, TooLarge
+
+
+def one_by_one(tasks: Sequence[Task], make: Callable[[Task], Output]) -> list[Result]:
+    """One result per task, in order: what ends one task, a full memory too, does not end its neighbours."""
+    results = []
+    for task in tasks:
+        try:
+            results.append(Result(outputs=(make(task),)))
+        except (JobCanceled, JobReleased, EngineError) as reason:
+            results.append(Result(error=reason))
+        except torch.OutOfMemoryError as error:
+            results.append(Result(error=TooLarge(str(error))))
+    return results
