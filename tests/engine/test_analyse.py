@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from workers.engines.composition import NAMES, composition_of, palette_of
 from workers.engines.evidence import evidence, hidden, packed, windows
 from workers.engines.reading import Reading, reading_of
 from workers.engines.seeing import Seeing, looked_size
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

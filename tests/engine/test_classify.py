@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +22,6 @@ from workers.training.labels import STYLES, heads_of, labels_of, style_of
 from workers.training.outliers import outliers
 from workers.training.sights import OPINION, SIZE, Sights, load_sights, views
 from workers.training.teacher import Teacher
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

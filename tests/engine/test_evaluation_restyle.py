@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from tests.engine.toy_restyle import write_restyle
@@ -21,14 +19,6 @@ from workers.training import evaluate_restyle
 from workers.training.data import is_validation
 from workers.training.evaluation.restyle import Bar, Named, seams
 from workers.training.teacher import Teacher
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

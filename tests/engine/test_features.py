@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +21,6 @@ from workers.training.feature_words import Name, given, label_name, named, numbe
 from workers.training.features import candidates, distinct, drawn
 
 ARGUMENTS = ["--weights", "analyse", "--count", "10", "--side", "64", "--steps", "6", "--threads", "1"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

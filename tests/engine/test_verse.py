@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +60,6 @@ def save_toy(folder: Path, known_lines: bytes = bytes(8), **changes: Any) -> Non
         "known_lines": known,
     }
     weights.save(folder, tensors, {**card, "quality": {}, "limits": []})
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
