@@ -44,8 +44,9 @@ def test_five_steps_make_an_engine_that_paints(
     (project / "gallery" / "catalogue" / "stripes.py").write_text(code_of(steps[1]))
     kinds = project / "gallery" / "catalogue" / "kinds.py"
     before, line, after = re.split(r"^(KINDS: .*\n)", kinds.read_text(), maxsplit=1, flags=re.M)
+    assert (line + after).count("VERSE)") == 1
     imported = "from gallery.catalogue.stripes import STRIPES\n\n"
-    kinds.write_text(before + imported + line.replace("VERSE)", "VERSE, STRIPES)") + after)
+    kinds.write_text(before + imported + (line + after).replace("VERSE)", "VERSE, STRIPES)"))
 
     models = tmp_path / "models"
     environment = {**child_environment, "PYTHONPATH": str(project), "ARTSITE_MODELS_DIR": str(models)}
