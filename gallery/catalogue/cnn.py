@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from gallery.catalogue.shares import weight_params
 from gallery.catalogue.specs import Errors, InputSpec, KindSpec, ParamSpec
 
 STYLES = 4
@@ -71,19 +72,7 @@ RESTYLE = KindSpec(
             ParamSpec(style_name(number), "style", _STYLE_LABELS[number - 1], "")
             for number in range(2, STYLES + 1)
         ),
-        *(
-            ParamSpec(
-                f"weight_{number}",
-                "number",
-                label,
-                0.5,
-                minimum=0.0,
-                maximum=1.0,
-                step=0.05,
-                percent=True,
-            )
-            for number, label in enumerate(_WEIGHT_LABELS, 1)
-        ),
+        *weight_params(_WEIGHT_LABELS),
         ParamSpec(
             "strength", "number", _("Strength"), 0.75, minimum=0.0, maximum=1.0, step=0.05, percent=True
         ),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from gallery.catalogue.shares import weight_params
 from gallery.catalogue.specs import Choice, Errors, InputSpec, KindSpec, ParamSpec
 
 PARENTS = 4
@@ -173,19 +174,7 @@ BLEND = KindSpec(
                 Choice("bridge", _("A bridge: a loop from each to the next")),
             ),
         ),
-        *(
-            ParamSpec(
-                f"weight_{number}",
-                "number",
-                label,
-                0.5,
-                minimum=0.0,
-                maximum=1.0,
-                step=0.05,
-                percent=True,
-            )
-            for number, label in enumerate(_WEIGHT_LABELS, 1)
-        ),
+        *weight_params(_WEIGHT_LABELS),
         ParamSpec("count", "integer", _("How many children"), 4, minimum=1, maximum=8, step=1),
         ParamSpec(
             "mutation",
