@@ -22,6 +22,10 @@ COMMANDS = {
     "classify": ("workers.training.classify", "train the network that sees (kinds: analyse, dream)"),
     "export-classify": ("workers.training.export_classify", "calibrate and export the network that sees"),
     "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
+    "restyle-together": (
+        "workers.training.restyle_together",
+        "go on with painter and encoder of it as one network",
+    ),
     "features": ("workers.training.features", "draw and name what excites the network (kind: dream)"),
     "style-targets": ("workers.training.style_targets", "show the ready styles to the network that sees"),
     "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),

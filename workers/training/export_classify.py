@@ -45,7 +45,7 @@ OBJECTS = (
     "house", "church", "snow", "rain", "night", "sunset", "moon", "flowers", "cliff", "waterfall", "road",
     "harbour", "storm", "fog",
 )  # fmt: skip
-PRECISION = 0.85
+PRECISION = 0.75
 """A word counts as read from the cosine on at which it was right so often in training."""
 FEWEST = 12
 

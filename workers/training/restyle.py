@@ -9,6 +9,7 @@ to predict them from the pictures alone, so that no teacher is needed to paint.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,15 +77,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Pictures:
     """Contents and styles in memory, and random crops of them. Everything it returns is in [-1, 1]."""
 
-    def __init__(self, folder: Path, count: int, random: torch.Generator, contents: bool = True) -> None:
-        """``count`` paintings, and the photographs unless there are to be no ``contents``."""
+    def __init__(
+        self, folder: Path, count: int, random: torch.Generator, contents: bool = True, short: int = 192
+    ) -> None:
+        """``count`` paintings of ``short`` px, and the photographs unless there are to be no ``contents``.
+
+        Above 192 px only the large paintings are taken: no others have so many.
+        """
         self.random = random
         photos = [entry for entry in data.photos(folder) if not data.is_validation(entry[1])]
-        rows = [(p.shard, p.file) for p in data.paintings(folder) if not data.is_validation(p.file)]
+        paintings = [p for p in data.paintings(folder) if not data.is_validation(p.file)]
+        if short > 192:
+            paintings = [p for p in paintings if "large" in p.shard] or paintings
+        rows = [(p.shard, p.file) for p in paintings]
         chosen = torch.randperm(len(rows), generator=random)[:count].tolist()
         self.photos = data.load_squares(folder, photos if contents else [], 224)
-        self.paintings = data.load_squares(folder, [rows[i] for i in chosen], 192)
-        self.famous = [famous_tensor(entry.path, 256) for entry in data.styles(folder)]
+        self.paintings = data.load_squares(folder, [rows[i] for i in chosen], short)
+        self.famous = [famous_tensor(entry.path, max(256, short)) for entry in data.styles(folder)]
 
     def _uniform(self, low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=self.random))
@@ -137,16 +146,18 @@ def _softened(error: torch.Tensor) -> torch.Tensor:
     return error / (1 + error).sqrt()
 
 
-def style_loss(found: dict[str, torch.Tensor], wanted: dict[str, Target]) -> torch.Tensor:
-    """Mean over the batch of the layers' relative errors in Gram matrix, mean and deviation."""
+def style_loss(
+    found: dict[str, torch.Tensor], wanted: dict[str, Target], pairs: Sequence[str] = GRAM_LAYERS
+) -> torch.Tensor:
+    """Mean over the batch of the layers' relative errors in mean, deviation and, of ``pairs``, Gram matrix."""
     errors = []
     for name, target in wanted.items():
-        ours = Target.of(found[name], name, pairs=name in GRAM_LAYERS)
+        ours = Target.of(found[name], name, pairs=name in pairs)
         moments = (ours.mean - target.mean).pow(2).sum(1) + (ours.deviation - target.deviation).pow(2).sum(1)
         errors.append(_softened(moments / (target.mean.pow(2).sum(1) + target.deviation.pow(2).sum(1))))
-        if name in GRAM_LAYERS:
-            pairs = (ours.gram - target.gram).pow(2).sum((1, 2)) / target.gram.pow(2).sum((1, 2))
-            errors.append(_softened(pairs))
+        if name in pairs:
+            products = (ours.gram - target.gram).pow(2).sum((1, 2)) / target.gram.pow(2).sum((1, 2))
+            errors.append(_softened(products))
     return torch.stack(errors).sum(0).mean()
 
 

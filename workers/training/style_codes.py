@@ -50,8 +50,19 @@ def export(run: Path, folder: Path, target: Path) -> None:
     encoder = trained_encoder(run)
     if encoder is not None:
         net.encoder.load_state_dict(encoder)
+    codes = famous_codes(net, space, Teacher(folder), data.styles(folder))
+    write(net, codes, step, folder, target)
+
+
+def encoded_codes(net: Restyler, styles: list[data.StylePicture]) -> torch.Tensor:
+    """(styles, code_size): what the encoder makes of each whole painting."""
+    with torch.inference_mode():
+        return torch.cat([net.encode(famous_tensor(entry.path, SHORT_SIDES[-1])) for entry in styles])
+
+
+def write(net: Restyler, codes: torch.Tensor, step: int, folder: Path, target: Path) -> None:
+    """Write a network and the codes of the famous paintings as weights folder ``target``."""
     styles = data.styles(folder)
-    codes = famous_codes(net, space, Teacher(folder), styles)
     tensors = {**net.state_dict(), "style_codes": codes}
     card = {
         "name": target.name,
