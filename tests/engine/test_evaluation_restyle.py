@@ -98,6 +98,9 @@ def test_figures_go_onto_the_card_and_a_second_run_needs_no_optimisation(
     training.main(asked)
     assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == stamps
     assert weights.load_card(models)["quality"]["unseen"] == first
+    training.main([*asked, "--each", "1"])
+    assert weights.load_card(models)["quality"]["unseen"]["pairs"] == 3
+    assert len(list(cache.iterdir())) == 6
 
 
 def test_the_sheet_has_a_row_for_each_picture(models: Path) -> None:

@@ -113,8 +113,8 @@ def test_the_first_stages_make_weights_too(
     monkeypatch.setattr(restyle, "scaled_config", lambda width: TOY)
     run = tmp_path / "run"
     asked = [
-        "restyle", "--data", str(folder), "--out", str(run), "--minutes", "0.0001", "--batch", "1", "--bank", "2",
-        "--views", "1", "--sizes", "64", "64", "64", "--style-size", "64", "--paintings", "4",
+        "restyle", "--data", str(folder), "--out", str(run), "--minutes", "0.0001", "--batch", "1",
+        "--bank", "2", "--views", "1", "--sizes", "64", "64", "64", "--style-size", "64", "--paintings", "4",
     ]  # fmt: skip
     training.main(asked)
     training.main([*asked, "--encoder"])

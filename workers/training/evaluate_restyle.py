@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=300, help="steps of the pixel optimisation")
     parser.add_argument("--photos", type=int, default=10)
     parser.add_argument("--styles", type=int, default=10, help="validation paintings as styles")
+    parser.add_argument("--each", type=int, help="photographs for each style, in turn (default: all of them)")
     parser.add_argument("--ready", type=int, default=0, help="ready styles to measure as well")
     parser.add_argument("--cache", type=Path, help="folder of optimisations that were made before")
     parser.add_argument("--largest", type=int, default=2048, help="side at which memory is measured, px")
@@ -108,9 +109,14 @@ def measure(engine: RestyleEngine, arguments: argparse.Namespace) -> dict[str, o
         which = "ready styles" if name == "ready" else "validation paintings that the network never saw"
         quality[name] = {
             "protocol": PROTOCOL.format(
-                photos=len(contents), styles=len(styles), which=which, side=side, steps=arguments.steps
+                photos=len(contents),
+                styles=len(styles),
+                which=which,
+                pairs=len(styles) * min(len(contents), arguments.each or len(contents)),
+                side=side,
+                steps=arguments.steps,
             ),
-            **compare(engine, bar, contents, styles, ready=name == "ready"),
+            **compare(engine, bar, contents, styles, ready=name == "ready", each=arguments.each),
         }
     return quality
 

@@ -149,7 +149,7 @@ def _softened(error: torch.Tensor) -> torch.Tensor:
 def style_loss(
     found: dict[str, torch.Tensor], wanted: dict[str, Target], pairs: Sequence[str] = GRAM_LAYERS
 ) -> torch.Tensor:
-    """Mean over the batch of the layers' relative errors in mean, deviation and, of ``pairs``, Gram matrix."""
+    """Mean over the batch of the layers' relative errors in mean, deviation and, of ``pairs``, Gram."""
     errors = []
     for name, target in wanted.items():
         ours = Target.of(found[name], name, pairs=name in pairs)

@@ -32,8 +32,8 @@ STEP = 0.04
 VARIATION = 0.15
 """Of pictures in [-1, 1]: half as much as 0.3 of [0, 1]."""
 PROTOCOL = (
-    "{photos} validation photographs x {styles} {which}, squares of {side} px, painted by the engine as it "
-    "ships at full strength. Style: sum over conv1, fire2, fire4, fire5, fire6 and fire7 of the teacher of "
+    "{photos} validation photographs x {styles} {which} ({pairs} pairs), squares of {side} px, painted by the "
+    "engine as it ships at full strength. Style: sum over conv1, fire2, fire4, fire5, fire6 and fire7 of the teacher of "
     "the Gram matrix's squared difference over the style's squared norm; content: fire5, squared difference "
     "over mean square. Each ratio is the mean of the engine's losses over the mean of those of a pixel "
     "optimisation that starts from the photograph ({steps} steps of Adam at 0.02 of [0, 1]; content 0.25, "
@@ -137,13 +137,23 @@ class Bar:
 
 
 def compare(
-    engine: RestyleEngine, bar: Bar, contents: Sequence[Named], styles: Sequence[Named], *, ready: bool
+    engine: RestyleEngine,
+    bar: Bar,
+    contents: Sequence[Named],
+    styles: Sequence[Named],
+    *,
+    ready: bool,
+    each: int | None = None,
 ) -> dict[str, float]:
-    """The ratios of PROTOCOL over all pairs. ``ready``: the styles are ready ones, named by their slugs."""
+    """The ratios of PROTOCOL. ``ready``: the styles are ready ones, named by their slugs.
+
+    ``each``: so many contents for every style, in turn, so that each is met about as often (None: all pairs).
+    """
     rows = []
-    for style in styles:
+    for number, style in enumerate(styles):
         code = engine.code(style.name) if ready else engine.encode(style.image)
-        for content in contents:
+        count = len(contents) if each is None else min(each, len(contents))
+        for content in [contents[(number + turn) % len(contents)] for turn in range(count)]:
             got = bar.judge(content, style, engine.paint(content.image, code))
             best = bar.optimised(content, style)
             rows.append((*got, best.style, best.content, best.untouched))
