@@ -32,12 +32,12 @@ STEP = 0.04
 VARIATION = 0.15
 """Of pictures in [-1, 1]: half as much as 0.3 of [0, 1]."""
 PROTOCOL = (
-    "{photos} validation photographs x {styles} {which} ({pairs} pairs), squares of {side} px, painted by the "
-    "engine as it ships at full strength. Style: sum over conv1, fire2, fire4, fire5, fire6 and fire7 of the teacher of "
-    "the Gram matrix's squared difference over the style's squared norm; content: fire5, squared difference "
-    "over mean square. Each ratio is the mean of the engine's losses over the mean of those of a pixel "
-    "optimisation that starts from the photograph ({steps} steps of Adam at 0.02 of [0, 1]; content 0.25, "
-    "variation 0.3)."
+    "{photos} validation photographs x {styles} {which} ({pairs} pairs), squares of {side} px, painted by "
+    "the engine as it ships at full strength. Style: sum over conv1, fire2, fire4, fire5, fire6 and fire7 of "
+    "the teacher of the Gram matrix's squared difference over the style's squared norm; content: fire5, "
+    "squared difference over mean square. Each ratio is the mean of the engine's losses over the mean of "
+    "those of a pixel optimisation that starts from the photograph ({steps} steps of Adam at 0.02 of [0, 1]; "
+    "content 0.25, variation 0.3)."
 )
 
 
