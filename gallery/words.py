@@ -98,6 +98,7 @@ RELATIONS: dict[str, Text] = {
     "style": gettext_lazy("its style"),
     "palette": gettext_lazy("its colours"),
     "parent": gettext_lazy("a parent"),
+    "poem_of": gettext_lazy("poem of"),
 }
 """What a work took from another one, by the relation of their edge."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.specs import Choice, KindSpec, ParamSpec
+from gallery.catalogue.specs import Choice, InputSpec, KindSpec, ParamSpec
 
 VERSE = KindSpec(
     slug="verse",
     queue="rnn",
     label=_("Verse"),
     verb=_("Write it"),
-    summary=_("Give a theme; a recurrent network writes Chinese regulated verse."),
+    summary=_("Give a theme or a picture; a recurrent network writes Chinese regulated verse."),
     makes="poem",
     params=(
         ParamSpec(
@@ -47,6 +47,15 @@ VERSE = KindSpec(
         ),
         ParamSpec(
             "temperature", "number", _("Temperature"), 0.9, minimum=0.3, maximum=1.5, step=0.05, advanced=True
+        ),
+    ),
+    inputs=(
+        InputSpec(
+            "image",
+            _("For a picture"),
+            required=False,
+            help=_("JPEG, PNG or WebP. What is seen in it becomes the theme, beside your own words."),
+            relation="poem_of",
         ),
     ),
     batch_limit=16,

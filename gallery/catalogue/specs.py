@@ -104,7 +104,8 @@ class ParamSpec:
 class InputSpec:
     """A picture that the kind takes: an upload, or a work that the person may see.
 
-    ``leading``: it stands at the top of the form although nobody has to bring it.
+    ``leading``: it stands at the top of the form although nobody has to bring it. ``relation``: what the
+    lineage calls it; without one it is called by its role.
     """
 
     role: str
@@ -112,6 +113,7 @@ class InputSpec:
     required: bool
     help: Text = ""
     leading: bool = False
+    relation: str = ""
 
 
 Check = Callable[[Mapping[str, Any], frozenset[str]], Errors]

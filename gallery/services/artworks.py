@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from PIL import Image
 
-from gallery import permissions
+from gallery import catalogue, permissions
 from gallery.catalogue import clean_text
 from gallery.models import Artwork, Embedding, Job, JobInput, Lineage, Moderation, User, Visibility
 from gallery.problems import Problem
@@ -213,8 +213,12 @@ def _locked(artwork: Artwork, by: User) -> Artwork:
     return current
 
 
-def relation_of(role: str) -> str:
-    """What a picture in this role gives to the work: ``parent`` for ``parent_1`` to ``parent_4``."""
+def relation_of(kind: str, role: str) -> str:
+    """What a picture in this role is to a work of the kind: ``parent`` for ``parent_1`` to ``parent_4``."""
+    spec = catalogue.KINDS.get(kind)
+    for given in spec.inputs if spec is not None else ():
+        if given.role == role and given.relation:
+            return given.relation
     return re.sub(r"_\d+$", "", role)
 
 
@@ -243,7 +247,7 @@ def _edges(artwork: Artwork, inputs: Iterable[JobInput]) -> tuple[Lineage, ...]:
     for given in inputs:
         if given.upload is not None:
             continue
-        relation = relation_of(given.role)
+        relation = relation_of(artwork.kind, given.role)
         weight = _share(weights.get(given.role)) if isinstance(weights, Mapping) else None
         # A work that was deleted meanwhile leaves a stub, as one that is deleted later does.
         key = (given.artwork_id or given.role, relation)

@@ -49,6 +49,8 @@ def uses(artwork: Artwork) -> list[Use]:
                 found.append(Use(_("Enlarge…"), _link("upscale", image=artwork.pk)))
         elif spec.slug == "dream":
             found.append(Use(_("Dream on…"), _link("dream", image=artwork.pk)))
+        elif spec.makes == "poem":
+            found.append(Use(_("Write a poem…"), _link(spec.slug, image=artwork.pk)))
         elif spec.inputs[0].role == "palette":
             last.append(Use(_("Paint in its colours"), _link(spec.slug, palette=artwork.pk)))
         else:

@@ -13,7 +13,7 @@ from PIL import Image
 from workers import device as devices
 from workers import images, weights
 from workers.engines.base import InvalidRequest, Picture, Result, Task
-from workers.engines.composition import composition_of, palette_of
+from workers.engines.composition import composition_of, light_of, palette_of
 from workers.engines.evidence import evidence, packed
 from workers.engines.matching import MODEL as MATCHER
 from workers.engines.matching import Matching
@@ -90,11 +90,8 @@ class AnalyseEngine:
 
     def analysis(self, image: Image.Image, step: Callable[[int, int], None] | None = None) -> Analysis:
         """Everything about a picture. ``step(done, of)`` may raise to stop."""
-        with torch.inference_mode():
-            x = self.seeing.look(image)
-            embedded = self.seeing.net.embedding(self.seeing.net.features(torch.cat([x, x.flip(3)])))
-            logits = {head: found.mean(0) for head, found in self.seeing.net.answer(embedded).items()}
-        shares = {head: (logits[head] / self._temperature[head]).softmax(0) for head in logits}
+        x = self.seeing.look(image)
+        embedded, shares = self._look(x)
         order = {head: shares[head].argsort(descending=True)[:SHOWN].tolist() for head in ASKED}
         heat = evidence(self.seeing.net, x, self._temperature, step)
         heads = {
@@ -103,7 +100,7 @@ class AnalyseEngine:
             )
             for head in ASKED
         }
-        known = float(shares["source"][self.seeing.labels["source"].index("painting")])
+        known = self._known_share(shares)
         composition = composition_of(image)
         return Analysis(
             heads=heads,
@@ -116,6 +113,25 @@ class AnalyseEngine:
             reading=self._read(image, heads["genre"][0], composition, known >= self._unlike_below),
         )
 
+    def read(self, image: Image.Image) -> Reading:
+        """What it is sure of in a picture, without the evidence: one look, a fraction of a second."""
+        _, shares = self._look(self.seeing.look(image))
+        best = int(shares["genre"].argmax())
+        genre = Share(self.seeing.labels["genre"][best], float(shares["genre"][best]))
+        known = self._known_share(shares) >= self._unlike_below
+        return self._read(image, genre, composition_of(image), known)
+
+    @torch.inference_mode()
+    def _look(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """A looked-at picture (1, 3, h, w) -> embeddings of it and of its mirror image (2, E), and for each
+        question the calibrated shares of its answers."""
+        embedded = self.seeing.net.embedding(self.seeing.net.features(torch.cat([x, x.flip(3)])))
+        logits = {head: found.mean(0) for head, found in self.seeing.net.answer(embedded).items()}
+        return embedded, {head: (logits[head] / self._temperature[head]).softmax(0) for head in logits}
+
+    def _known_share(self, shares: Mapping[str, torch.Tensor]) -> float:
+        return float(shares["source"][self.seeing.labels["source"].index("painting")])
+
     @torch.inference_mode()
     def _near(self, vector: torch.Tensor) -> tuple[Near, ...]:
         likeness = self._known @ F.normalize(vector, dim=0)
@@ -127,8 +143,7 @@ class AnalyseEngine:
 
     @torch.inference_mode()
     def _read(self, image: Image.Image, genre: Share, composition: Composition, known: bool) -> Reading:
-        light = "dark" if composition.brightness < 0.38 else "dim" if composition.brightness < 0.52 else None
-        light = "bright" if composition.brightness > 0.72 else light
+        light = light_of(composition)
         sure = genre.label if known and genre.share >= SURE else None
         if self._matching is None or genre.label not in VIEWS:
             return Reading(genre=sure, light=light)

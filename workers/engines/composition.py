@@ -107,6 +107,13 @@ def composition_of(image: Image.Image) -> Composition:
     )
 
 
+def light_of(composition: Composition) -> str | None:
+    """``bright``, ``dim`` or ``dark``; None for a picture that is neither."""
+    if composition.brightness > 0.72:
+        return "bright"
+    return "dark" if composition.brightness < 0.38 else "dim" if composition.brightness < 0.52 else None
+
+
 def _symmetry(lab: Floats) -> float:
     """1 when the halves mirror each other, 0 when they agree no more than shuffled pixels would."""
     mirrored = lab[:, :, ::-1]

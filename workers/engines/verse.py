@@ -10,7 +10,7 @@ import torch
 
 from workers import device as devices
 from workers import weights
-from workers.engines import prosody, verse_themes
+from workers.engines import picture_theme, prosody, verse_themes
 from workers.engines.base import (
     InvalidRequest,
     JobCanceled,
@@ -22,6 +22,7 @@ from workers.engines.base import (
     step_all,
 )
 from workers.engines.bloom import BloomFilter
+from workers.engines.picture_reader import PictureReader
 from workers.engines.verse_decoding import Composer, Draft, Rules
 from workers.nets.poet import UNKNOWN, Poet, PoetConfig
 
@@ -37,6 +38,7 @@ class _Request:
     task: Task
     theme: verse_themes.Theme
     acrostic: str
+    seen: picture_theme.Seen | None = None
     drafts: list[Draft] = field(default_factory=list)
 
 
@@ -52,6 +54,7 @@ class VerseEngine:
 
     def __init__(self, name: str = "verse", device: torch.device | None = None) -> None:
         self.device = device or devices.pick()
+        self.pictures = PictureReader()
         loaded = weights.load(name)
         self.model_name = str(loaded.card["name"])
         self.model_digest = loaded.digest
@@ -86,14 +89,14 @@ class VerseEngine:
         """One result per task, in order; see :class:`workers.engines.base.Engine`.
 
         Parameters: ``prompt``, ``form`` (a slug of prosody.FORMS), ``acrostic``, ``temperature``
-        (0.3..1.5), ``count`` (1..8).
+        (0.3..1.5), ``count`` (1..8). The picture in the role ``image``, if there is one, adds to the theme.
         """
         results: dict[int, Result] = {}
         requests: dict[int, _Request] = {}
         for number, task in enumerate(tasks):
             try:
-                task.report.phase("writing")
                 requests[number] = self._request(task)
+                task.report.phase("writing")
             except (InvalidRequest, JobCanceled, JobReleased) as error:
                 results[number] = Result(error=error)
         forms = {request.drafts[0].form.slug for request in requests.values()}
@@ -119,7 +122,10 @@ class VerseEngine:
         if theme.unknown:
             task.report.note("unknown_words", words=list(theme.unknown))
         temperature = float(parameters.get("temperature", 1.0))
-        request = _Request(task, theme, acrostic)
+        seen = self.pictures.read(task)
+        if seen is not None:
+            theme = picture_theme.theme_of(seen, theme, self.index)
+        request = _Request(task, theme, acrostic, seen)
         for number in range(int(parameters.get("count", 1))):
             generator = devices.generator(task.seed, number)
             request.drafts.append(self._draft(form, theme, acrostic, temperature, generator))
@@ -178,10 +184,13 @@ class VerseEngine:
         return results
 
     def _poem(self, request: _Request, draft: Draft) -> Poem:
-        prompt = str(request.task.parameters.get("prompt", ""))
+        prompt, seen = str(request.task.parameters.get("prompt", "")), request.seen
+        title = verse_themes.title(prompt, request.theme, request.acrostic, draft.text)
+        if seen is not None and not prompt.strip():
+            title = picture_theme.title_of(seen)
         return Poem(
             lines=draft.lines,
-            title=verse_themes.title(prompt, request.theme, request.acrostic, draft.text),
+            title=title,
             details={
                 "form": draft.form.slug,
                 "form_name": draft.form.chinese,
@@ -189,7 +198,8 @@ class VerseEngine:
                 "rhyme": self._rhyme_names[draft.rhyme - 1],
                 "theme": request.theme.characters,
                 "acrostic": request.acrostic,
-            },
+            }
+            | ({"picture": seen.to_details()} if seen is not None else {}),
         )
 
 

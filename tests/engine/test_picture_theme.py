@@ -1,0 +1,121 @@
+"""What a picture gives to a poem: its theme, its title, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+import string
+
+import pytest
+
+from workers.engines.picture_theme import Seen, prompt_of, telling_colours, theme_of, title_of
+from workers.engines.reading import Reading, Swatch
+from workers.engines.verse_themes import THEME_SIZE, Theme, understand
+
+
+class AllChinese:
+    """A vocabulary of every Chinese character."""
+
+    def __contains__(self, character: object) -> bool:
+        return isinstance(character, str) and character not in string.printable
+
+
+EVERY = AllChinese()
+NOTHING = Theme("", (), ())
+
+
+def theme(seen: Seen, asked: str = "") -> str:
+    return theme_of(seen, understand(asked, EVERY), EVERY).characters
+
+
+def test_what_is_seen_becomes_the_theme_the_surest_first() -> None:
+    seen = Seen(Reading("landscape", "dim", "autumn", ("mountain", "river")), ("navy", "brown"))
+    assert theme(seen) == "山江秋暮苍"
+
+
+def test_what_a_person_says_comes_before_what_is_seen() -> None:
+    seen = Seen(Reading("landscape", None, None, ("mountain",)), (), "a boat on a misty lake")
+    assert theme(seen, "送别") == "送别舟烟湖山水"
+
+
+def test_a_theme_that_is_full_stays_as_it_was_asked_for() -> None:
+    asked = understand("春江花月夜山水舟", EVERY)
+    assert len(asked.characters) == THEME_SIZE
+    seen = Seen(Reading("portrait", "dark", "winter", ("snow",)), ("red",), "a castle")
+    assert theme_of(seen, asked, EVERY) == asked
+
+
+def test_only_characters_that_the_poet_knows_are_in_a_theme() -> None:
+    seen = Seen(Reading("landscape", None, "autumn", ("mountain", "haystack")))
+    assert theme_of(seen, NOTHING, "山秋").characters == "山秋"
+
+
+def test_words_of_the_paintings_prompt_that_are_not_understood_are_not_the_poems() -> None:
+    asked = understand("moon xyzzy", EVERY)
+    found = theme_of(Seen(prompt="a mountain in the style of frobnication"), asked, EVERY)
+    assert found.unknown == ("xyzzy",)
+    assert found.characters == "月山"
+
+
+@pytest.mark.parametrize(
+    ("genre", "expected"), [(None, "夜"), ("landscape", "夜山水"), ("portrait", "颜"), ("still life", "花果")]
+)
+def test_darkness_is_night_out_of_doors_only(genre: str | None, expected: str) -> None:
+    assert theme(Seen(Reading(genre, "dark"))) == expected
+
+
+def test_words_of_which_nothing_is_known_add_nothing() -> None:
+    assert theme(Seen(Reading("no such genre", "blinding", "monsoon", ("frobnicator",)), ("octarine",))) == ""
+
+
+def test_colours_are_told_when_there_is_much_of_them() -> None:
+    palette = (
+        Swatch("#1b2545", "navy", 0.5),
+        Swatch("#1b2546", "navy", 0.2),
+        Swatch("#f8f8f6", "white", 0.15),
+        Swatch("#c8201f", "red", 0.14),
+    )
+    assert telling_colours(palette) == ("navy", "white")
+
+
+@pytest.mark.parametrize(
+    ("reading", "title"),
+    [
+        (Reading("landscape", None, "autumn", ("mountain", "river")), "题秋山图"),
+        (Reading("landscape", None, None, ("mountain", "river")), "题山江图"),
+        (Reading("landscape"), "题山水图"),
+        (Reading("portrait"), "题写真图"),
+        (Reading(None, None, "winter"), "题冬山水图"),
+        (Reading(), "题画"),
+    ],
+)
+def test_a_poem_on_a_picture_is_called_as_painters_call_theirs(reading: Reading, title: str) -> None:
+    assert title_of(Seen(reading)) == title
+
+
+def test_what_is_told_is_json_and_holds_only_what_there_is() -> None:
+    assert Seen().to_details() == {}
+    told = Seen(Reading("landscape", "dim", None, ("sea",)), ("navy",), "the sea").to_details()
+    assert json.loads(json.dumps(told)) == told
+    assert told == {
+        "genre": "landscape",
+        "light": "dim",
+        "objects": ["sea"],
+        "colours": ["navy"],
+        "prompt": "the sea",
+    }
+
+
+def test_in_english_the_things_come_first_each_once() -> None:
+    seen = Seen(Reading("landscape", "dim", "autumn", ("sea", "sea", "boat")), ("navy",))
+    assert seen.words == ("sea", "boat", "autumn", "dim", "landscape", "navy")
+    assert "dark" not in Seen(Reading("portrait", "dark")).words
+
+
+def test_the_prompt_of_a_painting_is_read_from_its_segments() -> None:
+    segments = [{"text": "the "}, {"text": "sea", "words": ["sea"]}, {"text": " at\nnight"}]
+    assert prompt_of({"understood": segments}) == "the sea at night"
+
+
+@pytest.mark.parametrize("kept", [None, "sea", [], [None, 3], [{"text": 5}, {}], {"text": "sea"}])
+def test_details_that_are_no_segments_are_no_prompt(kept: object) -> None:
+    assert prompt_of({"understood": kept}) == ""

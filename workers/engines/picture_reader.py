@@ -1,0 +1,52 @@
+"""Looking at the picture that a poem is for: with the network that sees when it is there, else by eye."""
+
+from __future__ import annotations
+
+import logging
+
+from workers import images, weights
+from workers.engines.analyse import LONGEST, AnalyseEngine
+from workers.engines.base import Task
+from workers.engines.composition import composition_of, light_of, palette_of
+from workers.engines.picture_theme import Seen, prompt_of, telling_colours
+from workers.engines.reading import Reading, reading_of
+
+logger = logging.getLogger(__name__)
+
+ROLE = "image"
+
+
+class PictureReader:
+    """Reads the picture of a task. The network is loaded when the first picture comes, once."""
+
+    def __init__(self) -> None:
+        self._analyse: AnalyseEngine | None = None
+        self._asked = False
+
+    def read(self, task: Task) -> Seen | None:
+        """What is in the picture in the role ``image``; None without one.
+
+        A work that was analysed is not looked at again. Where the network's weights are missing, only light
+        and colours are read: the poem is written all the same.
+        """
+        path = task.inputs.get(ROLE)
+        if path is None:
+            return None
+        task.report.phase("looking")
+        work = task.works.get(ROLE, {})
+        details = work.get("details") or {}
+        image = images.open_rgb(path, LONGEST)
+        reading = reading_of(details)
+        if reading is None:
+            eye = self._eye()
+            reading = eye.read(image) if eye is not None else Reading(light=light_of(composition_of(image)))
+        return Seen(reading, telling_colours(palette_of(image)), prompt_of(details))
+
+    def _eye(self) -> AnalyseEngine | None:
+        if not self._asked:
+            self._asked = True
+            try:
+                self._analyse = AnalyseEngine()
+            except weights.WeightsError as problem:
+                logger.warning("pictures of poems are read by their colours alone: %s", problem)
+        return self._analyse

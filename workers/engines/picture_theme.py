@@ -1,0 +1,140 @@
+"""From what is seen in a picture to what a poem for it is about. Pure: no network, no files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from workers.engines.reading import Reading, Swatch
+from workers.engines.verse_lexicon import ENGLISH
+from workers.engines.verse_themes import THEME_SIZE, Theme, understand
+
+OBJECTS = 4
+"""Most things that go into the theme: season and light shall find room beside them."""
+LEAST = 0.15
+"""Share of the picture from which on a colour may be named."""
+COLOURS = 3
+"""Most colours that are told."""
+
+_GENRES = {
+    "landscape": "山水",
+    "marine": "海",
+    "cityscape": "城楼",
+    "portrait": "颜",
+    "still life": "花果",
+    "genre painting": "人家",
+    "nude painting": "佳人",
+    "religious painting": "神",
+}
+_OUTDOORS = frozenset({None, "landscape", "marine", "cityscape"})
+"""Where a bright or dark picture is a fair or late hour; a dark portrait is only a dark portrait."""
+_LIGHT = {"bright": "晴", "dim": "暮", "dark": "夜"}
+_SEASONS = {"spring": "春", "summer": "夏", "autumn": "秋", "winter": "冬"}
+_TITLES = {"portrait": "写真", "still life": "花果", "marine": "沧海", "cityscape": "城楼"}
+# What the painter's vocabulary has and the poets' English does not.
+_THINGS = {
+    "haystack": "禾", "coast": "岸", "church": "寺", "cathedral": "寺", "monastery": "寺", "mill": "村",
+    "castle": "城", "street": "巷", "canal": "河", "waterlily": "莲", "poppy": "花", "poplar": "杨",
+    "olive": "林", "station": "驿", "people": "人", "square": "市", "avenue": "陌", "cottage": "茅屋",
+    "riverbank": "江岸", "bay": "浦", "sailboat": "帆", "park": "园", "fantasy": "仙", "afternoon": "午",
+}  # fmt: skip
+# Colours as poems name them. Greys and browns are in every old painting and say nothing.
+_COLOURS = {
+    "翠": ("green", "emerald", "sea green", "moss", "forest green", "lime"),
+    "碧": ("blue", "sky blue", "teal", "turquoise", "ultramarine"),
+    "苍": ("navy", "slate blue", "indigo"),
+    "红": ("red", "vermilion", "crimson", "coral", "maroon", "rose", "pink", "magenta"),
+    "金": ("gold", "yellow", "orange", "ochre", "lemon"),
+    "紫": ("violet", "plum", "lavender", "mauve"),
+    "白": ("white",),
+}
+_COLOUR_OF = {name: sign for sign, names in _COLOURS.items() for name in names}
+_SAID = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a picture: the network's reading, the names of its main colours (largest first),
+    and the words that it was painted from, if it was."""
+
+    reading: Reading = field(default_factory=Reading)
+    colours: tuple[str, ...] = ()
+    prompt: str = ""
+
+    def to_details(self) -> dict[str, Any]:
+        """JSON-safe, as it is kept with the poem and told beside it; only what there is."""
+        read = self.reading
+        told: dict[str, Any] = {
+            "genre": read.genre,
+            "light": read.light,
+            "season": read.season,
+            "objects": list(read.objects[:OBJECTS]),
+            "colours": list(self.colours[:COLOURS]),
+            "prompt": self.prompt[:500],
+        }
+        return {name: value for name, value in told.items() if value}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """In English, the most telling first: objects, season, light out of doors, genre, colours."""
+        read = self.reading
+        light = read.light if read.genre in _OUTDOORS else None
+        named = [*read.objects[:OBJECTS], read.season, light, read.genre, *self.colours]
+        return tuple(dict.fromkeys(word for word in named if word))
+
+
+def prompt_of(details: Mapping[str, Any]) -> str:
+    """The prompt that a work was painted from, from its ``details``; "" when it was not."""
+    segments = details.get("understood")
+    if not isinstance(segments, list):
+        return ""
+    texts = (segment.get("text") for segment in segments if isinstance(segment, Mapping))
+    return _SAID.sub(" ", "".join(text for text in texts if isinstance(text, str))).strip()
+
+
+def telling_colours(palette: tuple[Swatch, ...]) -> tuple[str, ...]:
+    """The names of the colours that a picture has much of, largest first, each once."""
+    return tuple(dict.fromkeys(swatch.name for swatch in palette if swatch.share >= LEAST))[:COLOURS]
+
+
+def theme_of(seen: Seen, asked: Theme, vocabulary: Container[str]) -> Theme:
+    """``asked`` with what is seen in the picture in the room that it leaves, at most eight characters.
+
+    First comes what a person said (of the poem, then of the painting), then what a network saw. What is not
+    understood of the painting's prompt is no matter of the poem's, and the poem's title is its own: only
+    ``characters`` are others.
+    """
+    found = [*understand(seen.prompt, vocabulary).words, *_characters(seen)]
+    characters = [c for c in dict.fromkeys(asked.characters + "".join(found)) if c in vocabulary]
+    return replace(asked, characters="".join(characters[:THEME_SIZE]))
+
+
+def title_of(seen: Seen) -> str:
+    """What a poem on a picture is called when nobody named it, as painters' poems are: 题秋山图."""
+    read = seen.reading
+    season = _SEASONS.get(read.season or "", "")
+    things = [sign for thing in read.objects[:OBJECTS] if (sign := _thing(thing))]
+    if things:
+        shown = things[0] if season else "".join(things[:2])
+        return f"题{season}{shown}图"
+    subject = _TITLES.get(read.genre or "", "山水" if read.genre == "landscape" or season else "")
+    return f"题{season}{subject}图" if subject else "题画"
+
+
+def _characters(seen: Seen) -> list[str]:
+    read = seen.reading
+    found = [_thing(thing) for thing in read.objects[:OBJECTS]]
+    found.append(_SEASONS.get(read.season or "", ""))
+    if read.genre in _OUTDOORS:
+        found.append(_LIGHT.get(read.light or "", ""))
+    # A mountain and a river say more than that it is a landscape.
+    if len(read.objects) < 2:
+        found.append(_GENRES.get(read.genre or "", ""))
+    found += [_COLOUR_OF.get(colour, "") for colour in seen.colours]
+    return [sign for sign in found if sign]
+
+
+def _thing(word: str) -> str:
+    return _THINGS.get(word) or ENGLISH.get(word, "")
