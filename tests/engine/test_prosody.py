@@ -58,7 +58,7 @@ def test_li_bais_and_wang_zhihuans_quatrains_fit() -> None:
 def test_an_oblique_acrostic_character_is_made_up_for() -> None:
     form = prosody.FORM_BY_SLUG["5jueju"]
     plain = prosody.slot_codes(form, 1)
-    given = prosody.slot_codes(form, 1, [prosody.TONE_OBLIQUE] * 4)
+    given = prosody.slot_codes(form, 1, {5 * line: prosody.TONE_OBLIQUE for line in range(4)})
     assert plain[5:8] == (prosody.LEVEL, prosody.LEVEL, prosody.ANY)
     assert given[5:8] == (prosody.ANY, prosody.LEVEL, prosody.LEVEL)
     assert given[:5] == plain[:5]

@@ -7,7 +7,7 @@ level tone (孤平) or three level or three oblique tones at the end of a line (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ANY, LEVEL, OBLIQUE, RHYME = 1, 2, 3, 4
@@ -43,6 +43,17 @@ FORMS = (
 FORM_BY_SLUG = {form.slug: form for form in FORMS}
 MAX_SLOTS = 56
 
+COUPLETS = {5: Form("couplet5", "五言对联", 2, 5), 7: Form("couplet7", "七言对联", 2, 7)}
+"""Couplets by length: two parallel lines without a rhyme, of opposite tones."""
+
+
+def network_number(form: Form) -> int:
+    """The number of ``form`` among :data:`FORMS`; a couplet is read as the opening of a quatrain."""
+    return next(
+        i for i, one in enumerate(FORMS) if one == form or (form.lines == 2 and one.length == form.length)
+    )
+
+
 # The four kinds of line, as the last five characters; * is free.
 _LINES = {
     "a": (ANY, OBLIQUE, ANY, LEVEL, OBLIQUE),
@@ -55,7 +66,7 @@ _OPENING = {"a": (ANY, LEVEL), "b": (ANY, OBLIQUE), "c": (ANY, OBLIQUE), "d": (A
 # Where the second half of a doubled character (萧萧) may stand: both halves lie in one foot.
 DOUBLE = {5: (1, 4), 7: (1, 3, 6)}
 
-PARALLEL_BELOW = {8: (3, 5)}
+PARALLEL_BELOW = {2: (1,), 8: (3, 5)}
 """Lines that must be parallel to the line before, by how many lines the form has."""
 
 PATTERNS = ("仄起首句不入韵", "平起首句不入韵", "仄起首句入韵", "平起首句入韵")
@@ -71,21 +82,49 @@ def pattern_name(form: Form, pattern: int) -> str:
     return name
 
 
-def slot_codes(form: Form, pattern: int, firsts: Sequence[int] = ()) -> tuple[int, ...]:
+def slot_codes(form: Form, pattern: int, given: Mapping[int, int] | None = None) -> tuple[int, ...]:
     """What each character of the poem must be: ``form.slots`` codes. Pattern 0 asks nothing (all 0).
 
-    ``firsts``: tone classes of first characters that are given (an acrostic). Where one is oblique
-    in a line that wants it level, the third takes over the level tone (拗救).
+    ``given``: tone classes of characters that stand already, by slot. Where one is oblique in the place
+    that keeps a level tone from being alone, the second next takes over the level tone (拗救).
     """
     if pattern == 0:
         return (0,) * form.slots
     codes: list[int] = []
     for number, kind in enumerate(_SCHEMES[pattern - 1][: form.lines]):
         line = list(_OPENING[kind] if form.length == 7 else ()) + list(_LINES[kind])
-        if number < len(firsts) and not tone_fits(firsts[number], line[0]):
-            line[0], line[2] = ANY, LEVEL
+        first = form.length - 5
+        tone = (given or {}).get(number * form.length + first, TONE_UNKNOWN)
+        if kind == "b" and not tone_fits(tone, line[first]):
+            line[first], line[first + 2] = ANY, LEVEL
         codes += line
     return tuple(codes)
+
+
+def answer_codes(line: Sequence[int]) -> tuple[int, ...]:
+    """What the other line of a couplet must be: opposite where tones are heard, the last included.
+
+    ``line``: tone classes of the given line. A tone that is unknown, or both, asks for nothing.
+    """
+    opposite = {TONE_LEVEL: OBLIQUE, TONE_OBLIQUE: LEVEL}
+    heard = {*range(1, len(line) - 1, 2), len(line) - 1}
+    return tuple(opposite.get(tone, ANY) if i in heard else ANY for i, tone in enumerate(line))
+
+
+def tone_breaches(tones: Mapping[int, int], codes: Sequence[int]) -> list[int]:
+    """The slots whose character has another tone than its code asks for. ``tones``: classes by slot."""
+    return [slot for slot, tone in sorted(tones.items()) if not tone_fits(tone, codes[slot])]
+
+
+def repeats(text: str, length: int) -> list[int]:
+    """The slots of characters that stood before, those doubled within a foot (萧萧) left out."""
+    found, seen = [], set()
+    for slot, character in enumerate(text):
+        doubled = slot and text[slot - 1] == character and slot % length in DOUBLE[length]
+        if character in seen and not doubled:
+            found.append(slot)
+        seen.add(character)
+    return found
 
 
 def pair_codes(codes: Sequence[int]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Kind ``verse``: Chinese regulated verse on a theme, character by character."""
+"""Kind ``verse``: Chinese regulated verse on a theme, character by character, led as far as one likes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from workers import device as devices
 from workers import weights
-from workers.engines import picture_theme, prosody, verse_themes
+from workers.engines import picture_theme, prosody, verse_books, verse_themes, verse_wishes
 from workers.engines.base import (
     InvalidRequest,
     JobCanceled,
@@ -23,12 +23,13 @@ from workers.engines.base import (
 )
 from workers.engines.bloom import BloomFilter
 from workers.engines.picture_reader import PictureReader
+from workers.engines.verse_books import Book
+from workers.engines.verse_craft import craft
 from workers.engines.verse_decoding import Composer, Draft, Rules
+from workers.engines.verse_planning import Plan, plan
 from workers.nets.poet import UNKNOWN, Poet, PoetConfig
 
 TABLES = ("tones", "rhymes", "doubles", "couplet_above", "couplet_below", "known_lines")
-SMALLEST_RHYME = 40
-"""Rhymes with fewer characters are not chosen: eight lines could run out of them."""
 
 
 @dataclass(slots=True)
@@ -37,9 +38,10 @@ class _Request:
 
     task: Task
     theme: verse_themes.Theme
-    acrostic: str
+    wish: verse_wishes.Wish
     seen: picture_theme.Seen | None = None
     drafts: list[Draft] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
 
 
 class VerseEngine:
@@ -62,7 +64,7 @@ class VerseEngine:
         try:
             tables = {table: loaded.tensors.pop(table) for table in TABLES}
             self.words = [*config["specials"], *config["characters"]]
-            self._rhyme_names: list[str] = list(config["rhymes_named"])
+            names: list[str] = list(config["rhymes_named"])
             model = Poet(PoetConfig.from_dict(config))
             model.load_state_dict(loaded.tensors)
             if len(self.words) != model.config.vocabulary or len(tables["tones"]) != len(self.words):
@@ -71,25 +73,25 @@ class VerseEngine:
             raise weights.WeightsCorrupt(f"{loaded.folder}: {error}") from error
         self.model = model.to(self.device).eval().requires_grad_(False)
         self.index = {word: i for i, word in enumerate(self.words) if i >= len(config["specials"])}
-        self._tones = tables["tones"].tolist()
-        self._rhyme_weights = torch.tensor(config["rhyme_weights"], dtype=torch.float32)
-        sizes = tables["rhymes"].sum(0)
-        self._rhyme_weights[:, sizes < min(SMALLEST_RHYME, int(sizes.max()))] = 0.0
-        self._rhymes = tables["rhymes"]
+        weighted = torch.tensor(config["rhyme_weights"], dtype=torch.float32)
+        tones, rhymes = tables.pop("tones"), tables.pop("rhymes")
+        self.books = {verse_books.PINGSHUI: verse_books.pingshui(names, tones, rhymes, weighted)}
         self._pattern_weights = torch.tensor(config["pattern_weights"], dtype=torch.float32)
         known = BloomFilter(tables.pop("known_lines").numpy().tobytes())
         self.composer = Composer(model, Rules(self.words, known_lines=known, **tables), self.device)
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
-        """Poems of one form keep step with each other; theme, acrostic and temperature may differ."""
-        return str(parameters["form"])
+        """Poems of one form keep step with each other; everything else may differ."""
+        return verse_wishes.form_slug(parameters)
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order; see :class:`workers.engines.base.Engine`.
 
-        Parameters: ``prompt``, ``form`` (a slug of prosody.FORMS), ``acrostic``, ``temperature``
-        (0.3..1.5), ``count`` (1..8). The picture in the role ``image``, if there is one, adds to the theme.
+        Parameters: ``prompt``, ``count`` (1..8), and those of :func:`workers.engines.verse_wishes.read`:
+        ``form`` (a slug of prosody.FORMS, or ``couplet``), ``opening`` (a draft), ``acrostic``,
+        ``dynasty``, ``rhyme``, ``rhyme_book``, ``temperature`` (0.3..1.5). The picture in the role
+        ``image``, if there is one, adds to the theme.
         """
         results: dict[int, Result] = {}
         requests: dict[int, _Request] = {}
@@ -111,48 +113,51 @@ class VerseEngine:
 
     def _request(self, task: Task) -> _Request:
         parameters = task.parameters
-        form = prosody.FORM_BY_SLUG.get(str(parameters["form"]))
-        if form is None:
-            raise InvalidRequest(
-                f"form {parameters['form']!r}",
-                visitor=f"The form must be one of {', '.join(prosody.FORM_BY_SLUG)}.",
-            )
-        acrostic = verse_themes.acrostic_characters(str(parameters.get("acrostic", "")), form.lines)
+        wish = verse_wishes.read(parameters, tuple(self.books[verse_books.PINGSHUI].names))
         theme = verse_themes.understand(str(parameters.get("prompt", "")), self.index)
         if theme.unknown:
             task.report.note("unknown_words", words=list(theme.unknown))
-        temperature = float(parameters.get("temperature", 1.0))
         seen = self.pictures.read(task)
         if seen is not None:
             theme = picture_theme.theme_of(seen, theme, self.index)
-        request = _Request(task, theme, acrostic, seen)
+        request = _Request(task, theme, wish, seen)
         for number in range(int(parameters.get("count", 1))):
-            generator = devices.generator(task.seed, number)
-            request.drafts.append(self._draft(form, theme, acrostic, temperature, generator))
+            self._draft(request, devices.generator(task.seed, number))
         return request
 
-    def _draft(
-        self,
-        form: prosody.Form,
-        theme: verse_themes.Theme,
-        acrostic: str,
-        temperature: float,
-        generator: torch.Generator,
-    ) -> Draft:
-        """Choose a scheme and a rhyme as often as poets do, with favour for rhymes of the theme."""
-        ids = [self.index[character] for character in theme.characters]
-        number = prosody.FORMS.index(form)
-        pattern = 1 + int(torch.multinomial(self._pattern_weights[number], 1, generator=generator))
-        chances = self._rhyme_weights[number].clone()
-        for token in ids:
-            chances[self._rhymes[token].bool()] *= 3.0
-        rhyme = 1 + int(torch.multinomial(chances, 1, generator=generator))
-        forced = {}
-        for line, character in enumerate(acrostic):
-            token = self.index.get(verse_themes.simplify(character), UNKNOWN)
-            forced[line * form.length] = (token, character)
-        codes = prosody.slot_codes(form, pattern, [self._tones[token] for token, _ in forced.values()])
-        return Draft(form, pattern, rhyme, codes, tuple(ids), forced, temperature, generator)
+    def book(self, slug: str) -> Book:
+        """A book of rhymes; today's is made when it is first asked for."""
+        if slug not in self.books:
+            self.books[slug] = verse_books.modern(self.words, self.books[verse_books.PINGSHUI])
+        return self.books[slug]
+
+    def _draft(self, request: _Request, generator: torch.Generator) -> None:
+        """Plan one more poem of a request."""
+        wish = request.wish
+        tokens = {
+            slot: self.index.get(verse_themes.simplify(character), UNKNOWN)
+            for slot, character in wish.given.items()
+        }
+        theme = tuple(self.index[character] for character in request.theme.characters)
+        book = self.book(wish.book)
+        weights_of_form = self._pattern_weights[prosody.network_number(wish.form)]
+        old = self.books[verse_books.PINGSHUI]
+        planned = plan(wish, tokens, book, old, weights_of_form, theme, generator)
+        draft = Draft(
+            wish.form,
+            book,
+            planned.rhyme,
+            planned.codes,
+            theme,
+            {slot: (tokens[slot], character) for slot, character in wish.given.items()},
+            wish.temperature,
+            generator,
+            wish.dynasty,
+            planned.mirror,
+            planned.swap,
+        )
+        request.plans.append(planned)
+        request.drafts.append(draft)
 
     def _write(self, requests: Mapping[int, _Request]) -> dict[int, Result]:
         order = list(requests)
@@ -178,14 +183,14 @@ class VerseEngine:
             if place in stopped:
                 results[number] = Result(error=stopped[place])
             else:
-                results[number] = Result(
-                    tuple(self._poem(requests[number], d) for d in requests[number].drafts)
-                )
+                request = requests[number]
+                made = zip(request.drafts, request.plans, strict=True)
+                results[number] = Result(tuple(self._poem(request, *one) for one in made))
         return results
 
-    def _poem(self, request: _Request, draft: Draft) -> Poem:
+    def _poem(self, request: _Request, draft: Draft, planned: Plan) -> Poem:
         prompt, seen = str(request.task.parameters.get("prompt", "")), request.seen
-        title = verse_themes.title(prompt, request.theme, request.acrostic, draft.text)
+        title = verse_themes.title(prompt, request.theme, request.wish.acrostic, draft.text)
         if seen is not None and not prompt.strip():
             title = picture_theme.title_of(seen)
         return Poem(
@@ -194,10 +199,12 @@ class VerseEngine:
             details={
                 "form": draft.form.slug,
                 "form_name": draft.form.chinese,
-                "pattern": prosody.pattern_name(draft.form, draft.pattern),
-                "rhyme": self._rhyme_names[draft.rhyme - 1],
+                "pattern": prosody.pattern_name(draft.form, planned.pattern) if planned.pattern else "",
+                "rhyme": "" if planned.rhyme is None else draft.book.names[planned.rhyme],
+                "rhyme_book": draft.book.slug,
                 "theme": request.theme.characters,
-                "acrostic": request.acrostic,
+                "acrostic": request.wish.acrostic,
+                "craft": craft(draft, planned, self.index),
             }
             | ({"picture": seen.to_details()} if seen is not None else {}),
         )
@@ -210,4 +217,4 @@ def _show(request: _Request, characters: int, form: prosody.Form) -> None:
     for index, draft in enumerate(request.drafts):
         visible = draft.text[:characters]
         lines = [visible[i : i + form.length] for i in range(0, len(visible), form.length)]
-        request.task.report.text("\n".join(lines), index)
+        request.task.report.text("\n".join(lines[::-1] if draft.swap else lines), index)

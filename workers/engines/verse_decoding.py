@@ -1,14 +1,14 @@
 """Writing regulated verse with a language model: every rule holds by construction.
 
 For each line several candidates are sampled side by side under the rules (tone, rhyme, no character
-twice, no line of the training poems) and the likeliest goes on. The theme acts through the network's
-condition, sharpened by classifier-free guidance (Ho and Salimans 2022), and a mild bonus for its own
-characters.
+twice, no line of the training poems) and the likeliest goes on. Rhymes that are still needed are kept
+back, so that no line takes the last of them. The theme acts through the network's condition, sharpened
+by classifier-free guidance (Ho and Salimans 2022), and a mild bonus for its own characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from workers.engines import prosody
 from workers.engines.bloom import BloomFilter
+from workers.engines.verse_books import Book
 from workers.nets.poet import START, UNKNOWN, Poet, Reading, State
 
 CANDIDATES = 8
@@ -34,56 +35,72 @@ SEASONS = "春夏秋冬"
 THEME_BONUS = 0.8
 THEME_HIT = 1.5
 """What a candidate line gains for each new theme character, in nats."""
+REPEATED = 40.0
+"""What a candidate loses, in nats, for being a line of the training poems."""
+OPTIONS = 6
+"""How many of the characters that might have stood in a place are remembered."""
+NARROW = 64
+"""A rhyme with fewer free characters is kept back for the ends of lines."""
 
 
 @dataclass(slots=True)
 class Draft:
-    """One poem in the making. ``forced`` maps a slot to (token id, the character to print)."""
+    """One poem in the making. ``forced`` maps a slot to (token id, the character to print).
+
+    ``rhyme`` is an index into the rhymes of ``book``, or None. ``mirror``: slots that repeat another's
+    character. ``swap``: the first line that is written is the last that is read.
+    """
 
     form: prosody.Form
-    pattern: int
-    rhyme: int  # 1..30, as in the tables; its names are the engine's business
+    book: Book
+    rhyme: int | None
     codes: tuple[int, ...]
     theme: tuple[int, ...]
-    forced: dict[int, tuple[int, str]]
+    forced: Mapping[int, tuple[int, str]]
     temperature: float
     generator: torch.Generator
-    text: str = ""  # finished lines
+    dynasty: int = 1
+    mirror: Mapping[int, int] = field(default_factory=dict)
+    swap: bool = False
+    text: str = ""  # finished lines, as they were written
+    options: list[list[tuple[str, float]]] = field(default_factory=list)
+    """For each slot what the rules allowed there, likeliest first, with its chance."""
     dropped: bool = field(default=False)
+
+    @property
+    def told_rhyme(self) -> int:
+        """The rhyme that the network is told: 1..30, 0 for none."""
+        return 0 if self.rhyme is None else int(self.book.told[self.rhyme])
 
     @property
     def lines(self) -> tuple[str, ...]:
         step = self.form.length
-        return tuple(self.text[i : i + step] for i in range(0, len(self.text), step))
+        lines = tuple(self.text[i : i + step] for i in range(0, len(self.text), step))
+        return lines[::-1] if self.swap else lines
 
 
 @dataclass(slots=True)
 class Rules:
     """The tables of the weights, on the CPU, beside their words and the lines not to repeat.
 
-    ``tones`` (V,) classes of prosody; ``rhymes`` (V, 30) and ``doubles`` (V,): whether a character
-    rhymes so, and whether poets double it. ``couplet_above``, ``couplet_below`` (V, R): their product is
-    how much likelier a character stands below another in a parallel couplet than by chance (log).
+    ``doubles`` (V,): whether poets double a character. ``couplet_above``, ``couplet_below`` (V, R): their
+    product is how much likelier a character stands below another in a parallel couplet than by chance (log).
     """
 
     words: Sequence[str]
-    tones: Tensor
-    rhymes: Tensor
     doubles: Tensor
     couplet_above: Tensor
     couplet_below: Tensor
     known_lines: BloomFilter
 
-    def masks(self) -> tuple[Tensor, Tensor]:
-        """Allowed characters per slot code (CODES, V) and per rhyme (31, V): bool."""
-        tones = self.tones
+    def by_code(self, book: Book) -> Tensor:
+        """Characters that may stand in a slot, by its code: (CODES, V) bool."""
+        tones = book.tones
         real = torch.ones(len(self.words), dtype=torch.bool)
         real[: START + 1] = False
         level = (tones == prosody.TONE_LEVEL) | (tones == prosody.TONE_BOTH)
         oblique = (tones == prosody.TONE_OBLIQUE) | (tones == prosody.TONE_BOTH)
-        by_code = torch.stack([real, real, real & level, real & oblique, real & level])
-        by_rhyme = torch.cat([real[None], real & self.rhymes.T.bool()])
-        return by_code, by_rhyme
+        return torch.stack([real, real, real & level, real & oblique, real & level])
 
 
 class Composer:
@@ -91,11 +108,17 @@ class Composer:
 
     def __init__(self, model: Poet, rules: Rules, device: torch.device) -> None:
         self.model, self.rules, self.device = model, rules, device
-        self.by_code, self.by_rhyme = rules.masks()
+        self.by_code: dict[str, Tensor] = {}
         self.doubles = rules.doubles.bool()
         self.seasons = torch.tensor(
             [i for i, word in enumerate(rules.words) if word in SEASONS], dtype=torch.int64
         )
+
+    def mask(self, book: Book) -> Tensor:
+        """:meth:`Rules.by_code`, made once for each book."""
+        if book.slug not in self.by_code:
+            self.by_code[book.slug] = self.rules.by_code(book)
+        return self.by_code[book.slug]
 
     @torch.inference_mode()
     def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
@@ -125,7 +148,7 @@ class _Bench:
     def __init__(self, composer: Composer, drafts: list[Draft]) -> None:
         self.composer, self.drafts = composer, drafts
         form = drafts[0].form if drafts else prosody.FORMS[0]
-        self.form, self.number = form, prosody.FORMS.index(form)
+        self.form, self.number = form, prosody.network_number(form)
         rows, words = len(drafts) * CANDIDATES, len(composer.rules.words)
         self.tokens = torch.full((rows, form.slots), UNKNOWN)
         self.used = torch.zeros(rows, words, dtype=torch.bool)
@@ -134,7 +157,14 @@ class _Bench:
         self.theme = self._rows([[*d.theme, *[UNKNOWN] * (size - len(d.theme))] for d in drafts])
         self.code = self._rows([d.codes for d in drafts])
         self.pair = self._rows([prosody.pair_codes(d.codes) for d in drafts])
-        self.rhyme = self._rows([d.rhyme for d in drafts])
+        self.rhyme = self._rows([d.told_rhyme for d in drafts])
+        self.dynasty = self._rows([d.dynasty for d in drafts])
+        books = list({d.book.slug: d.book for d in drafts}.values())
+        self.by_code = torch.stack([composer.mask(book) for book in books]) if books else torch.zeros(0)
+        self.book = self._rows([[b.slug for b in books].index(d.book.slug) for d in drafts])
+        self.rhymers = self._rhymers()
+        self.option_ids = torch.zeros(rows, form.slots, OPTIONS, dtype=torch.int64)
+        self.option_chances = torch.zeros(rows, form.slots, OPTIONS)
         for row in range(rows):
             # Characters that are given for later are spoken for.
             spoken = [token for token, _ in drafts[row // CANDIDATES].forced.values()]
@@ -151,7 +181,15 @@ class _Bench:
         device, theme = self.composer.device, self.theme
         both = torch.cat([theme, torch.zeros_like(theme)]).to(device)
         rhyme = self.rhyme.repeat(2).to(device)
-        return self.composer.model.condition(both, rhyme, torch.ones_like(rhyme))
+        return self.composer.model.condition(both, rhyme, self.dynasty.repeat(2).to(device))
+
+    def _rhymers(self) -> Tensor:
+        """(drafts, V) bool: the characters that may end a rhyming line of each draft."""
+        found = []
+        for draft in self.drafts:
+            level = self.composer.mask(draft.book)[prosody.RHYME]
+            found.append(level if draft.rhyme is None else level & draft.book.rhymes[:, draft.rhyme])
+        return torch.stack(found) if found else torch.zeros(0)
 
     def keep(self) -> None:
         """Forget the rows of dropped drafts."""
@@ -162,14 +200,16 @@ class _Bench:
             [i * CANDIDATES + c for i in chosen for c in range(CANDIDATES)], dtype=torch.int64
         )
         self._take(rows)
-        for name in ("theme", "code", "pair", "rhyme"):
+        for name in ("theme", "code", "pair", "rhyme", "dynasty", "book"):
             setattr(self, name, getattr(self, name)[rows])
+        self.rhymers = self.rhymers[torch.tensor(chosen, dtype=torch.int64)]
         half = len(self.condition) // 2
         self.condition = self.condition[torch.cat([rows, rows + half]).to(self.condition.device)]
         self.drafts = [self.drafts[i] for i in chosen]
 
     def _take(self, rows: Tensor) -> None:
         self.tokens, self.used, self.score = self.tokens[rows], self.used[rows], self.score[rows]
+        self.option_ids, self.option_chances = self.option_ids[rows], self.option_chances[rows]
         if self.state is not None:
             both = torch.cat([rows, rows + self.state[0].shape[1] // 2]).to(self.composer.device)
             self.state = (self.state[0][:, both], self.state[1][:, both])
@@ -212,6 +252,7 @@ class _Bench:
         )
         values, ids = guided.masked_fill_(~allowed, -torch.inf).topk(min(TOP, guided.shape[1]))
         chances = torch.softmax(values / temperature, 1)
+        self.option_ids[:, slot], self.option_chances[:, slot] = ids[:, :OPTIONS], chances[:, :OPTIONS]
         chances[chances.cumsum(1) - chances > NUCLEUS] = 0.0
         draws = torch.cat([torch.rand(CANDIDATES, generator=draft.generator) for draft in self.drafts])
         picked = _pick(chances, draws)
@@ -235,17 +276,41 @@ class _Bench:
         return (named.any(1, keepdim=True) & ~named).float()
 
     def _allowed(self, slot: int, place: int) -> Tensor:
+        """(rows, V) bool: what the rules allow in a slot; never nothing."""
         code = self.code[:, slot]
-        allowed = self.composer.by_code[code] & ~self.used
+        fitting = self.by_code[self.book, code]
         rhyming = code == prosody.RHYME
-        allowed[rhyming] &= self.composer.by_rhyme[self.rhyme[rhyming]]
-        if place in prosody.DOUBLE[self.form.length]:
+        draft_of = torch.arange(len(code)) // CANDIDATES
+        fitting[rhyming] &= self.rhymers[draft_of[rhyming]]
+        allowed = fitting & ~self.used
+        self._keep_back(slot, allowed, rhyming)
+        if place in prosody.DOUBLE[self.form.length] and self.form.lines > 2:
             last = self.tokens[:, slot - 1 : slot]
-            fits = (
-                self.composer.by_code[code].gather(1, last) & self.composer.doubles[last] & ~rhyming[:, None]
-            )
+            fits = fitting.gather(1, last) & self.composer.doubles[last] & ~rhyming[:, None]
             allowed.scatter_(1, last, fits)
+        for number, draft in enumerate(self.drafts):
+            if slot in draft.mirror:
+                rows = torch.arange(number * CANDIDATES, (number + 1) * CANDIDATES)
+                allowed[rows] = False
+                allowed[rows, self.tokens[rows, draft.mirror[slot]]] = True
+        # Where every character that fits is used up, one may come twice: the poem's page says so.
+        stuck = ~allowed.any(1)
+        allowed[stuck] = fitting[stuck]
+        stuck = ~allowed.any(1)
+        allowed[stuck] = self.by_code[self.book[stuck], 0]
         return allowed
+
+    def _keep_back(self, slot: int, allowed: Tensor, rhyming: Tensor) -> None:
+        """Forbid rhymes elsewhere once there are only as many left as the poem will need."""
+        for number, draft in enumerate(self.drafts):
+            ahead = range(slot + 1, self.form.slots)
+            needed = sum(draft.codes[s] == prosody.RHYME and s not in draft.forced for s in ahead)
+            rows = slice(number * CANDIDATES, (number + 1) * CANDIDATES)
+            if not needed or bool(rhyming[rows.start]):
+                continue
+            free = self.rhymers[number] & ~self.used[rows]
+            if int(self.rhymers[number].sum()) < NARROW:
+                allowed[rows] &= ~(free & (free.sum(1, keepdim=True) <= needed))
 
     def _line(self, row: int, slot: int) -> str:
         """The line that ends with ``slot``, as printed."""
@@ -269,12 +334,26 @@ class _Bench:
 
     def choose(self, slot: int) -> None:
         """At the end of a line: the likeliest candidate of each draft goes on, as all of its candidates."""
+        begin, known = slot + 1 - self.form.length, self.composer.rules.known_lines
+        for row in range(len(self.score)):
+            given = all(s in self.drafts[row // CANDIDATES].forced for s in range(begin, slot + 1))
+            if not given and self._line(row, slot) in known:
+                self.score[row] -= REPEATED
         best = self.score.view(-1, CANDIDATES).argmax(1)
         rows = (torch.arange(len(self.drafts)) * CANDIDATES + best).repeat_interleave(CANDIDATES)
         self._take(rows)
         self.score.zero_()
+        words = self.composer.rules.words
         for number, draft in enumerate(self.drafts):
-            draft.text += self._line(number * CANDIDATES, slot)
+            row = number * CANDIDATES
+            draft.text += self._line(row, slot)
+            for place in range(begin, slot + 1):
+                found = zip(
+                    self.option_ids[row, place].tolist(),
+                    self.option_chances[row, place].tolist(),
+                    strict=True,
+                )
+                draft.options.append([(words[token], chance) for token, chance in found if chance > 0])
 
 
 def _pick(chances: Tensor, draws: Tensor) -> Tensor:

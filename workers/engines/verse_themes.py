@@ -48,6 +48,11 @@ def simplify(text: str) -> str:
     return fold(text.translate(TRADITIONAL))
 
 
+def is_chinese(character: str) -> bool:
+    """Whether it is one Chinese character, known or not."""
+    return bool(_HAN_RUN.fullmatch(character)) and len(character) == 1
+
+
 def _stem(word: str) -> str:
     """The lexicon's entry for an English word, tried with its plural and its endings taken off."""
     for form in (word, word.removesuffix("'s"), word.removesuffix("s"), word.removesuffix("es")):
