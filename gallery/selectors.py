@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Case, CharField, Count, Min, Q, QuerySet, Value, When
+from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from gallery import catalogue
@@ -42,8 +43,23 @@ CARD = (
 
 
 def cards(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
-    """Only what a card shows."""
-    return artworks.select_related("owner").only(*CARD)
+    """Only what a card shows. ``seen_style`` and ``seen_genre``: what an analysis guesses first, or "".
+
+    They are all that is read of the details, which are long.
+    """
+    guesses = {
+        f"seen_{head}": Case(
+            When(
+                kind="analyse",
+                details__analysis__unlike=False,
+                then=KT(f"details__analysis__heads__{head}__0__label"),
+            ),
+            default=Value(""),
+            output_field=CharField(),
+        )
+        for head in ("style", "genre")
+    }
+    return artworks.select_related("owner").only(*CARD).annotate(**guesses)
 
 
 def _matching(artworks: QuerySet[Artwork], kind: str, search: str) -> QuerySet[Artwork]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -16,14 +16,19 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from gallery import catalogue, keyset, mixer, presenters, prompts, selectors, stylemix, words
+from gallery.analysis import analysis_of
 from gallery.catalogue import features
+from gallery.catalogue.cnn import STYLES, style_name
 from gallery.models import Artwork, Job, Moderation, Upload
+from gallery.seen_terms import GENRES, term
+from gallery.seen_terms import STYLES as STYLE_TERMS
 from gallery.services.queue import Expected
 
 register = template.Library()
 
 LOWEST_RATIO, HIGHEST_RATIO = 25, 400
 HEADING_LENGTH = 90
+LONGEST_GUESS = 60
 THEMES = ("light", "dark")
 
 
@@ -64,7 +69,7 @@ def heading(artwork: Artwork) -> str:
     if wanted := parameters.get("features"):
         return _dream_of(wanted)
     unnamed = words.UNNAMED.get(f"{artwork.kind} {parameters.get('mode', '')}".strip())
-    return _after(parameters.get("style")) or str(unnamed or _("Untitled"))
+    return _after(parameters) or _seen(artwork) or str(unnamed or _("Untitled"))
 
 
 @register.filter
@@ -72,7 +77,7 @@ def job_heading(job: Job) -> str:
     """What a job is called: its prompt, or the style, or only its kind."""
     if wanted := job.parameters.get("features"):
         return _dream_of(wanted)
-    return job.prompt or _after(job.parameters.get("style")) or kind_label(job.kind)
+    return job.prompt or _after(job.parameters) or kind_label(job.kind)
 
 
 def _dream_of(wanted: Any) -> str:
@@ -82,10 +87,34 @@ def _dream_of(wanted: Any) -> str:
     }
 
 
-def _after(slug: Any) -> str:
-    """What is painted after a ready style, as museums say it."""
-    style = next((one for one in catalogue.styles() if one.slug == slug), None)
-    return _("After “%(title)s”") % {"title": style.title} if style is not None else ""
+def _after(parameters: Mapping[str, Any]) -> str:
+    """What is painted after ready styles, as museums say it."""
+    titles = {style.slug: style.title for style in catalogue.styles()}
+    chosen = [parameters.get(style_name(number)) for number in range(1, STYLES + 1)]
+    named = [str(titles[slug]) for slug in chosen if slug in titles]
+    # Translators: between two titles, inside of their quotation marks.
+    return _("After “%(title)s”") % {"title": _("”, “").join(named)} if named else ""
+
+
+def _seen(artwork: Artwork) -> str:
+    """What an analysis guesses first; "" when it guesses nothing that means much."""
+    if artwork.kind != "analyse":
+        return ""
+    card = vars(artwork)
+    if "seen_style" in card:
+        guesses = [term(card["seen_style"] or "", STYLE_TERMS), term(card["seen_genre"] or "", GENRES)]
+    else:
+        analysis = analysis_of(artwork)
+        heads = analysis.heads if analysis is not None and not analysis.unlike else ()
+        guesses = [head.guesses[0].label for head in heads if head.name != "painter"]
+    named = _(", ").join(guess[:LONGEST_GUESS] for guess in guesses if guess)
+    return _("Analysis: %(guesses)s") % {"guesses": named} if named else ""
+
+
+@register.filter
+def role_of(kind: catalogue.KindSpec | None, role: str) -> str:
+    """What the kind calls the picture in this role."""
+    return words.role_label(kind.slug if kind is not None else "", role)
 
 
 @register.filter

@@ -16,9 +16,11 @@ from PIL import Image
 from gallery.analysis import analysis_of
 from gallery.models import Artwork, Job, JobState, User
 from gallery.seen_terms import COLOURS, GENRES, PAINTERS, STYLES, THINGS
+from gallery.selectors import cards
 from gallery.services import artworks
 from gallery.services.artworks import PictureFile
 from gallery.services.provenance import DIGITAL_SOURCE_TYPE
+from gallery.templatetags.site_tags import heading
 from tests.toy_engines import ToyAnalyse
 from tests.web import factories
 from tests.web.pages import client_of
@@ -43,6 +45,28 @@ def page_of(person: User, language: str = "en", **changes: Any) -> str:
     url = reverse("artwork", args=[work.pk])
     content: str = client_of(person, language).get(url).content.decode()
     return content
+
+
+# --- Its name --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_card", [False, True], ids=["its page", "a card"])
+def test_an_analysis_is_called_after_what_it_guesses_first(
+    person: User, on_card: bool, django_assert_num_queries: Any
+) -> None:
+    def named(**fields: Any) -> str:
+        pk = factories.make_artwork(person, "analyse", prompt="", **fields).pk
+        (work,) = cards(Artwork.objects.filter(pk=pk)) if on_card else Artwork.objects.filter(pk=pk)
+        with django_assert_num_queries(0):
+            return heading(work)
+
+    assert named(details={"analysis": told()}) == "Analysis: Impressionism, landscape"
+    with override("zh-hans"):
+        assert named(details={"analysis": told()}) == "分析：印象派、风景"
+    assert named(details={"analysis": told()}, title="My cat") == "My cat"
+    assert named(details={"analysis": told(unlike=True)}) == "Analysis"
+    assert named(details={"analysis": "nonsense"}) == "Analysis"
+    assert named(details={}) == "Analysis"
 
 
 # --- Reading ---------------------------------------------------------------------------

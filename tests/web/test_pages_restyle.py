@@ -11,13 +11,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 from PIL import Image
 
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe
 from gallery.models import Job, JobState, User
 from gallery.services import jobs
-from gallery.templatetags.site_tags import parameter_rows
+from gallery.templatetags.site_tags import job_heading, parameter_rows
 from tests.web import factories
 from tests.web.pages import Page, client_of
 
@@ -176,6 +177,14 @@ def test_a_recipe_with_a_mix_fills_the_form_again(client: Client, person: User) 
     assert f'name="picture_style_2_work" value="{work.pk}"' in content
     assert 'name="weight_2" value="90"' in content
     assert 'name="steps" value="200"' in content
+
+
+def test_a_mix_is_called_after_all_of_its_ready_styles(person: User) -> None:
+    parameters = {"style": "scream", "style_2": "", "style_3": "great_wave"}
+    job = factories.make_job(person, "restyle", parameters=parameters)
+    assert job_heading(job) == "After “The Scream”, “The Great Wave off Kanagawa”"
+    with override("zh-hans"):
+        assert job_heading(job) == "仿《呐喊》、《神奈川冲浪里》"
 
 
 def test_enough_is_said_on_the_page_of_slow_work(client: Client, person: User) -> None:
