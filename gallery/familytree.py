@@ -7,6 +7,7 @@ Lengths are in px of the drawing. Nothing here reads the database: it lays out a
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,8 +22,10 @@ BETWEEN = 66
 PASSAGE = 12
 """The breadth that a line takes in a generation that it passes."""
 MARGIN = 14
-LABEL_AT = 0.36
-"""How far along a line its label stands: nearer to the parent, where lines have not met yet."""
+LABEL_AT = (0.36, 0.52, 0.24, 0.66, 0.8)
+"""How far along a line its label may stand, the best first: nearer to the parent, where no lines have met."""
+LABEL = (84, 15)
+"""The room of a label: "its picture", or a parent's share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +125,14 @@ def family_tree(graph: Graph) -> Tree | None:
     spots = tuple(
         Spot(node, middles[node.key, None] - SIDE // 2, tops[level_of[node.key]]) for node in graph.nodes
     )
-    lines = tuple(
-        _line(
-            edge,
-            [middles[key] for key in chain],
-            [tops[level_of[edge.parent] + n] for n in range(len(chain))],
+    lines: list[Line] = []
+    for edge, chain in chains.items():
+        row = level_of[edge.parent]
+        lines.append(
+            _line(edge, [middles[key] for key in chain], [tops[row + n] for n in range(len(chain))], lines)
         )
-        for edge, chain in chains.items()
-    )
     height = max(tops.values()) + SIDE + CAPTION + MARGIN
-    return Tree(width, height, spots, lines, graph.left_out)
+    return Tree(width, height, spots, tuple(lines), graph.left_out)
 
 
 _Key = tuple[str, Edge | None]
@@ -173,8 +174,11 @@ def _generations(graph: Graph) -> dict[str, int]:
     return level
 
 
-def _line(edge: Edge, middles: list[int], tops: list[int]) -> Line:
-    """A line through places at ``middles`` in rows at ``tops``; its label lies on the first stretch."""
+def _line(edge: Edge, middles: list[int], tops: list[int], others: Sequence[Line]) -> Line:
+    """A line through places at ``middles`` in rows at ``tops``.
+
+    Its label lies on the first stretch, where it covers those of the ``others`` least.
+    """
     path = ""
     label = (0, 0)
     for (left, above), (right, below) in pairwise(zip(middles, tops, strict=True)):
@@ -185,14 +189,21 @@ def _line(edge: Edge, middles: list[int], tops: list[int]) -> Line:
             path += f"V{start}"
         else:
             path = f"M{left} {start}"
-            label = _on_curve((left, start), (left, start + bend), (right, end - bend), (right, end))
+            curve = (left, start), (left, start + bend), (right, end - bend), (right, end)
+            places = [_on_curve(at, *curve) for at in LABEL_AT]
+            label = min(places, key=lambda place: sum(_covered(place, (one.x, one.y)) for one in others))
         path += f"C{left} {start + bend} {right} {end - bend} {right} {end}"
     return Line(edge, path, *label)
 
 
-def _on_curve(*points: tuple[int, int]) -> tuple[int, int]:
-    """The place of the label on a cubic Bezier curve of four points."""
-    t = LABEL_AT
+def _covered(one: tuple[int, int], other: tuple[int, int]) -> int:
+    """Square px in which two labels lie on each other."""
+    across, down = (max(0, side - abs(a - b)) for side, a, b in zip(LABEL, one, other, strict=True))
+    return across * down
+
+
+def _on_curve(t: float, *points: tuple[int, int]) -> tuple[int, int]:
+    """The place at ``t`` in [0, 1] on a cubic Bezier curve of four points."""
     shares = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
     x, y = (sum(s * point[axis] for s, point in zip(shares, points, strict=True)) for axis in (0, 1))
     return round(x), round(y)

@@ -209,6 +209,16 @@ def test_a_landscape_has_a_horizon_and_its_colours_have_names() -> None:
     assert composition_of(Image.new("RGB", (50, 50), "black")).brightness < 0.05
 
 
+def test_two_shades_of_one_name_are_one_colour() -> None:
+    image = Image.new("RGB", (100, 100), "#3d8b32")
+    image.paste("#2f7a28", (0, 0, 30, 100))
+    image.paste("#ffffff", (70, 0, 100, 100))
+    found = palette_of(image)
+    assert [swatch.name for swatch in found] == ["green", "white"]
+    assert found[0].share == pytest.approx(0.7, abs=0.02)
+    assert found[0].colour == "#3d8b32"
+
+
 def test_every_named_colour_is_called_by_its_name() -> None:
     for name, colour in NAMES.items():
         assert palette_of(Image.new("RGB", (4, 4), colour))[0].name == name

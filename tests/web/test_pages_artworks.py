@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from gallery import presenters
-from gallery.familytree import family_tree
+from gallery.familytree import LABEL, family_tree
 from gallery.lineage import lineage_graph
 from gallery.models import Artwork, Job, JobState, Moderation, User, Visibility
 from tests.web import factories
@@ -175,6 +175,24 @@ def test_a_parent_stands_above_its_child_even_when_it_is_a_grandparent_too(perso
     assert [int(y) for _x, y in passing] == [between.y]
     assert not between.x <= int(passing[0][0]) <= between.x + tree.side
     assert all(0 <= x <= tree.width - tree.side and 0 <= y <= tree.height - tree.side for x, y in boxes)
+
+
+def test_what_many_gave_is_written_side_by_side(person: User) -> None:
+    """Two crowded generations, and two things that one parent gave: no label lies on another."""
+    parents = [factories.make_artwork(person) for _ in range(4)]
+    children = [factories.make_artwork(person) for _ in range(4)]
+    work = factories.make_artwork(person)
+    for one in parents:
+        factories.make_lineage(work, one, "parent", 0.25)
+    factories.make_lineage(work, parents[0], "palette")
+    for one in children:
+        factories.make_lineage(one, work, "image")
+    tree = family_tree(lineage_graph(person, work))
+    assert tree is not None
+    labels = [(line.x, line.y) for line in tree.lines]
+    assert len(labels) == 9
+    for number, (x, y) in enumerate(labels):
+        assert all(abs(x - a) >= LABEL[0] or abs(y - b) >= LABEL[1] for a, b in labels[:number])
 
 
 def test_the_whole_tree_reaches_further_than_the_works_own_page(client: Client, person: User) -> None:

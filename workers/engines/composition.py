@@ -55,7 +55,10 @@ def name_of(lab: Floats) -> str:
 
 
 def palette_of(image: Image.Image) -> tuple[Swatch, ...]:
-    """The picture's main colours, one to six, largest first; k-means in Oklab, always the same."""
+    """The picture's main colours, one to six, largest first, no name twice.
+
+    k-means in Oklab, always the same.
+    """
     pixels = np.asarray(shrink(image.convert("RGB"), SIDE)).reshape(-1, 3)
     lab = _lab(pixels)
     centres = _seeds(lab)
@@ -69,15 +72,21 @@ def palette_of(image: Image.Image) -> tuple[Swatch, ...]:
         )
     nearest = ((lab[:, None] - centres) ** 2).sum(2).argmin(1)
     shares = np.bincount(nearest, minlength=len(centres)) / len(lab)
-    swatches = []
+    named: dict[str, list[tuple[str, float]]] = {}
     for number in np.argsort(-shares, kind="stable"):
         if shares[number] < LEAST:
             continue
         centre = torch.from_numpy(centres[number]).float().reshape(1, 3, 1, 1)
         red, green, blue = ((from_oklab(centre)[0, :, 0, 0].clamp(-1, 1) + 1) * 127.5).round().int().tolist()
-        share = round(float(shares[number]), 4)
-        swatches.append(Swatch(f"#{red:02x}{green:02x}{blue:02x}", name_of(centres[number]), share))
-    return tuple(swatches)
+        named.setdefault(name_of(centres[number]), []).append(
+            (f"#{red:02x}{green:02x}{blue:02x}", float(shares[number]))
+        )
+    # What has one name is one colour to whoever reads it: the larger patch stands for both.
+    found = [
+        Swatch(patches[0][0], name, round(sum(share for _, share in patches), 4))
+        for name, patches in named.items()
+    ]
+    return tuple(sorted(found, key=lambda swatch: -swatch.share))
 
 
 def _seeds(lab: Floats) -> Floats:
