@@ -187,6 +187,21 @@ form.addEventListener("change", (event) => {
   }
 });
 
+// --- A film is not made in the largest size: there is no such choice while it is chosen -------------------
+
+form.addEventListener("change", (event) => {
+  if (event.target.name !== "mode") return;
+  const [small, large] = ["512", "1024"].map((side) => form.querySelector(`[name=size][value="${side}"]`));
+  if (!small || !large) return;
+  if (event.target.value === "bridge" && large.checked) {
+    small.checked = true;
+    large.dataset.ours = "yes";
+  } else if (event.target.value !== "bridge" && large.dataset.ours) {
+    large.checked ||= small.checked;
+    delete large.dataset.ours;
+  }
+});
+
 // --- Beside the children: mixed again without leaving -----------------------------------------------------
 
 let busy = false;
