@@ -95,6 +95,7 @@ class Command(BaseCommand):
         written = _write(list(job.artworks.order_by("index")), kind, options["out"])
         if options["json"]:
             payload = presenters.job_payload(job, owner) | {"files": [str(path) for path in written]}
+            payload["facts"] = [work.facts for work in job.artworks.order_by("index")]
             self.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2, default=str))
             return
         for note in job.notes:
