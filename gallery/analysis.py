@@ -210,6 +210,12 @@ def _swatch(told: Mapping[str, Any]) -> Swatch:
     return Swatch(told["colour"], term(str(told["name"]), COLOURS), _unit(told["share"]))
 
 
+def reading_words(reading: Mapping[str, Any]) -> list[str]:
+    """What was read in a picture, in the visitor's language; what has another form is left out."""
+    objects = reading.get("objects")
+    return list(_sees({**reading, "objects": objects if isinstance(objects, list | tuple) else []}))
+
+
 def _sees(reading: Mapping[str, Any]) -> Iterator[str]:
     """What it is sure of, each once."""
     if genre := reading.get("genre"):

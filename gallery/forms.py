@@ -202,9 +202,15 @@ class StudioForm:
         return [one for one in self.pictures if one.spec.required or one.spec.leading]
 
     @property
+    def beside_pictures(self) -> list[PictureControl]:
+        """Pictures that stand open under the prompt."""
+        return [one for one in self.pictures if one.spec.beside]
+
+    @property
     def spare_pictures(self) -> list[PictureControl]:
         """Pictures that nobody has to bring: they stand in the fold."""
-        return [one for one in self.pictures if one not in self.leading_pictures]
+        shown = self.leading_pictures + self.beside_pictures
+        return [one for one in self.pictures if one not in shown]
 
     @property
     def advanced_open(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from gallery.views import artworks, gallery, jobs, moderation, similar, site, studio, workers
+from gallery.views import artworks, gallery, inscription, jobs, moderation, similar, site, studio, workers
 
 urlpatterns = [
     path("", gallery.gallery, name="gallery"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("works/<uuid:artwork_id>/", artworks.artwork, name="artwork"),
     path("works/<uuid:artwork_id>/family/", artworks.artwork_family, name="artwork_family"),
     path("works/<uuid:artwork_id>/similar/", similar.artwork_similar, name="artwork_similar"),
+    path("works/<uuid:artwork_id>/inscribe/", inscription.artwork_inscribe, name="artwork_inscribe"),
     path("works/<uuid:artwork_id>/edit/", artworks.artwork_edit, name="artwork_edit"),
     path("works/<uuid:artwork_id>/delete/", artworks.artwork_delete, name="artwork_delete"),
     path("works/<uuid:artwork_id>/again/", artworks.artwork_again, name="artwork_again"),

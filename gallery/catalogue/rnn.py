@@ -56,6 +56,7 @@ VERSE = KindSpec(
             required=False,
             help=_("JPEG, PNG or WebP. What is seen in it becomes the theme, beside your own words."),
             relation="poem_of",
+            beside=True,
         ),
     ),
     batch_limit=16,

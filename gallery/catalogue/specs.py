@@ -105,7 +105,7 @@ class InputSpec:
     """A picture that the kind takes: an upload, or a work that the person may see.
 
     ``leading``: it stands at the top of the form although nobody has to bring it. ``relation``: what the
-    lineage calls it; without one it is called by its role.
+    lineage calls it; without one it is called by its role. ``beside``: it stands open under the prompt.
     """
 
     role: str
@@ -114,6 +114,7 @@ class InputSpec:
     help: Text = ""
     leading: bool = False
     relation: str = ""
+    beside: bool = False
 
 
 Check = Callable[[Mapping[str, Any], frozenset[str]], Errors]

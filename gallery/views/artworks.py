@@ -19,6 +19,7 @@ from gallery.analysis import analysis_of
 from gallery.catalogue import InvalidRecipe
 from gallery.familytree import family_tree
 from gallery.forms import ArtworkForm, DecisionForm, visibility_options
+from gallery.inscription import ground_of, read_of
 from gallery.lineage import lineage_graph
 from gallery.models import Artwork, Moderation, Visibility
 from gallery.permissions import Person
@@ -57,6 +58,8 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
         "before": before_of(person, work) if work.kind == "upscale" else None,
         "analysis": analysis_of(work),
         "similar": similar_works(person, work) if work.file else [],
+        "ground": ground_of(person, work),
+        "read": None if work.file else read_of(work),
         "again_key": uuid.uuid4().hex,
         "decision": DecisionForm()
         if permissions.can_moderate(person) and work.visibility != Visibility.PRIVATE

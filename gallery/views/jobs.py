@@ -18,6 +18,7 @@ from gallery import catalogue, events, permissions, presenters, selectors, words
 from gallery.analysis import analysis_of
 from gallery.catalogue import InvalidRecipe
 from gallery.forms import StudioForm
+from gallery.inscription import ground_of
 from gallery.mixer import KIND as BLEND
 from gallery.mixer import Mixer
 from gallery.models import Job, JobState, User
@@ -72,6 +73,8 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         context["before"] = before_of(request.user, artworks[0])
     if row.kind == "analyse" and artworks and (analysis := analysis_of(artworks[0])):
         context |= {"analysis": analysis, "similar": similar_works(request.user, artworks[0])}
+    if artworks and not artworks[0].file:
+        context["inscribable"] = ground_of(request.user, artworks[0]) is not None
     if mine and row.kind == BLEND:
         context |= _mixer(person_of(request), row)
     return render(request, "jobs/detail.html", context)

@@ -31,6 +31,8 @@ class World:
     picture: Artwork
     listed: Artwork
     poem: Artwork
+    inscribed: Artwork
+    written: Job
     waiting: Artwork
     blended: Job
     child: Artwork
@@ -62,6 +64,11 @@ def make_world() -> World:
     )
     for work in (seen, picture, listed):
         factories.make_embedding(work)
+    written = factories.make_job(owner, "verse", JobState.SUCCEEDED)
+    factories.make_input(written, "image", picture)
+    read = {"genre": "landscape", "objects": ["mountain"], "colours": ["navy"], "prompt": "a quiet river"}
+    inscribed = factories.make_artwork(owner, "verse", job=written, prompt="", details={"picture": read})
+    factories.make_lineage(inscribed, picture, "poem_of")
     factories.make_worker(models_loaded=[{"name": "painter", "digest": "ab" * 32, "kind": "paint"}])
     return World(
         owner=owner,
@@ -75,6 +82,8 @@ def make_world() -> World:
         picture=picture,
         listed=listed,
         poem=factories.make_listed(owner, "verse", prompt="秋"),
+        inscribed=inscribed,
+        written=written,
         waiting=factories.make_artwork(owner, visibility=Visibility.PUBLIC, published_at=job.created_at),
         blended=blended,
         child=child,
@@ -127,6 +136,9 @@ PAGES: dict[str, tuple[str, str]] = {
     "analyse job": ("job looked", "owner"),
     "similar": ("artwork_similar seen", "owner"),
     "like a listed work": ("artwork_similar listed", "anybody"),
+    "poem on a picture": ("artwork inscribed", "owner"),
+    "inscription": ("artwork_inscribe inscribed", "owner"),
+    "verse job": ("job written", "owner"),
     "delete": ("artwork_delete picture", "owner"),
     "review": ("moderation", "moderator"),
     "log": ("moderation_log", "moderator"),

@@ -68,6 +68,7 @@ def test_pages_open_for_those_they_are_for(world: World, name: str, role: str) -
         "artwork",
         "artwork_family",
         "artwork_similar",
+        "artwork_inscribe",
     ):
         assert response.status_code == 302
         assert response["Location"].startswith("/accounts/login/?next=")

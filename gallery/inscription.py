@@ -1,0 +1,88 @@
+"""A poem and the picture it was written for: what a person may see it on, and what was read in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from gallery import presenters, selectors
+from gallery.analysis import reading_words
+from gallery.models import Artwork
+from gallery.permissions import Person
+from gallery.seen_terms import COLOURS, term
+from gallery.templatetags.site_tags import heading
+
+RELATION = "poem_of"
+ROLE = "image"
+DETAIL = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The picture under a poem. ``page``: the work's own page, "" for an upload.
+
+    ``generated``: whether a network made it, so that what is drawn on it carries the mark too.
+    """
+
+    url: str
+    thumb: str
+    width: int
+    height: int
+    title: str
+    page: str
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the poem was written from: words in the visitor's language, and the painting's own prompt."""
+
+    words: tuple[str, ...]
+    prompt: str
+
+
+def ground_of(person: Person, poem: Artwork) -> Ground | None:
+    """The picture that ``poem`` was written for, when the person may find it: a work, or their own upload.
+
+    None for a poem without a picture, and when the picture was deleted or is hidden from the person. The
+    caller has asked ``can_view`` for the poem already.
+    """
+    if poem.file:
+        return None
+    parents = selectors.parents_of(person, poem)
+    picture = next((one.artwork for one in parents if one.relation == RELATION), None)
+    if picture is not None and picture.file:
+        return Ground(
+            presenters.picture_url(picture),
+            presenters.thumbnail_url(picture) or presenters.picture_url(picture),
+            picture.width,
+            picture.height,
+            heading(picture),
+            reverse("artwork", args=[picture.pk]),
+            picture.generated,
+        )
+    given = selectors.job_inputs(poem.job) if poem.job is not None else []
+    upload = next((one.upload for one in given if one.role == ROLE), None)
+    if upload is None or upload.owner_id != person.pk:
+        return None
+    url = presenters.upload_url(upload)
+    return Ground(url, url, upload.width, upload.height, str(_("The picture you brought")), "", False)
+
+
+def read_of(poem: Artwork) -> Read | None:
+    """What was read in the picture before the poem was written; None for a poem without one, or nonsense."""
+    told = poem.details.get(DETAIL)
+    if not isinstance(told, Mapping):
+        return None
+    colours = _texts(told.get("colours"))
+    words = (*reading_words(told), *(term(colour, COLOURS) for colour in colours))
+    prompt = told.get("prompt")
+    return Read(tuple(dict.fromkeys(words)), prompt if isinstance(prompt, str) else "")
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []

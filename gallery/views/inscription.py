@@ -1,0 +1,30 @@
+"""A poem set on the picture that it was written for."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from gallery import permissions, selectors
+from gallery.inscription import ground_of, read_of
+
+
+@require_safe
+def artwork_inscribe(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
+    """The poem on its picture, for whoever may see both; the browser sets it and keeps it as a file."""
+    poem = selectors.artwork(artwork_id)
+    if poem is None or not permissions.can_view(request.user, poem):
+        raise Http404
+    ground = ground_of(request.user, poem)
+    if ground is None:
+        raise Http404
+    context = {
+        "artwork": poem,
+        "ground": ground,
+        "read": read_of(poem),
+        "mine": permissions.can_edit(request.user, poem),
+    }
+    return render(request, "artworks/inscribe.html", context)
