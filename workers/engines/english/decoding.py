@@ -1,0 +1,382 @@
+"""Writing English verse with a language model: syllables, beats and rhymes hold by construction.
+
+Each line is written from its end. Several candidates are sampled side by side under the rules and the
+likeliest goes on. Before every word it is known exactly which lengths can still be filled, so that no line
+runs into a corner; a rhyme is opened only if enough words are left to answer it. The theme acts through
+the network's condition, sharpened by classifier-free guidance (Ho and Salimans 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from workers.engines.bloom import BloomFilter
+from workers.engines.english.forms import UNRHYMED, Form, fillable, fits
+from workers.engines.english.lexicon import (
+    CLOSING,
+    FIRST_MARK,
+    FIRST_WORD,
+    LETTERS,
+    MARKS,
+    NO_RHYME,
+    WITHIN,
+    Lexicon,
+)
+from workers.nets.lyricist import LONGEST, STAGES, START, UNKNOWN, Lyricist, Reading, State
+
+CANDIDATES = 10
+GUIDANCE = 0.8
+RELEVANCE = 0.5
+"""How much a line gains from being likelier with the theme than without it, when lines are compared."""
+WARMTH = 0.8
+"""What a temperature of 1 means to the network."""
+NUCLEUS = 0.92
+TOP = 200
+THEME_BONUS, THEME_HIT = 0.8, 1.0
+"""For words of the theme not yet named: while a word is chosen, and when lines are compared, in nats."""
+AGAIN, TWICE = 2.5, 4.0
+"""What a word of sense costs that the poem has, and one that this line has, in nats."""
+SHORTER = 0.8
+"""Lines are compared by their likelihood over this power of their words: long words are no merit."""
+KNOWN = 40.0
+CHOICE = 8
+"""Answers that a rhyme should have beyond those it needs, where the line's other rules leave so many."""
+
+
+class DeadEnd(Exception):
+    """No line of the form can keep these wishes; ``line`` is its number from 0."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line + 1} cannot be written")
+        self.line = line
+
+
+@dataclass(slots=True)
+class Draft:
+    """One poem in the making. ``acrostic``: the first letters of the lines, as many as there are wishes.
+
+    ``tokens``: of each finished line in reading order, marks included.
+    """
+
+    form: Form
+    theme: tuple[int, ...]
+    author: int
+    acrostic: str
+    temperature: float
+    generator: torch.Generator
+    tokens: list[list[int]] = field(default_factory=list)
+    dropped: bool = False
+
+    def letter(self, line: int) -> str:
+        """The letter with which ``line`` begins, "" for any."""
+        return self.acrostic[line].lower() if line < len(self.acrostic) else ""
+
+
+class LineRules:
+    """What may be written where in one line: ``template`` and the first ``letter`` ("" for any).
+
+    ``words``: (length + 1, V) bool, for every number of syllables left the words that may come next and
+    leave a beginning that can be filled; ``ends``: (V,) bool, the words with which the line may end.
+    """
+
+    def __init__(self, lexicon: Lexicon, template: str, letter: str) -> None:
+        written = lexicon.shape_of >= 0
+        openers = written & (lexicon.letter == LETTERS.index(letter)) if letter else written
+        reach = fillable(template, lexicon.shapes, lexicon.shapes_of(openers))
+        length = len(template)
+        inner = torch.zeros(length + 1, len(lexicon.shapes), dtype=torch.bool)
+        opening = torch.zeros_like(inner)
+        for left in range(1, length + 1):
+            for number, shape in enumerate(lexicon.shapes):
+                start = left - len(shape)
+                if start >= 0 and fits(shape, template, start):
+                    (inner if start else opening)[left, number] = start == 0 or reach[start]
+        of = lexicon.shape_of.clamp_min(0)
+        self.words = (inner[:, of] & written) | (opening[:, of] & openers)
+        self.ends = self.words[length] & lexicon.ends
+        if template[-1] == "s":
+            self.ends &= lexicon.strong_end
+        self.template = template
+
+
+class Composer:
+    """Writes drafts of one form side by side. ``model`` is in evaluation mode on ``device``."""
+
+    def __init__(
+        self, model: Lyricist, lexicon: Lexicon, known_lines: BloomFilter, device: torch.device
+    ) -> None:
+        self.model, self.lexicon, self.known_lines, self.device = model, lexicon, known_lines, device
+        self.on_beat, self.off_beat = lexicon.beats()
+        self._rules: dict[tuple[str, str], LineRules] = {}
+
+    def rules(self, template: str, letter: str) -> LineRules:
+        """The rules of a line, made once."""
+        if (template, letter) not in self._rules:
+            self._rules[template, letter] = LineRules(self.lexicon, template, letter)
+        return self._rules[template, letter]
+
+    def openings(self, draft: Draft, line: int, taken: set[int]) -> Tensor:
+        """(V,) bool: with which words ``line`` may end, when it is the first of its rhyme.
+
+        A word whose rhyme the later lines could not answer is none of them, nor one whose rhyme is
+        ``taken`` by other lines. Raises DeadEnd when nothing is left.
+        """
+        lexicon, form = self.lexicon, draft.form
+        ends = self.rules(form.templates[line], draft.letter(line)).ends.clone()
+        if taken:
+            ends &= ~torch.isin(lexicon.rhyme, torch.tensor(sorted(taken)))
+        if form.scheme[line] == UNRHYMED:
+            return self._some(ends, line)
+        ends &= lexicon.rhyme != NO_RHYME
+        spare = torch.full((lexicon.rhymes,), CHOICE)
+        for needed, other in enumerate(form.group(line)):
+            possible = self.rules(form.templates[other], draft.letter(other)).ends
+            sounds = torch.zeros(len(lexicon.rhyme_of_key), dtype=torch.bool)
+            sounds[lexicon.key[possible & (lexicon.key != NO_RHYME)]] = True
+            counts = torch.bincount(lexicon.rhyme_of_key[sounds], minlength=lexicon.rhymes)
+            # Each line needs a sound that the lines before it have not used.
+            spare = torch.minimum(spare, counts - needed - 1)
+        for wanted in (CHOICE, CHOICE // 2, 0):
+            rich = ends & (spare >= wanted)[lexicon.rhyme.clamp_min(0)]
+            if rich.any():
+                return rich
+        raise DeadEnd(line)
+
+    def _some(self, ends: Tensor, line: int) -> Tensor:
+        if not ends.any():
+            raise DeadEnd(line)
+        return ends
+
+    def check(self, draft: Draft) -> None:
+        """Raises DeadEnd when a line of the draft could not be written, whatever stands in the others."""
+        for line in range(draft.form.lines):
+            self.openings(draft, draft.form.group(line)[0], set())
+            self._some(self.rules(draft.form.templates[line], draft.letter(line)).ends, line)
+
+    @torch.inference_mode()
+    def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
+        """Fill in ``draft.tokens`` line by line; yields after every line with how many are finished.
+
+        Between two lines the caller may set ``draft.dropped``. Each draft draws from its own generator, so
+        it does not matter who else is in the batch.
+        """
+        bench = _Bench(self, [draft for draft in drafts if not draft.dropped])
+        for line in range(drafts[0].form.lines):
+            bench.keep()
+            if not bench.drafts:
+                return
+            bench.line(line)
+            yield line + 1
+
+
+class _Bench:
+    """The working memory: CANDIDATES rows per draft, neighbours of one another.
+
+    ``state`` holds the rows with their theme, then the same rows without it.
+    """
+
+    def __init__(self, composer: Composer, drafts: list[Draft]) -> None:
+        self.composer, self.lexicon, self.drafts = composer, composer.lexicon, drafts
+        self.last = torch.full((len(drafts) * CANDIDATES,), START)
+        size = max([len(d.theme) for d in drafts], default=1) or 1
+        themes = [[*d.theme, *[UNKNOWN] * (size - len(d.theme))] for d in drafts]
+        self.theme = self._rows(torch.tensor(themes, dtype=torch.int64).view(len(drafts), size))
+        self.used = torch.zeros(len(drafts), len(self.lexicon.words), dtype=torch.bool)
+        # The state begins as zeros, as the network takes it when there is none.
+        hidden = composer.model.config.hidden
+        shape = (1, 2 * len(self.last), hidden)
+        self.state: State = (
+            torch.zeros(shape, device=composer.device),
+            torch.zeros(shape, device=composer.device),
+        )
+        self.condition = self._conditions()
+
+    @staticmethod
+    def _rows(values: Tensor) -> Tensor:
+        return values.repeat_interleave(CANDIDATES, 0)
+
+    def _conditions(self) -> Tensor:
+        """(2 * rows, embed): with theme and author, then with the author alone."""
+        device = self.composer.device
+        author = self._rows(torch.tensor([d.author for d in self.drafts], dtype=torch.int64))
+        both = torch.cat([self.theme, torch.zeros_like(self.theme)])
+        return self.composer.model.condition(both.to(device), author.repeat(2).to(device))
+
+    def keep(self) -> None:
+        """Forget the rows of dropped drafts."""
+        chosen = [i for i, draft in enumerate(self.drafts) if not draft.dropped]
+        if len(chosen) == len(self.drafts):
+            return
+        rows = torch.tensor(
+            [i * CANDIDATES + c for i in chosen for c in range(CANDIDATES)], dtype=torch.int64
+        )
+        both = torch.cat([rows, rows + len(self.last)])
+        self.last, self.theme, self.used = self.last[rows], self.theme[rows], self.used[chosen]
+        self.condition = self.condition[both]
+        self.state = (self.state[0][:, both], self.state[1][:, both])
+        self.drafts = [self.drafts[i] for i in chosen]
+
+    def line(self, number: int) -> None:
+        """Write line ``number`` of every draft."""
+        writing = _Line(self, number)
+        while writing.step():
+            pass
+        best = writing.best()
+        rows = self._rows(best)
+        both = torch.cat([rows, rows + len(self.last)])
+        self.state = (self.state[0][:, both], self.state[1][:, both])
+        self.last = self.last[rows]
+        for place, draft in enumerate(self.drafts):
+            tokens = writing.written[int(best[place])]
+            draft.tokens.append(tokens[::-1])
+            self.used[place, tokens] = True
+
+
+class _Line:
+    """One line of every draft on its way: what each row has written of it, last word first."""
+
+    def __init__(self, bench: _Bench, number: int) -> None:
+        self.bench, self.number = bench, number
+        composer, drafts, lexicon = bench.composer, bench.drafts, bench.lexicon
+        form = drafts[0].form
+        self.template = form.templates[number]
+        self.rules = [composer.rules(self.template, draft.letter(number)) for draft in drafts]
+        self.final = number == form.lines - 1
+        rows = len(bench.last)
+        self.left = torch.full((rows,), len(self.template))
+        self.written: list[list[int]] = [[] for _ in range(rows)]
+        self.score = torch.zeros(rows)
+        self.here = torch.zeros(rows, len(lexicon.words), dtype=torch.bool)
+        self.ends = torch.stack([self._ends(draft) for draft in drafts])
+        before = [draft.tokens[-1] if draft.tokens else [START] for draft in drafts]
+        # The word with which the line above ends, not its mark.
+        words = [next((t for t in reversed(tokens) if t >= FIRST_WORD), START) for tokens in before]
+        self.before = bench._rows(torch.tensor(words))
+        self.stage = min(form.lines_left(number), STAGES - 1)
+
+    def _ends(self, draft: Draft) -> Tensor:
+        """(V,) bool: the words with which the line of this draft may end."""
+        lexicon, form, number = self.bench.lexicon, draft.form, self.number
+        last = [next(t for t in reversed(tokens) if t >= FIRST_WORD) for tokens in draft.tokens]
+        mine = [last[i] for i in form.group(number) if i < number]
+        if mine:
+            rules = self.bench.composer.rules(self.template, draft.letter(number))
+            ends = rules.ends & (lexicon.rhyme == lexicon.rhyme[mine[0]])
+            return ends & ~torch.isin(lexicon.key, lexicon.key[torch.tensor(mine)])
+        rhymes = {int(lexicon.rhyme[token]) for token in last} - {NO_RHYME}
+        return self.bench.composer.openings(draft, number, rhymes)
+
+    def step(self) -> bool:
+        """Choose one token in every row that is not finished; False when all are."""
+        bench, lexicon = self.bench, self.bench.lexicon
+        active = torch.nonzero(self.left > 0)[:, 0]
+        if not len(active):
+            return False
+        guided, likely = self._log_chances(active)
+        guided += self._wishes(active)
+        guided.masked_fill_(~self._allowed(active), -torch.inf)
+        warmth = torch.tensor([WARMTH * d.temperature for d in bench.drafts])[active // CANDIDATES, None]
+        values, ids = guided.topk(min(TOP, guided.shape[1]))
+        chances = torch.softmax(values / warmth, 1)
+        chances[chances.cumsum(1) - chances > NUCLEUS] = 0.0
+        # A draft draws for all of its rows as long as one is on its way: its luck is its own.
+        luck = torch.zeros(len(self.left))
+        for place in sorted({row // CANDIDATES for row in active.tolist()}):
+            draws = torch.rand(CANDIDATES, generator=bench.drafts[place].generator)
+            luck[place * CANDIDATES : (place + 1) * CANDIDATES] = draws
+        chosen = ids.gather(1, pick(chances, luck[active])[:, None])[:, 0]
+        self.score[active] += likely.gather(1, chosen[:, None])[:, 0]
+        theme = bench.theme[active]
+        fresh = ~(self.here[active] | bench.used[active // CANDIDATES]).gather(1, theme)
+        self.score[active] += THEME_HIT * ((theme == chosen[:, None]) & fresh & (theme != UNKNOWN)).any(1)
+        self.here[active, chosen] = True
+        self.left[active] -= lexicon.syllables[chosen]
+        bench.last[active] = chosen
+        for row, token in zip(active.tolist(), chosen.tolist(), strict=True):
+            self.written[row].append(token)
+        return True
+
+    def _log_chances(self, active: Tensor) -> tuple[Tensor, Tensor]:
+        """Log likelihoods to sample from and to compare lines by, float32 (active, V) on the CPU."""
+        bench, composer = self.bench, self.bench.composer
+        device, rows = composer.device, len(bench.last)
+        both = torch.cat([active, active + rows])
+
+        def twice(values: Tensor) -> Tensor:
+            return values.repeat(2)[:, None].to(device)
+
+        fresh = torch.tensor([int(not self.written[row]) for row in active.tolist()])
+        reading = Reading(
+            last=twice(bench.last[active]),
+            before=twice(self.before[active]),
+            left=twice(self.left[active].clamp_max(LONGEST)),
+            stage=twice(torch.full_like(fresh, self.stage)),
+            fresh=twice(fresh),
+            condition=bench.condition[both],
+        )
+        state = (bench.state[0][:, both].contiguous(), bench.state[1][:, both].contiguous())
+        vectors, after = composer.model.features(reading, state)
+        bench.state[0][:, both], bench.state[1][:, both] = after
+        told, untold = composer.model.log_chances(vectors[:, 0]).float().cpu().chunk(2)
+        return torch.lerp(untold, told, 1.0 + GUIDANCE), torch.lerp(untold, told, 1.0 + RELEVANCE)
+
+    def _wishes(self, active: Tensor) -> Tensor:
+        """(active, V): what the theme, the beat and the dislike of repetition add, in nats."""
+        bench, lexicon = self.bench, self.bench.lexicon
+        used, here = bench.used[active // CANDIDATES], self.here[active]
+        real = torch.arange(len(lexicon.words)) >= FIRST_WORD
+        wishes = (
+            -AGAIN * (used & ~lexicon.weak & real).float() - TWICE * (here & ~lexicon.weak & real).float()
+        )
+        theme = bench.theme[active]
+        fresh = ~(used | here).gather(1, theme) & (theme != UNKNOWN)
+        wishes.scatter_add_(1, theme, THEME_BONUS * fresh.float())
+        slots = [self.template[left - 1] for left in self.left[active].tolist()]
+        beat = torch.tensor([[slot == "s", slot == "w"] for slot in slots]).float()
+        return wishes + beat @ torch.stack([bench.composer.on_beat, bench.composer.off_beat])
+
+    def _allowed(self, active: Tensor) -> Tensor:
+        """(active, V) bool: what may come next in each row."""
+        lexicon = self.bench.lexicon
+        allowed = torch.zeros(len(active), len(lexicon.words), dtype=torch.bool)
+        within = [FIRST_MARK + MARKS.index(mark) for mark in WITHIN]
+        for place, row in enumerate(active.tolist()):
+            written, draft = self.written[row], row // CANDIDATES
+            if not written:
+                marks = CLOSING if self.final else MARKS
+                allowed[place, [FIRST_MARK + MARKS.index(mark) for mark in marks]] = True
+                continue
+            if len(written) == 1:
+                allowed[place] = self.ends[draft]
+                continue
+            allowed[place] = self.rules[draft].words[int(self.left[row])]
+            if written[-1] >= FIRST_WORD and not any(token in within for token in written[1:]):
+                allowed[place, within] = True
+            # No word stands beside itself.
+            nearest = next(token for token in reversed(written) if token >= FIRST_WORD)
+            allowed[place, nearest] &= int(allowed[place].sum()) == 1
+        return allowed
+
+    def best(self) -> Tensor:
+        """(drafts,) the row of each draft's likeliest line that no poem of the training has."""
+        score = self.score.clone()
+        for row, tokens in enumerate(self.written):
+            score[row] /= len(tokens) ** SHORTER
+            words = [self.bench.lexicon.words[t] for t in reversed(tokens) if t >= FIRST_WORD]
+            if " ".join(words) in self.bench.composer.known_lines:
+                score[row] -= KNOWN
+        places = torch.arange(len(self.bench.drafts)) * CANDIDATES
+        return places + score.view(-1, CANDIDATES).argmax(1)
+
+
+def pick(chances: Tensor, draws: Tensor) -> Tensor:
+    """Indices (rows,) by inverse transform sampling: ``chances`` (rows, K) need not sum to one."""
+    totals = chances.double().cumsum(1)
+    places = torch.searchsorted(totals, draws.double()[:, None] * totals[:, -1:], right=True)
+    # A draw close to one may round past the last word that has a chance.
+    last = (chances > 0).sum(1, keepdim=True) - 1
+    return torch.minimum(places, last)[:, 0]
