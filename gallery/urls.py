@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from gallery.views import artworks, gallery, inscription, jobs, moderation, similar, site, studio, workers
+from gallery.views import (
+    artworks,
+    gallery,
+    inscription,
+    jobs,
+    moderation,
+    poems,
+    similar,
+    site,
+    studio,
+    workers,
+)
 
 urlpatterns = [
     path("", gallery.gallery, name="gallery"),
@@ -24,6 +35,7 @@ urlpatterns = [
     path("works/<uuid:artwork_id>/edit/", artworks.artwork_edit, name="artwork_edit"),
     path("works/<uuid:artwork_id>/delete/", artworks.artwork_delete, name="artwork_delete"),
     path("works/<uuid:artwork_id>/again/", artworks.artwork_again, name="artwork_again"),
+    path("works/<uuid:artwork_id>/lead/", poems.poem_lead, name="poem_lead"),
     path("search/", similar.picture_search, name="picture_search"),
     path("moderation/", moderation.queue, name="moderation"),
     path("moderation/log/", moderation.log, name="moderation_log"),

@@ -60,6 +60,9 @@ ERRORS: dict[str, Text] = {
     "bad_acrostic": gettext_lazy(
         "This acrostic does not fit: Chinese characters only, at most one for each line."
     ),
+    "bad_draft": gettext_lazy(
+        "This draft does not fit the form: Chinese characters and □ only, as many as a line has."
+    ),
     "too_large": gettext_lazy("This is too large for the worker's memory. Try a smaller size."),
     "input_missing": gettext_lazy("A picture that this work starts from is no longer there."),
     "storage_failed": gettext_lazy("The studio could not store this work. Please try again later."),

@@ -28,6 +28,7 @@ POST = {
     "delete": ("artwork_delete picture", {}, "owner"),
     "again": ("artwork_again picture", {"seed": "new", "key": "k"}, "owner"),
     "again, listed": ("artwork_again listed", {"seed": "new", "key": "k"}, "person"),
+    "lead a poem on": ("poem_lead poem", {"again": "", "key": "k"}, "person"),
     "approve": ("moderation_decide waiting", {"action": "approve"}, "moderator"),
     "undo": ("moderation_undo entry", {}, "moderator"),
     "drain": ("worker_drain", {"name": "worker-1", "draining": "on"}, "operator"),
