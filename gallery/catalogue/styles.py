@@ -16,6 +16,7 @@ class Style:
 
     slug: str
     artist: str
+    artist_zh: str
     title_en: str
     title_zh: str
     thumbnail: str = field(default="")
@@ -23,7 +24,16 @@ class Style:
     @property
     def title(self) -> str:
         """The title in the visitor's language."""
-        return self.title_zh if (get_language() or "en").startswith("zh") else self.title_en
+        return self.title_zh if _in_chinese() else self.title_en
+
+    @property
+    def painter(self) -> str:
+        """The artist's name in the visitor's language."""
+        return self.artist_zh if _in_chinese() else self.artist
+
+
+def _in_chinese() -> bool:
+    return (get_language() or "en").startswith("zh")
 
 
 @cache

@@ -316,7 +316,7 @@ def _shown(param: catalogue.ParamSpec | None, value: Any) -> str:
         return features.described(str(value))
     if param.type == "style":
         style = next((style for style in catalogue.styles() if style.slug == value), None)
-        return f"{style.title} · {style.artist}" if style else str(value)
+        return f"{style.title} · {style.painter}" if style else str(value)
     return str(value)
 
 

@@ -419,7 +419,7 @@ def test_the_shipped_styles_are_those_of_the_web(root: Path) -> None:
     assert [entry["slug"] for entry in catalogue] == card["config"]["styles"]
     for entry in catalogue:
         assert (root / "gallery/static/gallery/styles" / f"{entry['slug']}.webp").is_file()
-        assert all(entry[key] for key in ("artist", "title_en", "title_zh"))
+        assert all(entry[key] for key in ("artist", "artist_zh", "title_en", "title_zh"))
 
 
 def test_the_shipped_model_paints() -> None:

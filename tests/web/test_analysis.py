@@ -62,7 +62,7 @@ def test_an_analysis_is_called_after_what_it_guesses_first(
 
     assert named(details={"analysis": told()}) == "Analysis: Impressionism, landscape"
     with override("zh-hans"):
-        assert named(details={"analysis": told()}) == "分析：印象派、风景"
+        assert named(details={"analysis": told()}) == "赏析：印象派、风景"
     assert named(details={"analysis": told()}, title="My cat") == "My cat"
     assert named(details={"analysis": told(unlike=True)}) == "Analysis"
     assert named(details={"analysis": "nonsense"}) == "Analysis"
