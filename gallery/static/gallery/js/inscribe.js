@@ -10,6 +10,7 @@ const UNIT = 0.05; // of a character, as a share of the picture's mean side, at 
 const ROOM = 0.88; // most of the picture's height or width that a poem takes
 const READABLE = 4.5; // contrast (WCAG) from which on no halo is needed
 const ENOUGH = 7; // contrast beyond which more is no gain
+const DOUBT = 0.25; // log of contrast, about a quarter more
 const STEP = 0.02;
 const SIZES = [1, 0.85, 0.72]; // a calmer place may be smaller
 const SMALLER = 0.8; // what smaller characters cost, against the unrest of a place
@@ -130,7 +131,9 @@ class InscriptionDesk extends HTMLElement {
     const own = (ink) => luminance(...channels(ink));
     // More contrast than enough is no gain: one bright spot must not decide about a dark sky.
     const reading = (ink) => ground.reduce((sum, light) => sum + Math.log(Math.min(ENOUGH, contrast(own(ink), light))), 0);
-    const ink = INKS[options.ink] ?? (reading(INKS.black) >= reading(INKS.white) ? INKS.black : INKS.white);
+    // In doubt white: with a dark rim it reads on every middle tone, black with a light one looks smudged.
+    const black = reading(INKS.black) - reading(INKS.white) > DOUBT * ground.length;
+    const ink = INKS[options.ink] ?? (black ? INKS.black : INKS.white);
     const reached = ground.map((light) => contrast(own(ink), light)).sort((one, other) => one - other);
     const worst = reached[Math.floor(reached.length * 0.15)];
     if (worst >= READABLE) return { ink, halo: "", haloSize: 0 };
