@@ -353,7 +353,26 @@ class ToyVerse(Toy):
         task.report.text("\n".join(self.LINES)[: step * 24 // steps])
 
     def outputs(self, task: Task) -> tuple[Output, ...]:
-        return (Poem(self.LINES, title="春晓"),)
+        return (Poem(self.LINES, title="春晓", details=self.details()),)
+
+    def details(self) -> dict[str, Any]:
+        """As the verse engine tells how a poem was made."""
+        return {
+            "form": "5jueju",
+            "pattern": "平起首句不入韵",
+            "rhyme": "十七筱",
+            "craft": {
+                "format": 1,
+                "tones": ["平平仄仄仄", "仄仄平平仄", "仄平平仄平", "平仄平平仄"],
+                "marks": ["中平平仄仄", "中仄仄平韵", "中仄平平仄", "平平中仄韵"],
+                "given": [0],
+                "breaches": {"tone": [2, 19], "rhyme": [], "repeat": []},
+                "options": [[["山", 0.41], ["风", 0.2], ["雨", 0.004]] for _ in "".join(self.LINES)],
+                "pinyin": [["chūn", "mián", "bù", "jué", "xiǎo"], *[["yī"] * 5] * 3],
+                "relaxed": [{"code": "given_tones", "characters": "春"}],
+                "first_written": 0,
+            },
+        }
 
 
 class BrokenToy(Toy):
