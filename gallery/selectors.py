@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, CharField, Count, Min, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Min, Prefetch, Q, QuerySet, Value, When
 from django.db.models.fields.json import KT
 from django.utils import timezone
 
@@ -91,7 +91,9 @@ def works_page(
 
 def jobs_page(owner: Person, *, show: str = "", onward: str = "", back: str = "") -> Page[Job]:
     """One person's jobs with their works, newest first. ``show``: "open", "done", "failed" or "" for all."""
-    jobs = Job.objects.filter(owner_id=owner.pk).prefetch_related("artworks")
+    jobs = Job.objects.filter(owner_id=owner.pk).prefetch_related(
+        Prefetch("artworks", cards(Artwork.objects.order_by("index")).only(*CARD, "job_id", "index"))
+    )
     if show == "open":
         jobs = jobs.exclude(state__in=FINAL)
     elif show == "done":

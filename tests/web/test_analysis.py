@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.translation import override
 from PIL import Image
@@ -67,6 +69,28 @@ def test_an_analysis_is_called_after_what_it_guesses_first(
     assert named(details={"analysis": told(unlike=True)}) == "Analysis"
     assert named(details={"analysis": "nonsense"}) == "Analysis"
     assert named(details={}) == "Analysis"
+
+
+def test_jobs_that_look_are_told_apart_in_the_list_and_on_their_pages(
+    person: User, django_assert_num_queries: Any
+) -> None:
+    def asked(**changes: Any) -> Job:
+        job = factories.make_job(person, "analyse", JobState.SUCCEEDED)
+        details = {"analysis": told(**changes)}
+        factories.make_artwork(person, "analyse", job=job, prompt="", details=details)
+        return job
+
+    first = asked()
+    client = client_of(person)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(reverse("my_jobs"))
+    asked(heads={"style": [{"label": "Baroque", "share": 0.9}]})
+    with django_assert_num_queries(len(queries)):
+        content = client.get(reverse("my_jobs")).content.decode()
+    assert "Analysis: Impressionism, landscape" in content
+    assert "Analysis: Baroque" in content
+    page = client.get(reverse("job", args=[first.pk])).content.decode()
+    assert ">Analysis: Impressionism, landscape</h1>" in page
 
 
 # --- Reading ---------------------------------------------------------------------------
