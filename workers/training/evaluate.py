@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-MODELS = ("analyse", "paint", "restyle", "upscale", "verse")
+MODELS = ("analyse", "english", "paint", "restyle", "upscale", "verse")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

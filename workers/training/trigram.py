@@ -1,4 +1,4 @@
-"""An interpolated trigram model of characters (Kneser and Ney 1995), to measure the poem model against."""
+"""An interpolated trigram model of tokens (Kneser and Ney 1995), to measure the poem models against."""
 
 from __future__ import annotations
 
@@ -29,20 +29,19 @@ class _Table:
         return np.where(self.keys[places] == keys, self.counts[places], 0).astype(np.float64)
 
 
-def _contexts(corpus: FormCorpus) -> tuple[Ids, Ids, Ids]:
-    """(second last, last, character) for every character of every line; lines begin with two starts."""
-    lines = corpus.tokens.reshape(-1, corpus.form.length)
+def _contexts(lines: Ids) -> tuple[Ids, Ids, Ids]:
+    """(second last, last, token) for every token of every line (N, length); lines begin with two starts."""
     start = np.full((len(lines), 2), START)
     padded = np.concatenate([start, lines], 1)
     return padded[:, :-2].reshape(-1), padded[:, 1:-1].reshape(-1), lines.reshape(-1)
 
 
 class Trigram:
-    """Trained on the lines of ``corpora``; ``words`` is the size of the vocabulary."""
+    """Trained on blocks of lines, each (N, length) token ids; ``words`` is the size of the vocabulary."""
 
-    def __init__(self, corpora: Sequence[FormCorpus], words: int) -> None:
+    def __init__(self, blocks: Sequence[Ids], words: int) -> None:
         self.words = words
-        a, b, c = (np.concatenate(parts) for parts in zip(*map(_contexts, corpora), strict=True))
+        a, b, c = (np.concatenate(parts) for parts in zip(*map(_contexts, blocks), strict=True))
         self.triples = _Table((a * words + b) * words + c)
         pair = self.triples.keys // words
         self.pairs, self.pair_kinds = _Table(pair, self.triples.counts), _Table(pair)
@@ -52,9 +51,11 @@ class Trigram:
         self.continued_total, self.continued_kinds = _Table(before, self.continued.counts), _Table(before)
         self.single = np.bincount(self.continued.keys % words, minlength=words) + 0.1
 
-    def chances(self, corpus: FormCorpus) -> npt.NDArray[np.float64]:
-        """The probability of each character of ``corpus``, in order."""
-        a, b, c = _contexts(corpus)
+    def chances(self, lines: Ids, instead: int | None = None) -> npt.NDArray[np.float64]:
+        """The probability of each token of ``lines``, in order, or of token ``instead`` in its place."""
+        a, b, c = _contexts(lines)
+        if instead is not None:
+            c = np.full_like(c, instead)
         low = self.single[c] / self.single.sum()
         total = self.continued_total[b]
         seen = np.maximum(self.continued[b * self.words + c] - DISCOUNT, 0)
@@ -72,5 +73,9 @@ class Trigram:
 
 def nats(corpora: Sequence[FormCorpus], held_out: Sequence[FormCorpus], words: int) -> float:
     """Nats per character of ``held_out`` under a trigram trained on ``corpora``."""
-    model = Trigram(corpora, words)
-    return float(-np.concatenate([np.log(model.chances(corpus)) for corpus in held_out]).mean())
+    model = Trigram([_lines(corpus) for corpus in corpora], words)
+    return float(-np.concatenate([np.log(model.chances(_lines(corpus))) for corpus in held_out]).mean())
+
+
+def _lines(corpus: FormCorpus) -> Ids:
+    return corpus.tokens.reshape(-1, corpus.form.length)

@@ -1,0 +1,216 @@
+"""English verse at toy size: real classes and words, random weights, judged by the evaluation's checker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from workers import weights
+from workers.engines.base import InvalidRequest
+from workers.engines.bloom import BloomFilter
+from workers.engines.english import forms
+from workers.engines.english.decoding import Draft
+from workers.engines.english.lexicon import FIRST_WORD, packed
+from workers.engines.english.writer import EnglishWriter
+from workers.nets.lyricist import Lyricist, LyricistConfig
+from workers.training.english_corpus import SPECIALS
+from workers.training.english_export import lexicon
+from workers.training.evaluation import english_rules
+from workers.training.pronunciation import dictionary
+
+FORMS = [form.slug for form in forms.FORMS]
+# Short words of all sounds; a few long ones, so that beats matter.
+WORDS = [
+    *SPECIALS,
+    *sorted(w for w in dictionary() if w.isalpha() and len(w) in (3, 4))[::5],
+    *sorted(w for w in dictionary() if w.isalpha() and len(w) in (7, 8) and w[0] != "z")[::60],
+    "the",
+    "a",
+    "of",
+    "sea",
+    "night",
+]
+TOY = LyricistConfig(vocabulary=len(WORDS), head=200, embed=12, hidden=16, authors=2)
+
+
+def save_toy(folder: Path, words: list[str] = WORDS, known_lines: bytes = bytes(8)) -> None:
+    torch.manual_seed(0)
+    config = LyricistConfig.from_dict(TOY.as_dict() | {"vocabulary": len(words)})
+    model = Lyricist(config)
+    with torch.no_grad():
+        model.bias.normal_(std=2.0)
+    tensors = model.state_dict() | {
+        "lexicon": packed(lexicon(words, {"i"})),
+        "known_lines": torch.frombuffer(bytearray(known_lines), dtype=torch.uint8),
+    }
+    card = {
+        "name": "verse-english",
+        "architecture": "toy",
+        "data": [],
+        "steps": 0,
+        "quality": {},
+        "limits": [],
+    }
+    weights.save(folder, tensors, card | {"config": config.as_dict() | {"authors_named": ["John Clare"]}})
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models folder with a toy ``verse-english``."""
+    monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
+    save_toy(tmp_path / "verse-english")
+    return tmp_path / "verse-english"
+
+
+@pytest.fixture
+def writer(models: Path) -> EnglishWriter:
+    return EnglishWriter(torch.device("cpu"))
+
+
+def drafts(writer: EnglishWriter, form: str, seeds: range, acrostic: str = "") -> list[Draft]:
+    return [writer.draft(form, torch.Generator().manual_seed(s), acrostic=acrostic) for s in seeds]
+
+
+def write(writer: EnglishWriter, wanted: list[Draft]) -> list[tuple[str, ...]]:
+    for _ in writer.write(wanted):
+        pass
+    return [writer.lines(draft) for draft in wanted]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_syllables_rhymes_and_beats_are_right_whatever_the_model_says(
+    writer: EnglishWriter, form: str
+) -> None:
+    for lines in write(writer, drafts(writer, form, range(4))):
+        verdict = english_rules.judge(lines, form)
+        assert verdict.right, (lines, verdict)
+        assert verdict.beats == 1.0, lines
+
+
+@pytest.mark.parametrize(
+    ("form", "acrostic"), [("quatrain", "Moon"), ("sonnet", "SPRING"), ("haiku", "a b.c!")]
+)
+def test_lines_begin_with_the_letters_of_an_acrostic(writer: EnglishWriter, form: str, acrostic: str) -> None:
+    letters = "".join(c for c in acrostic.lower() if c.isalpha())
+    for lines in write(writer, drafts(writer, form, range(3), acrostic)):
+        assert english_rules.acrostic(lines).lower().startswith(letters)
+        assert english_rules.judge(lines, form).right, lines
+
+
+def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishWriter) -> None:
+    alone = write(writer, drafts(writer, "ballad", range(3, 4)))[0]
+    together = write(writer, drafts(writer, "ballad", range(5)))
+    assert together[3] == alone
+    assert len(set(together)) == 5
+
+
+def test_a_dropped_draft_does_not_disturb_the_others(writer: EnglishWriter) -> None:
+    wanted = drafts(writer, "quatrain", range(3))
+    for finished in writer.write(wanted):
+        wanted[1].dropped = finished >= 2
+    assert [len(draft.tokens) for draft in wanted] == [4, 2, 4]
+    assert writer.lines(wanted[2]) == write(writer, drafts(writer, "quatrain", range(2, 3)))[0]
+
+
+def test_the_print_has_capitals_marks_and_an_end(writer: EnglishWriter) -> None:
+    for draft in drafts(writer, "quatrain", range(4)):
+        lines = write(writer, [draft])[0]
+        assert all(next(c for c in line if c.isalpha()).isupper() for line in lines)
+        assert lines[-1][-1] in ".!?"
+        assert not any("_" in line or "  " in line or " ," in line for line in lines)
+        stresses = writer.poem(draft).details["stresses"]
+        assert [sum(map(len, line)) for line in stresses] == [8, 8, 8, 8]
+
+
+def test_the_theme_is_read_by_its_words_of_sense(writer: EnglishWriter) -> None:
+    theme = writer.understand("The sea of NIGHTS, 🌊 telecommunication " + "x" * 100_000)
+    assert [writer.lexicon.words[token] for token in theme.tokens] == ["sea", "night"]
+    assert "telecommunication" in theme.unknown
+    assert writer.understand("🌊 月").tokens == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"form": "epic"}, "form must be one of"),
+        ({"acrostic": "HELLO"}, "4 letters at most"),
+        ({"acrostic": "春風"}, "A to Z"),
+        ({"author": "Nobody"}, "manner"),
+    ],
+)
+def test_wishes_that_nobody_can_keep_are_refused(
+    writer: EnglishWriter, wish: dict[str, str], said: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        writer.draft(**{"form": "quatrain", **wish}, generator=torch.Generator())  # type: ignore[arg-type]
+    assert said in refused.value.visitor
+
+
+def test_a_letter_that_begins_no_word_is_refused_before_writing(tmp_path: Path, models: Path) -> None:
+    save_toy(models, [word for word in WORDS if word in SPECIALS or word[0] != "k"])
+    with pytest.raises(InvalidRequest) as refused:
+        EnglishWriter(torch.device("cpu")).draft("haiku", torch.Generator(), acrostic="ink")
+    assert "“K”" in refused.value.visitor
+
+
+def test_a_letter_with_one_word_is_reached_from_any_length(models: Path) -> None:
+    """Every other word has one syllable or three; the line must leave room for the one that opens it."""
+    known = dictionary()
+    some = [w for w in WORDS[FIRST_WORD:] if w[0] != "x" and known[w][0].syllables in (1, 3)]
+    save_toy(models, [*SPECIALS, *some, "xerox"])
+    writer = EnglishWriter(torch.device("cpu"))
+    for lines in write(writer, drafts(writer, "haiku", range(4), "XXX")):
+        assert all(line.startswith("Xerox") for line in lines)
+        assert english_rules.judge(lines, "haiku").right
+
+
+def test_a_line_of_the_training_is_left_for_another_candidate(models: Path) -> None:
+    writer = EnglishWriter(torch.device("cpu"))
+    first = write(writer, drafts(writer, "haiku", range(1)))[0][0]
+    known = BloomFilter.of({" ".join(english_rules.words(first))}, 4096)
+    save_toy(models, known_lines=bytes(known.data))
+    again = EnglishWriter(torch.device("cpu"))
+    assert write(again, drafts(again, "haiku", range(1)))[0][0] != first
+
+
+def test_tables_of_another_vocabulary_are_refused(models: Path) -> None:
+    loaded = weights.load("verse-english")
+    tensors = loaded.tensors | {"lexicon": packed(lexicon(WORDS[:-1], set()))}
+    weights.save(models, tensors, {k: v for k, v in loaded.card.items() if k != "sha256"})
+    with pytest.raises(weights.WeightsCorrupt):
+        EnglishWriter(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "template", "start", "fitting"),
+    [
+        ("01", "wsws", 0, True),
+        ("10", "wsws", 2, False),
+        ("10", "wsws", 0, True),  # the first foot may be turned round
+        ("10", "wsws", 1, True),
+        ("100", "wsws", 1, True),  # a weak syllable is lifted onto a beat
+        ("0", "ws", 1, False),
+        ("*", "ws", 1, True),
+        ("010", "wsws", 2, False),  # longer than what is left
+    ],
+)
+def test_words_fit_by_their_main_stress(shape: str, template: str, start: int, fitting: bool) -> None:
+    assert forms.fits(shape, template, start) is fitting
+
+
+def test_the_checker_knows_verse_that_everybody_knows() -> None:
+    assert english_rules.count("Shall I compare thee to a summer’s day?") == 10
+    assert english_rules.rhymes("day", "may")
+    assert english_rules.rhymes("ocean", "motion")
+    assert not english_rules.rhymes("day", "day")
+    assert not english_rules.rhymes("night", "knight")
+    assert not english_rules.rhymes("love", "move")
+    right = (
+        "The moon is on the silent sea,",
+        "The night is cold and deep,",
+        "And all the",
+        "The world asleep.",
+    )
+    assert not english_rules.judge(right, "quatrain").right

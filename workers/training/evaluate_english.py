@@ -1,0 +1,239 @@
+"""``python -m workers.training evaluate english``: perplexity, rules, themes, speed, and forty poems.
+
+Poems are written as they ship. Held-out poems are those whose first line hashes into the validation split;
+neither the model nor the trigram saw them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from workers import weights
+from workers.engines.english.decoding import CANDIDATES, Draft
+from workers.engines.english.forms import FORMS
+from workers.engines.english.writer import NAME, EnglishWriter
+from workers.nets.lyricist import UNKNOWN
+from workers.training import english_corpus as corpus
+from workers.training.english import validate
+from workers.training.english_export import training_lines
+from workers.training.evaluation import english_rules
+from workers.training.trigram import Trigram
+
+THEMES = (
+    "the sea at night", "spring flowers", "winter snow", "an old soldier", "the moon over the mountain",
+    "death of a friend", "a bird in the garden", "the city at dawn", "autumn leaves and rain", "first love",
+    "a mother and her child", "the king and his crown", "stars of heaven", "a ship in the storm", "roses",
+    "summer in the fields", "time and memory", "the river", "freedom and war", "silence in the wood",
+)  # fmt: skip
+BATCH = 20
+SHEET = 40
+PROTOCOL = (
+    "Perplexity per token (words of the vocabulary and marks) of held-out poems (3 %, by hash of the first "
+    "line), each line read backwards: told lengths, author and title; told nothing; an interpolated "
+    "Kneser-Ney trigram on the same tokens. {count} poems for each of {themes} themes and {forms} forms at "
+    "temperature 1, judged on the printed text with the CMU dictionary by a checker of its own. retrieval: "
+    "from the words of a poem but its theme's own, the nearest of the themes by TF-IDF over training poems "
+    "that hold a theme word. Speed on {threads} CPU thread of a shared machine, {candidates} candidates."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the evaluation."""
+    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
+    parser.add_argument("--model", default=NAME, help="name of the weights")
+    parser.add_argument("--count", type=int, default=9, help="poems per theme and form")
+    parser.add_argument("--threads", type=int, default=1)
+
+
+def _blocks(chunks: Sequence[corpus.Chunk]) -> list[corpus.Ids]:
+    """The lines of all chunks as token ids, those of one length together (N, length)."""
+    found: defaultdict[int, list[corpus.Ids]] = defaultdict(list)
+    for chunk in chunks:
+        for line in np.split(chunk.target, np.flatnonzero(chunk.fresh)[1:]):
+            found[len(line)].append(line)
+    return [np.stack(lines) for lines in found.values()]
+
+
+def trigram_nats(training: Sequence[corpus.Chunk], held_out: Sequence[corpus.Chunk], words: int) -> float:
+    """Nats per known token of ``held_out``; as for the network, unknown words are never expected."""
+    model = Trigram(_blocks(training), words)
+    total, count = 0.0, 0
+    for block in _blocks(held_out):
+        known = block.reshape(-1) != UNKNOWN
+        chances = model.chances(block) / (1.0 - model.chances(block, UNKNOWN))
+        total -= float(np.log(chances[known]).sum())
+        count += int(known.sum())
+    return total / max(count, 1)
+
+
+def _write(writer: EnglishWriter, drafts: Sequence[Draft]) -> Iterator[tuple[Draft, tuple[str, ...]]]:
+    for start in range(0, len(drafts), BATCH):
+        batch = drafts[start : start + BATCH]
+        for _ in writer.write(batch):
+            pass
+        yield from ((draft, writer.lines(draft)) for draft in batch)
+
+
+def _drafts(writer: EnglishWriter, form: str, count: int) -> list[tuple[int, Draft]]:
+    """``count`` drafts of every theme, with the theme's number."""
+    found = []
+    for number, prompt in enumerate(THEMES):
+        tokens = writer.understand(prompt).tokens
+        for copy in range(count):
+            generator = torch.Generator().manual_seed(1000 * number + copy)
+            found.append((number, writer.draft(form, generator, theme=tokens)))
+    return found
+
+
+class Retrieval:
+    """Which theme a text is nearest to: TF-IDF of the training poems that hold one of its words."""
+
+    def __init__(self, poems: Sequence[corpus.EnglishPoem], writer: EnglishWriter) -> None:
+        index, size = writer.lexicon.index, len(writer.lexicon.words)
+        bags = []
+        for poem in poems:
+            if not poem.held_out:
+                bags.append({index[w] for line in poem.lines for w in line if w in index})
+        documents = np.zeros(size)
+        for bag in bags:
+            documents[list(bag)] += 1
+        self.idf = np.log(len(bags) / np.maximum(documents, 1))
+        self.own = [set(writer.understand(prompt).tokens) for prompt in THEMES]
+        vectors = np.zeros((len(THEMES), size))
+        for number, own in enumerate(self.own):
+            for bag in bags:
+                # Themes of several words are found where they come together.
+                shared = len(bag & own) / math.sqrt(len(bag))
+                if shared:
+                    vectors[number, list(bag)] += shared ** len(own)
+            vectors[number] /= max(vectors[number].sum(), 1e-9)
+        # What sets a theme apart from the others.
+        self.vectors = np.log((vectors + 1e-6) / (vectors.mean(0) + 1e-6)) * self.idf
+        self.vectors /= np.linalg.norm(self.vectors, axis=1, keepdims=True)
+
+    def nearest(self, tokens: set[int], number: int, without_own: bool) -> bool:
+        """Whether theme ``number`` is the nearest to the words ``tokens``."""
+        chosen = list(tokens - self.own[number] if without_own else tokens)
+        return bool(chosen) and int(self.vectors[:, chosen].sum(1).argmax()) == number
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure, print, and write the figures and the poems into the card."""
+    torch.set_num_threads(arguments.threads)
+    torch.set_flush_denormal(True)
+    writer = EnglishWriter(torch.device("cpu"), arguments.model)
+    poems = corpus.read(arguments.data)
+    words = writer.lexicon.words
+    training = corpus.encode([p for p in poems if not p.held_out], words, writer.authors)
+    held_out = corpus.encode([p for p in poems if p.held_out], words, writer.authors)
+    checks = corpus.Batches(held_out, words, seed=1)
+    model, device = writer.composer.model, torch.device("cpu")
+    quality: dict[str, Any] = {
+        "perplexity": math.exp(validate(model, checks, device, told=True)),
+        "perplexity_untold": math.exp(validate(model, checks, device, told=False)),
+        "perplexity_trigram": math.exp(trigram_nats(training, held_out, len(words))),
+    }
+    print(quality, flush=True)
+    quality |= _measure(writer, poems, arguments.count)
+    quality |= _speed(writer)
+    quality = {key: float(f"{value:.4g}") for key, value in quality.items()}
+    protocol = PROTOCOL.format(
+        count=arguments.count,
+        themes=len(THEMES),
+        forms=len(FORMS),
+        threads=arguments.threads,
+        candidates=CANDIDATES,
+    )
+    folder = weights.find(arguments.model)
+    card = weights.load_card(folder)
+    card["quality"] = quality | {"protocol": protocol}
+    card["samples"] = _sheet(writer)
+    weights.write_card(folder, card)
+    for key, value in quality.items():
+        print(f"{key}: {value}")
+
+
+def _measure(writer: EnglishWriter, poems: Sequence[corpus.EnglishPoem], count: int) -> dict[str, float]:
+    known, retrieval = training_lines(poems), Retrieval(poems, writer)
+    verdicts: list[english_rules.Verdict] = []
+    found = found_by_others = borrowed = lines_total = 0
+    pairs: list[tuple[str, str]] = []
+    for form in FORMS:
+        numbered = _drafts(writer, form.slug, count)
+        written = _write(writer, [draft for _, draft in numbered])
+        for (number, _), (draft, lines) in zip(numbered, written, strict=True):
+            verdicts.append(english_rules.judge(lines, form.slug))
+            tokens = {token for line in draft.tokens for token in line}
+            found += retrieval.nearest(tokens, number, without_own=False)
+            found_by_others += retrieval.nearest(tokens, number, without_own=True)
+            for line in lines:
+                text = english_rules.words(line)
+                lines_total += 1
+                borrowed += " ".join(text) in known
+                pairs += pairwise(text)
+    total = len(verdicts)
+    sample = [pair for line in _held_out_lines(poems) for pair in pairwise(line)]
+    size = min(len(sample), len(pairs))
+    return {
+        "poems": total,
+        "line_count_right": sum(v.lines for v in verdicts) / total,
+        "syllables_right": sum(v.syllables for v in verdicts) / total,
+        "rhymes_right": sum(v.rhymes for v in verdicts) / total,
+        "long_words_on_beat": float(np.mean([v.beats for v in verdicts])),
+        "strangers": sum(len(v.strangers) for v in verdicts),
+        "retrieval": found / total,
+        "retrieval_by_other_words": found_by_others / total,
+        "lines_of_the_training": borrowed / lines_total,
+        "distinct_2": len(set(pairs[:size])) / size,
+        "distinct_2_corpus": len(set(sample[:size])) / size,
+    }
+
+
+def _held_out_lines(poems: Sequence[corpus.EnglishPoem]) -> Iterator[list[str]]:
+    for poem in poems:
+        if poem.held_out:
+            yield from (corpus.words_of(line) for line in poem.lines)
+
+
+def _speed(writer: EnglishWriter) -> dict[str, float]:
+    def drafts(count: int) -> list[Draft]:
+        return [writer.draft("quatrain", torch.Generator().manual_seed(i)) for i in range(count)]
+
+    started = time.perf_counter()
+    writing = writer.write(drafts(1))
+    next(writing)
+    first = time.perf_counter() - started
+    for _ in writing:
+        pass
+    alone = time.perf_counter() - started
+    started = time.perf_counter()
+    for _ in writer.write(drafts(50)):
+        pass
+    return {
+        "first_line_seconds": first,
+        "quatrain_seconds": alone,
+        "quatrain_seconds_of_50": (time.perf_counter() - started) / 50,
+    }
+
+
+def _sheet(writer: EnglishWriter) -> list[dict[str, Any]]:
+    """Forty poems, unpicked: forms and themes in turn, each with its seed."""
+    sheet = []
+    for number in range(SHEET):
+        form, prompt = FORMS[number % len(FORMS)].slug, THEMES[number % len(THEMES)]
+        draft = writer.draft(
+            form, torch.Generator().manual_seed(number), theme=writer.understand(prompt).tokens
+        )
+        lines = next(lines for _, lines in _write(writer, [draft]))
+        sheet.append({"form": form, "prompt": prompt, "seed": number, "lines": list(lines)})
+    return sheet
