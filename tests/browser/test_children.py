@@ -30,7 +30,10 @@ def job_of(page: Page) -> str:
 
 
 def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+    """Whether nothing sticks out. A phone's ``innerWidth`` grows with the page: its screen does not."""
+    size = page.viewport_size
+    assert size is not None
+    return bool(page.evaluate("width => document.documentElement.scrollWidth <= width", size["width"]))
 
 
 def choose(page: Page, count: int) -> None:
@@ -140,12 +143,16 @@ def test_only_what_matters_for_the_mode_is_there(visitor: MakeContext, studio: S
     expect(page.locator(".parent:visible")).to_have_count(1)
     expect(page.locator("[name=mutation]")).to_have_value("40")
     expect(page.locator(".depths")).to_be_hidden()
+    page.locator("[name=size][value='1024']").check()
     page.locator("[name=mode][value=bridge]").check(force=True)
     expect(page.locator("[name=frames]")).to_be_visible()
     expect(page.locator("[name=mutation]")).to_be_hidden()
     expect(page.locator(".weight:visible")).to_have_count(0)
+    expect(page.locator("[name=size][value='1024']")).to_be_hidden()
+    expect(page.locator("[name=size][value='512']")).to_be_checked()
     # Whoever leaves takes along what was to come from them.
     page.locator("[name=mode][value=mix]").check(force=True)
+    expect(page.locator("[name=size][value='1024']")).to_be_checked()
     page.locator("[name=layout_from][value='2']").check(force=True)
     page.get_by_role("button", name="Remove parent 1").click()
     expect(page.locator("[name=layout_from][value='1']")).to_be_checked()
@@ -276,6 +283,10 @@ def test_new_rooms_fit_a_phone(visitor: MakeContext, studio: Stack) -> None:
     page.wait_for_url(JOB)
     be_done(page)
     assert fits(page)
+    # The mixer begins where one sees it beside the children.
+    box = page.get_by_role("heading", name="Mixer").bounding_box()
+    assert box is not None
+    assert box["y"] < 844
     page.locator("#job-results .card a").first.click()
     page.wait_for_url("**/works/**")
     assert fits(page)

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import WAIT_MS, MakeContext
+from tests.browser.test_children import fits
 from tests.live.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -67,10 +68,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory, migrated: Path, collected: 
     with Stack(folder, template=migrated, env={"ARTSITE_STATIC": str(static)}) as stack:
         stack.start_all()
         yield stack
-
-
-def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 def plate(page: Page, name: str) -> str:

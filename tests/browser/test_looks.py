@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ARTEFACTS, MakeContext
+from tests.browser.test_children import fits
 from tests.live.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -47,8 +48,7 @@ def test_pages_fit_their_window(visitor: MakeContext, studio: Stack, look: str) 
         assert answer is not None
         assert answer.ok, path
         page.screenshot(path=ARTEFACTS / f"look-{name}-{look}.png", full_page=True)
-        sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert sideways <= 0, f"{path} is {sideways} px wider than the window"
+        assert fits(page), path
         assert page.locator("h1").count() == 1, path
         unnamed = page.locator("button:not([aria-label]):not([title])").filter(has_not_text=r"/\S/").all()
         assert [

@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import WAIT_MS, MakeContext
+from tests.browser.test_children import fits
 from tests.live.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -126,7 +127,7 @@ def test_a_region_is_painted_with_a_finger(visitor: MakeContext) -> None:
     assert at(rows, 0.1, 0.5) == 0
     # The page stays where it is under the finger, and as wide as the window.
     assert page.evaluate("scrollY") == before
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert fits(page)
 
 
 def test_a_region_is_painted_by_keyboard(visitor: MakeContext) -> None:
@@ -225,7 +226,12 @@ def test_everything_open_fits_its_window(visitor: MakeContext, look: str, option
     for number in (0, 5, 12):
         page.locator(".style").nth(number).click()
     page.locator("[name=slow]").check()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert fits(page)
+    page.locator("#id_picture_style_4").set_input_files(png((600, 400), "maroon", "leaves.png"))
+    page.locator("[data-submit]").click()
+    page.wait_for_url(JOB)
+    expect(page.locator(".job-recipe .inputs img")).to_have_count(3)
+    assert fits(page)
 
 
 def test_without_scripts_a_region_and_a_mix_are_brought(visitor: MakeContext, studio: Stack) -> None:
