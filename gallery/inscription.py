@@ -13,7 +13,7 @@ from gallery import presenters, selectors
 from gallery.analysis import reading_words
 from gallery.models import Artwork
 from gallery.permissions import Person
-from gallery.seen_terms import COLOURS, term
+from gallery.seen_terms import COLOURS, THINGS, term
 from gallery.templatetags.site_tags import heading
 
 RELATION = "poem_of"
@@ -39,9 +39,11 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the poem was written from: words in the visitor's language, and the painting's own prompt."""
+    """What the poem was written from: words in the visitor's language, sure ones and those that are only
+    ``perhaps`` there, and the painting's own prompt."""
 
     words: tuple[str, ...]
+    perhaps: tuple[str, ...]
     prompt: str
 
 
@@ -80,8 +82,9 @@ def read_of(poem: Artwork) -> Read | None:
         return None
     colours = _texts(told.get("colours"))
     words = (*reading_words(told), *(term(colour, COLOURS) for colour in colours))
+    perhaps = tuple(term(word, THINGS) for word in _texts(told.get("perhaps")))
     prompt = told.get("prompt")
-    return Read(tuple(dict.fromkeys(words)), prompt if isinstance(prompt, str) else "")
+    return Read(tuple(dict.fromkeys(words)), perhaps, prompt if isinstance(prompt, str) else "")
 
 
 def _texts(value: Any) -> list[str]:

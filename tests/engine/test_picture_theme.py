@@ -28,19 +28,19 @@ def theme(seen: Seen, asked: str = "") -> str:
 
 
 def test_what_is_seen_becomes_the_theme_the_surest_first() -> None:
-    seen = Seen(Reading("landscape", "dim", "autumn", ("mountain", "river")), ("navy", "brown"))
+    seen = Seen(Reading("landscape", "dim", "autumn", ("mountain", "river")), colours=("navy", "brown"))
     assert theme(seen) == "山江秋暮苍"
 
 
 def test_what_a_person_says_comes_before_what_is_seen() -> None:
-    seen = Seen(Reading("landscape", None, None, ("mountain",)), (), "a boat on a misty lake")
+    seen = Seen(Reading("landscape", None, None, ("mountain",)), prompt="a boat on a misty lake")
     assert theme(seen, "送别") == "送别舟烟湖山水"
 
 
 def test_a_theme_that_is_full_stays_as_it_was_asked_for() -> None:
     asked = understand("春江花月夜山水舟", EVERY)
     assert len(asked.characters) == THEME_SIZE
-    seen = Seen(Reading("portrait", "dark", "winter", ("snow",)), ("red",), "a castle")
+    seen = Seen(Reading("portrait", "dark", "winter", ("snow",)), ("river",), ("red",), "a castle")
     assert theme_of(seen, asked, EVERY) == asked
 
 
@@ -63,8 +63,18 @@ def test_darkness_is_night_out_of_doors_only(genre: str | None, expected: str) -
     assert theme(Seen(Reading(genre, "dark"))) == expected
 
 
+def test_impressions_come_after_what_is_sure_and_an_hour_takes_the_place_of_the_light() -> None:
+    assert theme(Seen(Reading("landscape", "dark", None, ("mountain",)), ("water", "winter"))) == "山水冬夜"
+    assert theme(Seen(Reading("landscape", "dim"), ("night", "boat"), ("navy",))) == "夜舟苍"
+
+
 def test_words_of_which_nothing_is_known_add_nothing() -> None:
-    assert theme(Seen(Reading("no such genre", "blinding", "monsoon", ("frobnicator",)), ("octarine",))) == ""
+    assert (
+        theme(
+            Seen(Reading("no such genre", "blinding", "monsoon", ("frobnicator",)), ("gizmo",), ("octarine",))
+        )
+        == ""
+    )
 
 
 def test_colours_are_told_when_there_is_much_of_them() -> None:
@@ -94,20 +104,23 @@ def test_a_poem_on_a_picture_is_called_as_painters_call_theirs(reading: Reading,
 
 def test_what_is_told_is_json_and_holds_only_what_there_is() -> None:
     assert Seen().to_details() == {}
-    told = Seen(Reading("landscape", "dim", None, ("sea",)), ("navy",), "the sea").to_details()
+    told = Seen(
+        Reading("landscape", "dim", None, ("sea",)), ("boat", "sea"), ("navy",), "the sea"
+    ).to_details()
     assert json.loads(json.dumps(told)) == told
     assert told == {
         "genre": "landscape",
         "light": "dim",
         "objects": ["sea"],
+        "perhaps": ["boat"],
         "colours": ["navy"],
         "prompt": "the sea",
     }
 
 
 def test_in_english_the_things_come_first_each_once() -> None:
-    seen = Seen(Reading("landscape", "dim", "autumn", ("sea", "sea", "boat")), ("navy",))
-    assert seen.words == ("sea", "boat", "autumn", "dim", "landscape", "navy")
+    seen = Seen(Reading("landscape", "dim", "autumn", ("sea", "sea", "boat")), ("night",), ("navy",))
+    assert seen.words == ("sea", "boat", "autumn", "night", "dim", "landscape", "navy")
     assert "dark" not in Seen(Reading("portrait", "dark")).words
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from tests.engine.ateliers import write_models
 from tests.engine.seers import write_classifier
 from tests.engine.test_verse import Recorder, save_toy, task, written
+from workers import weights
 from workers.engines.base import Poem, Task
+from workers.engines.impressions import USUAL_FILE
+from workers.engines.matching import MODEL
 from workers.engines.verse import VerseEngine
 
 
@@ -19,6 +24,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A models folder with a toy ``verse``, and nothing that sees."""
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
     save_toy(tmp_path / "verse")
     return tmp_path
 
@@ -58,6 +64,19 @@ def test_an_analysis_is_taken_as_it_is(tmp_path: Path) -> None:
     assert poem.title == "题秋山图"
     assert poem.details["theme"] == "山秋"
     assert poem.details["picture"]["season"] == "autumn"
+
+
+@pytest.mark.parametrize(("genre", "expected"), [("landscape", ["mountain"]), ("still life", None)])
+def test_views_leave_impressions_and_other_pictures_do_not(
+    models: Path, tmp_path: Path, genre: str, expected: list[str] | None
+) -> None:
+    write_models(models)
+    table = {"matcher": weights.load(MODEL).digest, "words": {"mountain": [-2.0, 0.1]}}
+    (models / MODEL / USUAL_FILE).write_text(json.dumps(table), "utf-8")
+    work = {"details": {"analysis": {"format": 1, "reading": {"genre": genre}}}}
+    poem = poem_of(VerseEngine(), on_picture(tmp_path, work))
+    assert poem.details["picture"].get("perhaps") == expected
+    assert ("山" in poem.details["theme"]) is bool(expected)
 
 
 @pytest.mark.usefixtures("models")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from workers import device as devices
 from workers import images, weights
-from workers.engines.analyse import LONGEST, AnalyseEngine
+from workers.engines.analyse import LONGEST, VIEWS, AnalyseEngine
 from workers.engines.base import Task
 from workers.engines.composition import composition_of, light_of, palette_of
+from workers.engines.impressions import Impressions
 from workers.engines.picture_theme import Seen, prompt_of, telling_colours
 from workers.engines.reading import Reading, reading_of
 
@@ -21,6 +23,7 @@ class PictureReader:
 
     def __init__(self) -> None:
         self._analyse: AnalyseEngine | None = None
+        self._impressions: Impressions | None = None
         self._asked = False
 
     def read(self, task: Task) -> Seen | None:
@@ -36,17 +39,26 @@ class PictureReader:
         work = task.works.get(ROLE, {})
         details = work.get("details") or {}
         image = images.open_rgb(path, LONGEST)
+        self._load()
         reading = reading_of(details)
-        if reading is None:
-            eye = self._eye()
-            reading = eye.read(image) if eye is not None else Reading(light=light_of(composition_of(image)))
-        return Seen(reading, telling_colours(palette_of(image)), prompt_of(details))
+        if reading is None and self._analyse is not None:
+            reading = self._analyse.read(image)
+        elif reading is None:
+            reading = Reading(light=light_of(composition_of(image)))
+        perhaps: tuple[str, ...] = ()
+        if self._impressions is not None and reading.genre in (None, *VIEWS):
+            perhaps = self._impressions.of(image)
+        return Seen(reading, perhaps, telling_colours(palette_of(image)), prompt_of(details))
 
-    def _eye(self) -> AnalyseEngine | None:
-        if not self._asked:
-            self._asked = True
-            try:
-                self._analyse = AnalyseEngine()
-            except weights.WeightsError as problem:
-                logger.warning("pictures of poems are read by their colours alone: %s", problem)
-        return self._analyse
+    def _load(self) -> None:
+        if self._asked:
+            return
+        self._asked = True
+        try:
+            self._analyse = AnalyseEngine()
+        except weights.WeightsError as problem:
+            logger.warning("pictures of poems are read by their light and colours: %s", problem)
+        try:
+            self._impressions = Impressions.load(devices.pick())
+        except weights.WeightsError as problem:
+            logger.warning("pictures of poems leave no impressions: %s", problem)

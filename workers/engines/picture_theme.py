@@ -31,6 +31,7 @@ _GENRES = {
 _OUTDOORS = frozenset({None, "landscape", "marine", "cityscape"})
 """Where a bright or dark picture is a fair or late hour; a dark portrait is only a dark portrait."""
 _LIGHT = {"bright": "晴", "dim": "暮", "dark": "夜"}
+_HOURS = frozenset({"night", "moon", "evening", "sunset", "morning", "sunrise"})
 _SEASONS = {"spring": "春", "summer": "夏", "autumn": "秋", "winter": "冬"}
 _TITLES = {"portrait": "写真", "still life": "花果", "marine": "沧海", "cityscape": "城楼"}
 # What the painter's vocabulary has and the poets' English does not.
@@ -56,10 +57,11 @@ _SAID = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a picture: the network's reading, the names of its main colours (largest first),
-    and the words that it was painted from, if it was."""
+    """What is known of a picture: the network's reading, what it ``perhaps`` shows besides (the likeliest
+    first), the names of its main colours (largest first), and the words that it was painted from, if any."""
 
     reading: Reading = field(default_factory=Reading)
+    perhaps: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     prompt: str = ""
 
@@ -71,6 +73,7 @@ class Seen:
             "light": read.light,
             "season": read.season,
             "objects": list(read.objects[:OBJECTS]),
+            "perhaps": [word for word in self.perhaps if word not in (*read.objects, read.season)],
             "colours": list(self.colours[:COLOURS]),
             "prompt": self.prompt[:500],
         }
@@ -78,10 +81,10 @@ class Seen:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """In English, the most telling first: objects, season, light out of doors, genre, colours."""
+        """In English, the most telling first: objects, season, impressions, light, genre, colours."""
         read = self.reading
         light = read.light if read.genre in _OUTDOORS else None
-        named = [*read.objects[:OBJECTS], read.season, light, read.genre, *self.colours]
+        named = [*read.objects[:OBJECTS], read.season, *self.perhaps, light, read.genre, *self.colours]
         return tuple(dict.fromkeys(word for word in named if word))
 
 
@@ -127,10 +130,12 @@ def _characters(seen: Seen) -> list[str]:
     read = seen.reading
     found = [_thing(thing) for thing in read.objects[:OBJECTS]]
     found.append(_SEASONS.get(read.season or "", ""))
-    if read.genre in _OUTDOORS:
+    found += [_SEASONS.get(word) or _thing(word) for word in seen.perhaps]
+    # An hour that was seen says more than that the picture is dark.
+    if read.genre in _OUTDOORS and not _HOURS & set(seen.perhaps):
         found.append(_LIGHT.get(read.light or "", ""))
     # A mountain and a river say more than that it is a landscape.
-    if len(read.objects) < 2:
+    if len(read.objects) + len(seen.perhaps) < 2:
         found.append(_GENRES.get(read.genre or "", ""))
     found += [_COLOUR_OF.get(colour, "") for colour in seen.colours]
     return [sign for sign in found if sign]

@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "features": ("workers.training.features", "draw and name what excites the network (kind: dream)"),
     "style-targets": ("workers.training.style_targets", "show the ready styles to the network that sees"),
+    "impressions": ("workers.training.impressions", "measure what is usual in views (kind: verse)"),
     "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),
     "english": ("workers.training.english", "train the language model of English verse (kind: verse)"),
     "evaluate": ("workers.training.evaluate", "measure a model, draw its sheet, fill in its card"),
