@@ -43,6 +43,7 @@ def save_toy(folder: Path, words: list[str] = WORDS, known_lines: bytes = bytes(
         model.bias.normal_(std=2.0)
     tensors = model.state_dict() | {
         "lexicon": packed(lexicon(words, {"i"})),
+        "topics": torch.randn(len(words), 4),
         "known_lines": torch.frombuffer(bytearray(known_lines), dtype=torch.uint8),
     }
     card = {

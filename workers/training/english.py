@@ -25,7 +25,6 @@ from workers.training.run import CHECKPOINT, TrainingRun, seed_everything
 from workers.training.verse import ChunkedCrossEntropy
 
 WARM_UP = 100
-VALIDATION_TOKENS = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,6 +179,8 @@ def main(arguments: argparse.Namespace) -> None:
             run.log(loss=smooth, rate=rate, epochs=seen / tokens)
         if run.due():
             keep()
+        # Counted in steps: on a busy machine a check after every save would be all that is done.
+        if run.step % 250 == 0:
             run.log(validation=validate(model, checks, device, told=True, limit=96))
     keep()
     run.log(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from workers import weights
@@ -18,6 +19,7 @@ from workers.training import english_corpus as corpus
 from workers.training.pronunciation import WEAK, dictionary
 
 KNOWN_LINES_BYTES = 450_000
+TOPIC_WORDS = 5000
 
 SOURCES = [
     {
@@ -43,7 +45,7 @@ def export(folder: Path, checkpoint: Mapping[str, Any], data: Path, hardware: st
 
     ``data``: the folder that it was trained with.
 
-    Beside the network: the columns of :class:`workers.engines.english.lexicon.Lexicon`, and
+    Beside the network: the columns of :class:`workers.engines.english.lexicon.Lexicon`, :func:`topics`, and
     ``known_lines``, a Bloom filter of the training lines by which the engine avoids repeating one.
     """
     state = checkpoint["state"]
@@ -54,7 +56,9 @@ def export(folder: Path, checkpoint: Mapping[str, Any], data: Path, hardware: st
     tensors["word.weight"][UNKNOWN] = tensors["word.weight"][FIRST_WORD:].mean(0)
     # Tables for a machine, not for a reader of the card.
     tensors["lexicon"] = packed(lexicon(words, capitalised(corpus.raw(data))))
-    known = BloomFilter.of(training_lines(corpus.read(data)), KNOWN_LINES_BYTES)
+    poems = corpus.read(data)
+    tensors["topics"] = topics([poem for poem in poems if not poem.held_out], words)
+    known = BloomFilter.of(training_lines(poems), KNOWN_LINES_BYTES)
     tensors["known_lines"] = torch.frombuffer(bytearray(known.data), dtype=torch.uint8)
     card = {
         "name": "verse-english",
@@ -76,6 +80,49 @@ def export(folder: Path, checkpoint: Mapping[str, Any], data: Path, hardware: st
 def training_lines(poems: Sequence[corpus.EnglishPoem]) -> set[str]:
     """Every different line that was trained on: its words, without marks."""
     return {" ".join(corpus.words_of(line)) for p in poems if not p.held_out for line in p.lines}
+
+
+def topics(poems: Sequence[corpus.EnglishPoem], words: Sequence[str], rank: int = 64) -> torch.Tensor:
+    """float32 (V, rank): products of rows say how much likelier two words are in one stanza than by chance.
+
+    The positive pointwise mutual information of words of sense, and what of it a symmetric matrix of
+    low rank keeps (as Levy and Goldberg 2014); rows of all other tokens are zero.
+    """
+    index = {word: i for i, word in enumerate(words)}
+    stanzas = [
+        {index[w] for line in s for w in line if w in index and w not in WEAK}
+        for p in poems
+        for s in p.stanzas
+    ]
+    counts = Counter(token for stanza in stanzas for token in stanza if token >= FIRST_WORD)
+    chosen = sorted(token for token, count in counts.most_common(TOPIC_WORDS) if count >= 5)
+    place = np.full(len(words), -1)
+    place[chosen] = np.arange(len(chosen))
+    size = len(chosen)
+    pairs = np.zeros(size * size, np.float32)
+    for start in range(0, len(stanzas), 5000):
+        keys = []
+        for stanza in stanzas[start : start + 5000]:
+            found = place[list(stanza)]
+            found = found[found >= 0]
+            keys.append((found[:, None] * size + found).reshape(-1))
+        which, often = np.unique(np.concatenate(keys), return_counts=True)
+        pairs[which] += often
+    table = pairs.reshape(size, size)
+    single = np.diag(table).copy()
+    np.fill_diagonal(table, 0)
+    expected = np.outer(single, single) / len(stanzas)
+    # A pair seen once or twice may be chance.
+    information = np.log(np.maximum(table, 1e-9) / expected) * table / (table + 2)
+    symmetric = torch.from_numpy(np.maximum(information, 0).astype(np.float32))
+    result = torch.zeros(len(words), rank)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        left, values, right = torch.svd_lowrank(symmetric, min(rank, size), niter=4)
+    # Of a symmetric matrix, the directions that attract: the others cannot be written as one table.
+    attracting = (left * right).sum(0) > 0
+    result[chosen, : len(values)] = left * values.sqrt() * attracting
+    return result
 
 
 def lexicon(words: Sequence[str], capitals: Set[str]) -> dict[str, list[str]]:

@@ -34,6 +34,11 @@ THEMES = (
     "death of a friend", "a bird in the garden", "the city at dawn", "autumn leaves and rain", "first love",
     "a mother and her child", "the king and his crown", "stars of heaven", "a ship in the storm", "roses",
     "summer in the fields", "time and memory", "the river", "freedom and war", "silence in the wood",
+    "the church bell", "a dream", "wine and song", "the grave", "a lion", "fire and ashes", "the harvest",
+    "a cottage in the valley", "angels and heaven", "the butterfly", "a lonely road", "the forest",
+    "pride and power", "a kiss", "the clouds", "music of the harp", "a golden ring", "the dog and the cat",
+    "sorrow and tears", "the nightingale", "bread and labour", "a book", "thunder", "the child asleep",
+    "sunset", "lilies", "the queen of the fairies", "the island", "honour and fame", "an empty house",
 )  # fmt: skip
 BATCH = 20
 SHEET = 40
@@ -51,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the evaluation."""
     parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
     parser.add_argument("--model", default=NAME, help="name of the weights")
-    parser.add_argument("--count", type=int, default=9, help="poems per theme and form")
+    parser.add_argument("--count", type=int, default=4, help="poems per theme and form")
     parser.add_argument("--threads", type=int, default=1)
 
 

@@ -15,20 +15,20 @@ import torch
 from torch import Tensor
 
 from workers.engines.bloom import BloomFilter
-from workers.engines.english.forms import UNRHYMED, Form, fillable, fits
+from workers.engines.english.forms import UNRHYMED, Form
 from workers.engines.english.lexicon import (
     CLOSING,
     FIRST_MARK,
     FIRST_WORD,
-    LETTERS,
     MARKS,
     NO_RHYME,
     WITHIN,
     Lexicon,
 )
+from workers.engines.english.lines import DeadEnd, LineRules
 from workers.nets.lyricist import LONGEST, STAGES, START, UNKNOWN, Lyricist, Reading, State
 
-CANDIDATES = 10
+CANDIDATES = 12
 GUIDANCE = 0.8
 RELEVANCE = 0.5
 """How much a line gains from being likelier with the theme than without it, when lines are compared."""
@@ -36,7 +36,9 @@ WARMTH = 0.8
 """What a temperature of 1 means to the network."""
 NUCLEUS = 0.92
 TOP = 200
-THEME_BONUS, THEME_HIT = 0.8, 1.0
+TOPIC, TOPIC_MOST = 0.45, 2.0
+"""What words gain that stand near the theme in poems, per nat of mutual information, and at most, in nats."""
+THEME_BONUS, THEME_HIT = 0.8, 3.0
 """For words of the theme not yet named: while a word is chosen, and when lines are compared, in nats."""
 AGAIN, TWICE = 2.5, 4.0
 """What a word of sense costs that the poem has, and one that this line has, in nats."""
@@ -45,14 +47,6 @@ SHORTER = 0.8
 KNOWN = 40.0
 CHOICE = 8
 """Answers that a rhyme should have beyond those it needs, where the line's other rules leave so many."""
-
-
-class DeadEnd(Exception):
-    """No line of the form can keep these wishes; ``line`` is its number from 0."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__(f"line {line + 1} cannot be written")
-        self.line = line
 
 
 @dataclass(slots=True)
@@ -76,42 +70,33 @@ class Draft:
         return self.acrostic[line].lower() if line < len(self.acrostic) else ""
 
 
-class LineRules:
-    """What may be written where in one line: ``template`` and the first ``letter`` ("" for any).
+class Composer:
+    """Writes drafts of one form side by side. ``model`` is in evaluation mode on ``device``.
 
-    ``words``: (length + 1, V) bool, for every number of syllables left the words that may come next and
-    leave a beginning that can be filled; ``ends``: (V,) bool, the words with which the line may end.
+    ``topics``: float (V, R), products of rows say how much likelier two words stand together than by chance.
     """
 
-    def __init__(self, lexicon: Lexicon, template: str, letter: str) -> None:
-        written = lexicon.shape_of >= 0
-        openers = written & (lexicon.letter == LETTERS.index(letter)) if letter else written
-        reach = fillable(template, lexicon.shapes, lexicon.shapes_of(openers))
-        length = len(template)
-        inner = torch.zeros(length + 1, len(lexicon.shapes), dtype=torch.bool)
-        opening = torch.zeros_like(inner)
-        for left in range(1, length + 1):
-            for number, shape in enumerate(lexicon.shapes):
-                start = left - len(shape)
-                if start >= 0 and fits(shape, template, start):
-                    (inner if start else opening)[left, number] = start == 0 or reach[start]
-        of = lexicon.shape_of.clamp_min(0)
-        self.words = (inner[:, of] & written) | (opening[:, of] & openers)
-        self.ends = self.words[length] & lexicon.ends
-        if template[-1] == "s":
-            self.ends &= lexicon.strong_end
-        self.template = template
-
-
-class Composer:
-    """Writes drafts of one form side by side. ``model`` is in evaluation mode on ``device``."""
-
     def __init__(
-        self, model: Lyricist, lexicon: Lexicon, known_lines: BloomFilter, device: torch.device
+        self,
+        model: Lyricist,
+        lexicon: Lexicon,
+        topics: Tensor,
+        known_lines: BloomFilter,
+        device: torch.device,
     ) -> None:
         self.model, self.lexicon, self.known_lines, self.device = model, lexicon, known_lines, device
+        self.topics = topics
         self.on_beat, self.off_beat = lexicon.beats()
+        real = torch.arange(len(lexicon.words)) >= FIRST_WORD
+        self.of_sense = real & ~lexicon.weak
         self._rules: dict[tuple[str, str], LineRules] = {}
+
+    def near(self, theme: Sequence[int]) -> Tensor:
+        """(V,) what each word gains, in nats, by standing near the words of a theme."""
+        if not theme:
+            return torch.zeros(len(self.lexicon.words))
+        gain = (self.topics @ self.topics[list(theme)].T).mean(1)
+        return (TOPIC * gain).clamp(0, TOPIC_MOST) * self.of_sense
 
     def rules(self, template: str, letter: str) -> LineRules:
         """The rules of a line, made once."""
@@ -186,6 +171,7 @@ class _Bench:
         themes = [[*d.theme, *[UNKNOWN] * (size - len(d.theme))] for d in drafts]
         self.theme = self._rows(torch.tensor(themes, dtype=torch.int64).view(len(drafts), size))
         self.used = torch.zeros(len(drafts), len(self.lexicon.words), dtype=torch.bool)
+        self.near = torch.stack([composer.near(draft.theme) for draft in drafts]) if drafts else self.used
         # The state begins as zeros, as the network takes it when there is none.
         hidden = composer.model.config.hidden
         shape = (1, 2 * len(self.last), hidden)
@@ -215,7 +201,8 @@ class _Bench:
             [i * CANDIDATES + c for i in chosen for c in range(CANDIDATES)], dtype=torch.int64
         )
         both = torch.cat([rows, rows + len(self.last)])
-        self.last, self.theme, self.used = self.last[rows], self.theme[rows], self.used[chosen]
+        self.last, self.theme = self.last[rows], self.theme[rows]
+        self.used, self.near = self.used[chosen], self.near[chosen]
         self.condition = self.condition[both]
         self.state = (self.state[0][:, both], self.state[1][:, both])
         self.drafts = [self.drafts[i] for i in chosen]
@@ -237,21 +224,38 @@ class _Bench:
 
 
 class _Line:
-    """One line of every draft on its way: what each row has written of it, last word first."""
+    """One line of every draft on its way: what each row has written of it, last word first.
+
+    Rows that are on their way have all made the same number of steps: a mark, the last word, the others.
+    """
 
     def __init__(self, bench: _Bench, number: int) -> None:
         self.bench, self.number = bench, number
         composer, drafts, lexicon = bench.composer, bench.drafts, bench.lexicon
         form = drafts[0].form
         self.template = form.templates[number]
-        self.rules = [composer.rules(self.template, draft.letter(number)) for draft in drafts]
         self.final = number == form.lines - 1
         rows = len(bench.last)
         self.left = torch.full((rows,), len(self.template))
         self.written: list[list[int]] = [[] for _ in range(rows)]
+        self.steps = 0
         self.score = torch.zeros(rows)
-        self.here = torch.zeros(rows, len(lexicon.words), dtype=torch.bool)
+        rules = [composer.rules(self.template, draft.letter(number)) for draft in drafts]
+        different = list(dict.fromkeys(rules))
+        self.words = torch.stack([each.words for each in different])  # (rules, length + 1, V)
+        self.rule = bench._rows(torch.tensor([different.index(each) for each in rules]))
         self.ends = torch.stack([self._ends(draft) for draft in drafts])
+        self.commas = torch.zeros(rows, dtype=torch.bool)
+        # What the poem so far and its theme make of every word, in nats (drafts, V).
+        silent = [not any(bench.used[i, list(d.theme)]) for i, d in enumerate(drafts)]
+        # Whoever has not named the theme by now should hurry.
+        hurry = 1.0 + 2.0 * torch.tensor(silent) * number / form.lines
+        self.taste = bench.near - AGAIN * (bench.used & composer.of_sense).float()
+        for place, draft in enumerate(drafts):
+            fresh = [token for token in draft.theme if not bench.used[place, token]]
+            self.taste[place, fresh] += THEME_BONUS * hurry[place]
+        self.beat = torch.stack([composer.off_beat, composer.on_beat, torch.zeros(len(lexicon.words))])
+        self.beat_of = torch.tensor(["ws.".index(slot) for slot in self.template])
         before = [draft.tokens[-1] if draft.tokens else [START] for draft in drafts]
         # The word with which the line above ends, not its mark.
         words = [next((t for t in reversed(tokens) if t >= FIRST_WORD), START) for tokens in before]
@@ -276,28 +280,30 @@ class _Line:
         active = torch.nonzero(self.left > 0)[:, 0]
         if not len(active):
             return False
+        draft_of = active // CANDIDATES
         guided, likely = self._log_chances(active)
         guided += self._wishes(active)
         guided.masked_fill_(~self._allowed(active), -torch.inf)
-        warmth = torch.tensor([WARMTH * d.temperature for d in bench.drafts])[active // CANDIDATES, None]
+        warmth = torch.tensor([WARMTH * d.temperature for d in bench.drafts])[draft_of, None]
         values, ids = guided.topk(min(TOP, guided.shape[1]))
         chances = torch.softmax(values / warmth, 1)
         chances[chances.cumsum(1) - chances > NUCLEUS] = 0.0
         # A draft draws for all of its rows as long as one is on its way: its luck is its own.
         luck = torch.zeros(len(self.left))
-        for place in sorted({row // CANDIDATES for row in active.tolist()}):
+        for place in sorted(set(draft_of.tolist())):
             draws = torch.rand(CANDIDATES, generator=bench.drafts[place].generator)
             luck[place * CANDIDATES : (place + 1) * CANDIDATES] = draws
         chosen = ids.gather(1, pick(chances, luck[active])[:, None])[:, 0]
-        self.score[active] += likely.gather(1, chosen[:, None])[:, 0]
-        theme = bench.theme[active]
-        fresh = ~(self.here[active] | bench.used[active // CANDIDATES]).gather(1, theme)
-        self.score[active] += THEME_HIT * ((theme == chosen[:, None]) & fresh & (theme != UNKNOWN)).any(1)
-        self.here[active, chosen] = True
+        gain = likely.gather(1, chosen[:, None])[:, 0] + bench.near[draft_of, chosen]
+        fresh = (bench.theme[active] == chosen[:, None]).any(1) & ~bench.used[draft_of, chosen]
+        self.score[active] += gain + THEME_HIT * fresh
         self.left[active] -= lexicon.syllables[chosen]
+        if self.steps:
+            self.commas[active] |= chosen < FIRST_WORD
         bench.last[active] = chosen
         for row, token in zip(active.tolist(), chosen.tolist(), strict=True):
             self.written[row].append(token)
+        self.steps += 1
         return True
 
     def _log_chances(self, active: Tensor) -> tuple[Tensor, Tensor]:
@@ -309,7 +315,7 @@ class _Line:
         def twice(values: Tensor) -> Tensor:
             return values.repeat(2)[:, None].to(device)
 
-        fresh = torch.tensor([int(not self.written[row]) for row in active.tolist()])
+        fresh = torch.full_like(active, int(self.steps == 0))
         reading = Reading(
             last=twice(bench.last[active]),
             before=twice(self.before[active]),
@@ -326,39 +332,29 @@ class _Line:
 
     def _wishes(self, active: Tensor) -> Tensor:
         """(active, V): what the theme, the beat and the dislike of repetition add, in nats."""
-        bench, lexicon = self.bench, self.bench.lexicon
-        used, here = bench.used[active // CANDIDATES], self.here[active]
-        real = torch.arange(len(lexicon.words)) >= FIRST_WORD
-        wishes = (
-            -AGAIN * (used & ~lexicon.weak & real).float() - TWICE * (here & ~lexicon.weak & real).float()
-        )
-        theme = bench.theme[active]
-        fresh = ~(used | here).gather(1, theme) & (theme != UNKNOWN)
-        wishes.scatter_add_(1, theme, THEME_BONUS * fresh.float())
-        slots = [self.template[left - 1] for left in self.left[active].tolist()]
-        beat = torch.tensor([[slot == "s", slot == "w"] for slot in slots]).float()
-        return wishes + beat @ torch.stack([bench.composer.on_beat, bench.composer.off_beat])
+        wishes = self.taste[active // CANDIDATES] + self.beat[self.beat_of[self.left[active] - 1]]
+        for place, row in enumerate(active.tolist()):
+            here = [token for token in self.written[row] if self.bench.composer.of_sense[token]]
+            wishes[place, here] = -TWICE
+        return wishes
 
     def _allowed(self, active: Tensor) -> Tensor:
         """(active, V) bool: what may come next in each row."""
-        lexicon = self.bench.lexicon
-        allowed = torch.zeros(len(active), len(lexicon.words), dtype=torch.bool)
-        within = [FIRST_MARK + MARKS.index(mark) for mark in WITHIN]
-        for place, row in enumerate(active.tolist()):
-            written, draft = self.written[row], row // CANDIDATES
-            if not written:
-                marks = CLOSING if self.final else MARKS
-                allowed[place, [FIRST_MARK + MARKS.index(mark) for mark in marks]] = True
-                continue
-            if len(written) == 1:
-                allowed[place] = self.ends[draft]
-                continue
-            allowed[place] = self.rules[draft].words[int(self.left[row])]
-            if written[-1] >= FIRST_WORD and not any(token in within for token in written[1:]):
-                allowed[place, within] = True
-            # No word stands beside itself.
-            nearest = next(token for token in reversed(written) if token >= FIRST_WORD)
-            allowed[place, nearest] &= int(allowed[place].sum()) == 1
+        if self.steps == 0:
+            marks = torch.zeros(len(active), len(self.bench.lexicon.words), dtype=torch.bool)
+            marks[:, [FIRST_MARK + MARKS.index(mark) for mark in (CLOSING if self.final else MARKS)]] = True
+            return marks
+        if self.steps == 1:
+            return self.ends[active // CANDIDATES]
+        allowed = self.words[self.rule[active], self.left[active]]  # a copy
+        last = self.bench.last[active]
+        may_pause = (last >= FIRST_WORD) & ~self.commas[active]
+        allowed[:, [FIRST_MARK + MARKS.index(mark) for mark in WITHIN]] = may_pause[:, None]
+        # No word stands beside itself, if there is another.
+        several = (allowed & (self.bench.lexicon.syllables > 0)).sum(1) > 1
+        beside = torch.where(last >= FIRST_WORD, last, UNKNOWN)
+        rows = torch.nonzero(several)[:, 0]
+        allowed[rows, beside[rows]] = False
         return allowed
 
     def best(self) -> Tensor:

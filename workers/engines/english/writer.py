@@ -12,9 +12,10 @@ import torch
 from workers import weights
 from workers.engines.base import InvalidRequest, Poem
 from workers.engines.bloom import BloomFilter
-from workers.engines.english.decoding import Composer, DeadEnd, Draft
+from workers.engines.english.decoding import Composer, Draft
 from workers.engines.english.forms import FORM_BY_SLUG, UNRHYMED
 from workers.engines.english.lexicon import FIRST_WORD, MARKS, Lexicon, unpacked
+from workers.engines.english.lines import DeadEnd
 from workers.nets.lyricist import Lyricist, LyricistConfig
 
 NAME = "verse-english"
@@ -54,15 +55,18 @@ class EnglishWriter:
         self.digest, config = loaded.digest, loaded.card["config"]
         try:
             known = BloomFilter(loaded.tensors.pop("known_lines").numpy().tobytes())
+            topics = loaded.tensors.pop("topics")
             self.lexicon = Lexicon(unpacked(loaded.tensors.pop("lexicon")))
             self.authors = [str(author) for author in config["authors_named"]]
             model = Lyricist(LyricistConfig.from_dict(config))
             model.load_state_dict(loaded.tensors)
-            if len(self.lexicon.words) != model.config.vocabulary:
+            if not len(self.lexicon.words) == model.config.vocabulary == len(topics):
                 raise ValueError(f"{len(self.lexicon.words)} words for {model.config.vocabulary} rows")
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise weights.WeightsCorrupt(f"{loaded.folder}: {error}") from error
-        self.composer = Composer(model.to(device).eval().requires_grad_(False), self.lexicon, known, device)
+        self.composer = Composer(
+            model.to(device).eval().requires_grad_(False), self.lexicon, topics, known, device
+        )
 
     def understand(self, prompt: str) -> Theme:
         """The words of sense of an English prompt; a form that the model lacks is taken by its stem."""
