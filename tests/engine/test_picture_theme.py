@@ -29,7 +29,11 @@ def theme(seen: Seen, asked: str = "") -> str:
 
 def test_what_is_seen_becomes_the_theme_the_surest_first() -> None:
     seen = Seen(Reading("landscape", "dim", "autumn", ("mountain", "river")), colours=("navy", "brown"))
-    assert theme(seen) == "山江秋暮苍"
+    assert theme(seen) == "山江秋暮"
+
+
+def test_colours_speak_where_little_else_does() -> None:
+    assert theme(Seen(Reading("landscape"), colours=("navy", "brown", "gold"))) == "山水苍金"
 
 
 def test_what_a_person_says_comes_before_what_is_seen() -> None:

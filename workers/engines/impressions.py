@@ -18,8 +18,8 @@ from workers.engines.matching import MODEL, Matching
 USUAL_FILE = "usual.json"
 """Beside the matcher's weights: ``{"matcher": digest, "words": {word: [mean, deviation]}}`` of the cosine of
 each word with views, made by ``python -m workers.training impressions``."""
-UNUSUAL = 1.3
-"""Deviations above the mean from which on a word is an impression: about one view in ten."""
+UNUSUAL = 1.2
+"""Deviations above the mean from which on a word is an impression: about one view in nine."""
 MOST = 3
 
 

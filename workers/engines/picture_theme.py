@@ -15,6 +15,8 @@ OBJECTS = 4
 """Most things that go into the theme: season and light shall find room beside them."""
 LEAST = 0.15
 """Share of the picture from which on a colour may be named."""
+FEW = 3
+"""Characters of a theme below which colours are named in it."""
 COLOURS = 3
 """Most colours that are told."""
 
@@ -137,7 +139,9 @@ def _characters(seen: Seen) -> list[str]:
     # A mountain and a river say more than that it is a landscape.
     if len(read.objects) + len(seen.perhaps) < 2:
         found.append(_GENRES.get(read.genre or "", ""))
-    found += [_COLOUR_OF.get(colour, "") for colour in seen.colours]
+    # Every second landscape is blue or green: colours speak where little else does.
+    if len("".join(found)) < FEW:
+        found += [_COLOUR_OF.get(colour, "") for colour in seen.colours]
     return [sign for sign in found if sign]
 
 
