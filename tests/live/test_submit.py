@@ -55,6 +55,16 @@ def test_a_poem_is_text_and_json_is_the_whole_job(running: Stack) -> None:
     assert job["outputs"][0]["text"] in poem.read_text("utf-8")
 
 
+def test_what_an_analysis_found_is_in_its_json(running: Stack) -> None:
+    photo = running.folder / "seen.png"
+    Image.new("RGB", (80, 60), "teal").save(photo)
+    out = running.folder / "looked-at.png"
+    done = submit(running, "analyse", "--image", str(photo), "--out", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    (facts,) = json.loads(done.stdout)["facts"]
+    assert facts["analysis"]["heads"]["style"][0]["label"] == "Impressionism"
+
+
 def test_pictures_go_through_the_upload_pipeline(running: Stack) -> None:
     photo = running.folder / "photo.png"
     Image.new("RGB", (80, 60), "teal").save(photo)
