@@ -13,7 +13,7 @@ from tests.engine.ateliers import write_models
 from tests.engine.seers import write_classifier
 from tests.engine.test_verse import Recorder, save_toy, task, written
 from workers import weights
-from workers.engines.base import Poem, Task
+from workers.engines.base import JobCanceled, Poem, Task
 from workers.engines.impressions import USUAL_FILE
 from workers.engines.matching import MODEL
 from workers.engines.verse import VerseEngine
@@ -92,6 +92,17 @@ def test_a_painting_gives_its_prompt_and_a_theme_of_ones_own_comes_first(tmp_pat
 def test_the_same_picture_and_seed_give_the_same_poem(tmp_path: Path) -> None:
     engine = VerseEngine()
     assert poem_of(engine, on_picture(tmp_path)) == poem_of(engine, on_picture(tmp_path))
+
+
+@pytest.mark.usefixtures("models")
+def test_who_cancels_while_their_picture_waits_stops_nobody_else(tmp_path: Path) -> None:
+    def cancel(step: int) -> None:
+        raise JobCanceled
+
+    canceled = on_picture(tmp_path, report=Recorder(cancel))
+    first, second = VerseEngine().run([canceled, on_picture(tmp_path)])
+    assert isinstance(first.error, JobCanceled)
+    assert len(written(second)) == 1
 
 
 @pytest.mark.usefixtures("models")

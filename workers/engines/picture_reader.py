@@ -30,12 +30,14 @@ class PictureReader:
         """What is in the picture in the role ``image``; None without one.
 
         A work that was analysed is not looked at again. Where the network's weights are missing, only light
-        and colours are read: the poem is written all the same.
+        and colours are read: the poem is written all the same. Raises JobCanceled, JobReleased.
         """
         path = task.inputs.get(ROLE)
         if path is None:
             return None
         task.report.phase("looking")
+        # Many pictures may come at once: each shows that the work goes on, and may be canceled.
+        task.report.step(0, None)
         work = task.works.get(ROLE, {})
         details = work.get("details") or {}
         image = images.open_rgb(path, LONGEST)
