@@ -171,6 +171,8 @@ class _Bench:
             self.used[row, spoken] = True
         self.condition = self._conditions() if rows else torch.zeros(0)
         self.state: State | None = None
+        self.alike = True
+        """Whether the candidates of every draft are copies of each other."""
 
     @staticmethod
     def _rows(values: Sequence[object]) -> Tensor:
@@ -215,30 +217,42 @@ class _Bench:
             self.state = (self.state[0][:, both], self.state[1][:, both])
 
     def _logits(self, slot: int) -> tuple[Tensor, Tensor]:
-        """Logits to sample from and log likelihoods to compare lines by, float32 (rows, V) on the CPU."""
-        start = torch.full((len(self.tokens),), START)
-        last = self.tokens[:, slot - 1] if slot else start
-        above = self.tokens[:, slot - self.form.length] if slot >= self.form.length else start
+        """Logits with the theme and without it, float32 (rows, V) on the CPU."""
+        rows = len(self.tokens)
+        # Where a line begins the candidates of a draft are still one: the network reads it once.
+        lead = torch.arange(0, rows, CANDIDATES if self.alike else 1)
+        halves = torch.cat([lead, lead + rows]).to(self.composer.device)
+        tokens = self.tokens[lead]
+        start = torch.full((len(lead),), START)
+        last = tokens[:, slot - 1] if slot else start
+        above = tokens[:, slot - self.form.length] if slot >= self.form.length else start
         device = self.composer.device
 
         def both(ids: Tensor) -> Tensor:
             return ids.repeat(2)[:, None].to(device)
 
         place = torch.full_like(last, prosody.MAX_SLOTS * self.number + slot)
-        reading = Reading(both(last), both(above), both(place), both(self.pair[:, slot]), self.condition)
-        vectors, self.state = self.composer.model.features(reading, self.state)
+        pair, condition = self.pair[lead, slot], self.condition[halves]
+        reading = Reading(both(last), both(above), both(place), both(pair), condition)
+        state = None if self.state is None else (self.state[0][:, halves], self.state[1][:, halves])
+        vectors, state = self.composer.model.features(reading, state)
         logits = self.composer.model.logits(vectors[:, 0]).float().cpu()
+        if self.alike:
+            logits = logits.repeat_interleave(CANDIDATES, 0)
+            state = (state[0].repeat_interleave(CANDIDATES, 1), state[1].repeat_interleave(CANDIDATES, 1))
+            above = above.repeat_interleave(CANDIDATES)
+        self.state = state
         told, untold = logits.chunk(2)
         line = slot // self.form.length
         if line in prosody.PARALLEL_BELOW.get(self.form.lines, ()):
             rules = self.composer.rules
             told = told + PARALLEL * (rules.couplet_above[above] @ rules.couplet_below.T)
-        guided = torch.lerp(untold, told, 1.0 + GUIDANCE)
-        return guided, torch.lerp(untold.log_softmax(1), told.log_softmax(1), 1.0 + RELEVANCE)
+        return told, untold
 
     def step(self, slot: int) -> None:
         """Decide one character in every row."""
-        guided, likely = self._logits(slot)
+        told, untold = self._logits(slot)
+        guided = torch.lerp(untold, told, 1.0 + GUIDANCE)
         place = slot % self.form.length
         allowed = self._allowed(slot, place)
         fresh = ~self.used.gather(1, self.theme) & (self.theme != UNKNOWN)
@@ -264,10 +278,12 @@ class _Bench:
                 chosen[number * CANDIDATES : (number + 1) * CANDIDATES] = draft.forced[slot][0]
         self.tokens[:, slot] = chosen
         known = chosen != UNKNOWN
-        gain = likely.gather(1, chosen[:, None])[:, 0]
+        told, untold = (_log_chance(logits, chosen) for logits in (told, untold))
+        gain = torch.lerp(untold, told, 1.0 + RELEVANCE)
         named = ((self.theme == chosen[:, None]) & fresh).any(1)
         self.score += torch.where(known, gain, 0.0) + THEME_HIT * named
         self.used[torch.arange(len(chosen)), chosen] = True
+        self.alike = self.alike and all(slot in draft.forced for draft in self.drafts)
 
     def _other_seasons(self) -> Tensor:
         """(rows, seasons) float: 1 for each season that is not the poem's, once it has one."""
@@ -342,6 +358,7 @@ class _Bench:
         best = self.score.view(-1, CANDIDATES).argmax(1)
         rows = (torch.arange(len(self.drafts)) * CANDIDATES + best).repeat_interleave(CANDIDATES)
         self._take(rows)
+        self.alike = True
         self.score.zero_()
         words = self.composer.rules.words
         for number, draft in enumerate(self.drafts):
@@ -354,6 +371,11 @@ class _Bench:
                     strict=True,
                 )
                 draft.options.append([(words[token], chance) for token, chance in found if chance > 0])
+
+
+def _log_chance(logits: Tensor, chosen: Tensor) -> Tensor:
+    """(rows,) log likelihoods of the chosen characters under logits (rows, V)."""
+    return logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(1)
 
 
 def _pick(chances: Tensor, draws: Tensor) -> Tensor:
