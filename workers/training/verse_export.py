@@ -31,8 +31,8 @@ SOURCES = [
 ]
 LIMITS = [
     "It knows the diction of the Tang and the Song: modern things have no word here, the nearest is taken.",
-    "It learned the Pingshui tradition; asked for today's rhymes it keeps them, but by a rule that it was not "
-    "trained on, and by the commonest reading of each character.",
+    "It learned the Pingshui tradition; asked for today's rhymes it keeps them, but by a rule that it was "
+    "not trained on, and by the commonest reading of each character.",
     "A line is usually good Chinese and pictures follow each other; an argument over a whole poem is rare, "
     "couplets are parallel more often in tone and image than in grammar, and allusions may be hollow.",
     "Stock phrases (不知, 何处, 无限) recur, the end of a poem is often its weakest place, and a word for an "
