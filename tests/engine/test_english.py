@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,11 @@ FORMS = [form.slug for form in forms.FORMS]
 # Short words of all sounds; a few long ones, so that beats matter.
 WORDS = [
     *SPECIALS,
-    *sorted(w for w in dictionary() if w.isalpha() and len(w) in (3, 4))[::5],
-    *sorted(w for w in dictionary() if w.isalpha() and len(w) in (7, 8) and w[0] != "z")[::60],
-    "the",
-    "a",
-    "of",
-    "sea",
-    "night",
+    *dict.fromkeys(
+        ["the", "a", "an", "of", "sea", "night"]
+        + sorted(w for w in dictionary() if w.isalpha() and len(w) in (3, 4))[::5]
+        + sorted(w for w in dictionary() if w.isalpha() and len(w) in (7, 8) and w[0] != "z")[::60]
+    ),
 ]
 TOY = LyricistConfig(vocabulary=len(WORDS), head=200, embed=12, hidden=16, authors=2)
 
@@ -123,6 +122,23 @@ def test_the_print_has_capitals_marks_and_an_end(writer: EnglishWriter) -> None:
         assert not any("_" in line or "  " in line or " ," in line for line in lines)
         stresses = writer.poem(draft).details["stresses"]
         assert [sum(map(len, line)) for line in stresses] == [8, 8, 8, 8]
+
+
+def test_articles_agree_and_pauses_follow_words_of_weight(models: Path) -> None:
+    """A model that likes nothing better than articles and commas."""
+    loaded = weights.load("verse-english")
+    bias = loaded.tensors["bias"]
+    bias[[WORDS.index("a"), WORDS.index("an"), WORDS.index("of"), WORDS.index(",")]] += 5.0
+    weights.save(models, loaded.tensors, {k: v for k, v in loaded.card.items() if k != "sha256"})
+    writer = EnglishWriter(torch.device("cpu"))
+    text = "\n".join(line for lines in write(writer, drafts(writer, "quatrain", range(6))) for line in lines)
+    followed = re.findall(r"\b(a|an) ([a-z']+)", text.lower())
+    assert {article for article, _ in followed} == {"a", "an"}
+    for article, word in followed:
+        opened = dictionary()[word][0].phones[0][-1].isdigit()
+        assert (article == "an") == opened, (article, word)
+    assert "," in text
+    assert not re.search(r"\b(a|an|of|the),", text.lower())
 
 
 def test_the_theme_is_read_by_its_words_of_sense(writer: EnglishWriter) -> None:

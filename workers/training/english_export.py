@@ -126,10 +126,11 @@ def topics(poems: Sequence[corpus.EnglishPoem], words: Sequence[str], rank: int 
 
 
 def lexicon(words: Sequence[str], capitals: Set[str]) -> dict[str, list[str]]:
-    """Columns by token: ``words``, ``stresses`` ("01"), ``rhymes``, ``onsets``; and lists of words.
+    """Columns by token: ``words``, ``stresses`` ("01"), ``rhymes``, ``onsets``, ``open``; and lists of words.
 
-    A word that may be said in several ways has the first. "" where there is nothing to say. ``weak``: words
-    that carry no weight of sense; ``capitals``: those of the vocabulary that are written with a capital.
+    A word that may be said in several ways has the first. "" where there is nothing to say. ``open``: "1"
+    for words that begin with a vowel's sound. ``weak``: words that carry no weight of sense; ``capitals``:
+    those of the vocabulary that are written with a capital.
     """
     known = dictionary()
     empty = [""] * len(corpus.SPECIALS)
@@ -139,6 +140,7 @@ def lexicon(words: Sequence[str], capitals: Set[str]) -> dict[str, list[str]]:
         "stresses": empty + [sound.stresses for sound in sounds],
         "rhymes": empty + [sound.rhyme for sound in sounds],
         "onsets": empty + [sound.onset for sound in sounds],
+        "open": empty + ["1" if sound.phones[0][-1].isdigit() else "" for sound in sounds],
         "weak": sorted(WEAK),
         "capitals": sorted(capitals & set(words)),
     }

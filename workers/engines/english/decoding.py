@@ -32,9 +32,9 @@ CANDIDATES = 12
 GUIDANCE = 0.8
 RELEVANCE = 0.5
 """How much a line gains from being likelier with the theme than without it, when lines are compared."""
-WARMTH = 0.8
+WARMTH = 0.7
 """What a temperature of 1 means to the network."""
-NUCLEUS = 0.92
+NUCLEUS = 0.9
 TOP = 200
 TOPIC, TOPIC_MOST = 0.45, 2.0
 """What words gain that stand near the theme in poems, per nat of mutual information, and at most, in nats."""
@@ -350,12 +350,20 @@ class _Line:
         last = self.bench.last[active]
         may_pause = (last >= FIRST_WORD) & ~self.commas[active]
         allowed[:, [FIRST_MARK + MARKS.index(mark) for mark in WITHIN]] = may_pause[:, None]
-        # No word stands beside itself, if there is another.
-        several = (allowed & (self.bench.lexicon.syllables > 0)).sum(1) > 1
-        beside = torch.where(last >= FIRST_WORD, last, UNKNOWN)
-        rows = torch.nonzero(several)[:, 0]
-        allowed[rows, beside[rows]] = False
-        return allowed
+        lexicon, is_word = self.bench.lexicon, torch.arange(allowed.shape[1]) >= FIRST_WORD
+        unwanted = torch.zeros_like(allowed)
+        # A pause comes after a word that could end a line, not after "and" or "the".
+        unwanted[last < FIRST_WORD] = ~lexicon.ends & is_word
+        # No word stands beside itself; "a" before a consonant, "an" before a vowel.
+        unwanted[torch.arange(len(active)), torch.where(last >= FIRST_WORD, last, UNKNOWN)] = True
+        for article, wrong in (("a", lexicon.open[last]), ("an", ~lexicon.open[last])):
+            if article in lexicon.index:
+                unwanted[:, lexicon.index[article]] |= wrong
+        # These are manners, not rules: where nothing else fits, they are waived.
+        polite = allowed & ~unwanted
+        waived = ~(polite & is_word).any(1)
+        polite[waived] = allowed[waived]
+        return polite
 
     def best(self) -> Tensor:
         """(drafts,) the row of each draft's likeliest line that no poem of the training has."""

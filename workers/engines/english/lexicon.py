@@ -43,7 +43,7 @@ def unpacked(tensor: Tensor) -> dict[str, Any]:
 class Lexicon:
     """Per token (V of them): ``syllables`` int64, ``shape_of`` int64 into ``shapes`` (-1: not a word),
     ``letter`` int64 0..25 of its first letter, ``rhyme`` int64 (NO_RHYME for none), ``key`` int64 of its
-    rhyme with the consonant before it (words of one key sound alike), ``weak`` and ``ends`` bool.
+    rhyme with the consonant before it (words of one key sound alike), ``weak``, ``ends`` and ``open`` bool.
 
     Raises ValueError when the columns do not belong together.
     """
@@ -52,10 +52,11 @@ class Lexicon:
         self.words: Sequence[str] = [str(word) for word in columns["words"]]
         self.stresses: Sequence[str] = [str(stresses) for stresses in columns["stresses"]]
         rhymes, onsets = list(columns["rhymes"]), list(columns["onsets"])
-        if not len(self.words) == len(self.stresses) == len(rhymes) == len(onsets):
+        if not len(self.words) == len(self.stresses) == len(rhymes) == len(onsets) == len(columns["open"]):
             raise ValueError("the columns of the lexicon have different lengths")
         if tuple(self.words[FIRST_MARK:FIRST_WORD]) != MARKS:
             raise ValueError(f"the lexicon's marks are {self.words[FIRST_MARK:FIRST_WORD]}")
+        self.open = torch.tensor([bool(sound) for sound in columns["open"]])
         weak, capitals = set(columns["weak"]), set(columns["capitals"])
         self.printed = [word.capitalize() if word in capitals else word for word in self.words]
         self.index = {word: i for i, word in enumerate(self.words) if i >= FIRST_WORD}
