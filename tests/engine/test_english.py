@@ -23,14 +23,9 @@ from workers.training.pronunciation import dictionary
 
 FORMS = [form.slug for form in forms.FORMS]
 # Short words of all sounds; a few long ones, so that beats matter.
-WORDS = [
-    *SPECIALS,
-    *dict.fromkeys(
-        ["the", "a", "an", "of", "sea", "night"]
-        + sorted(w for w in dictionary() if w.isalpha() and len(w) in (3, 4))[::5]
-        + sorted(w for w in dictionary() if w.isalpha() and len(w) in (7, 8) and w[0] != "z")[::60]
-    ),
-]
+_SHORT = sorted(w for w in dictionary() if w.isalpha() and len(w) in (3, 4))[::5]
+_LONG = sorted(w for w in dictionary() if w.isalpha() and len(w) in (7, 8) and w[0] != "z")[::60]
+WORDS = [*SPECIALS, *dict.fromkeys(["the", "a", "an", "of", "sea", "night", *_SHORT, *_LONG])]
 TOY = LyricistConfig(vocabulary=len(WORDS), head=200, embed=12, hidden=16, authors=2)
 
 
