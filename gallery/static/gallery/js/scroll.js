@@ -12,6 +12,8 @@ export const INK = "#221d18";
 
 const PITCH = 1.12; // from one character to the next
 const COLUMN = 1.55; // from one column to the next
+const LONGEST_TITLE = 16;
+const LONGEST_NAME = 20;
 const MONTHS = ["孟春", "仲春", "暮春", "孟夏", "仲夏", "季夏", "孟秋", "仲秋", "暮秋", "孟冬", "仲冬", "季冬"];
 
 /** A day as painters sign it, by the Chinese calendar: 丙午孟冬. Empty where the browser has no such calendar. */
@@ -29,17 +31,23 @@ export function chineseDate(date) {
   }
 }
 
+/** The text, or its beginning: a name or a title must not make the poem small. */
+export function short(text, most) {
+  const characters = [...text];
+  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
+}
+
 /**
  * The columns of a poem, right to left: [{text, size, indent, seal}]. `perColumn`: lines in one column.
  * `sign` has `title`, `date`, `author`, each may be empty. Sizes are shares of the unit, indents are units.
  */
 export function columns(lines, perColumn, sign, sealed) {
   const found = [];
-  if (sign.title) found.push({ text: sign.title, size: 0.72, indent: 0 });
+  if (sign.title) found.push({ text: short(sign.title, LONGEST_TITLE), size: 0.72, indent: 0 });
   for (let n = 0; n < lines.length; n += perColumn) {
     found.push({ text: lines.slice(n, n + perColumn).join("\u3000"), size: 1, indent: 0 });
   }
-  const signature = [sign.date, sign.author && `${sign.author}题`].filter(Boolean).join("\u3000");
+  const signature = [sign.date, sign.author && `${short(sign.author, LONGEST_NAME)}题`].filter(Boolean).join("\u3000");
   if (signature || sealed) found.push({ text: signature, size: 0.6, indent: 1.2, seal: sealed });
   return found;
 }
