@@ -67,13 +67,17 @@ def test_what_is_broken_is_found(judge: Judge, lines: tuple[str, ...], broken: s
     assert verdict.regular is (broken == "once")
 
 
-def test_what_no_table_knows_fits_everywhere_but_rhymes_nowhere(judge: Judge) -> None:
+def test_what_no_table_knows_fits_everywhere_and_is_told(judge: Judge) -> None:
     assert judge.judge(("龘日龘龘尽", *STOREY[1:])).regular
-    assert not judge.judge((*STOREY[:3], "更上一层龘")).rhyme
+    assert judge.judge(STOREY).listed
+    unlisted = judge.judge((*STOREY[:3], "更上一层龘"))
+    assert (unlisted.rhyme, unlisted.listed) == (True, False)
+    assert not judge.judge((*STOREY[:3], "更上一层目")).rhyme  # listed, but not level
     assert shares([judge.judge(STOREY), judge.judge(STOREY[:2])]) == {
         "form_right": 0.5,
         "tones_right": 0.5,
         "rhyme_right": 0.5,
+        "rhymes_all_listed": 0.5,
         "no_character_twice": 0.5,
     }
 

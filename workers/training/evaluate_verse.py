@@ -52,6 +52,7 @@ PROTOCOL = (
     "characters. {count} poems for each of {themes} themes and 4 forms at temperature 1, written by the "
     "engine. form, tones, rhyme: by workers.training.evaluation.verse_rules, whose tables are the rhyme book "
     "and the list of tones, not those of the weights, and whose rules are derived, not the four schemes; "
+    "rhymes_all_listed: poems none of whose rhymes the book lacks, for those are not judged; "
     "tang_*: of {tang} poems of the Tang. theme_found: from the poem alone TF-IDF over training poems "
     "with the theme in their title names the right one of {themes}; theme_found_held_out: the same of real "
     "poems with such titles. distinct_2 beside that of as many training poems of the same forms. "

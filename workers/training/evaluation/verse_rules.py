@@ -22,12 +22,16 @@ SHAPES = frozenset((lines, length) for lines in (4, 8) for length in (5, 7))
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What holds of one poem. ``tones`` includes that no level tone stands alone and no three end a line."""
+    """What holds of one poem. ``tones`` includes that no level tone stands alone and no three end a line.
+
+    ``listed``: whether the book has every character that must rhyme; those that it lacks are not judged.
+    """
 
     form: bool
     tones: bool
     rhyme: bool
     once: bool
+    listed: bool = False
 
     @property
     def regular(self) -> bool:
@@ -36,7 +40,10 @@ class Verdict:
 
 
 class Judge:
-    """Tones and rhymes of characters: ``tones`` their possible tones, ``rhymes`` names of level rhymes."""
+    """Tones and rhymes of characters: ``tones`` their possible tones, ``rhymes`` names of level rhymes.
+
+    A character that the book has, but in no level rhyme, has an empty set; one that it lacks has none.
+    """
 
     def __init__(self, tones: Mapping[str, frozenset[str]], rhymes: Mapping[str, frozenset[str]]) -> None:
         self._tones, self._rhymes = tones, rhymes
@@ -49,10 +56,10 @@ class Judge:
         book = json.loads((data / "text" / "pingshui_rhyme.json").read_text("utf-8"))
         for part, groups in book.items():
             for name, characters in groups.items():
-                for character in map(fold, characters):
+                # A rhyme is named after one of its own, which this print of the book forgets at times.
+                for character in map(fold, [*characters, *name[-1:]]):
                     tones.setdefault(character, set()).add(LEVEL if "平" in part else OBLIQUE)
-                    if "平" in part:
-                        rhymes.setdefault(character, set()).add(name)
+                    rhymes.setdefault(character, set()).update([name] if "平" in part else [])
         listed = json.loads((data / "text" / "character_tones.json").read_text("utf-8"))
         for character, tone in listed.items():
             tones.setdefault(fold(character), set()).update(EITHER if tone == "多" else {tone})
@@ -71,7 +78,10 @@ class Judge:
         if not form:
             return Verdict(form=False, tones=False, rhyme=False, once=False)
         tones = any(self._holds(lines, begin) for begin in (LEVEL, OBLIQUE))
-        return Verdict(form, tones, self._rhymed(lines), _once(lines))
+        ends = self._ends(lines)
+        known = [self._rhymes[character] for character in ends if character in self._rhymes]
+        rhyme = not known or bool(frozenset.intersection(*known))
+        return Verdict(form, tones, rhyme, _once(lines), len(known) == len(ends))
 
     def couplet(self, upper: str, lower: str) -> bool:
         """Whether two lines have opposite tones where they are heard, and the upper ends oblique."""
@@ -120,13 +130,10 @@ class Judge:
         )
         return not triple and not alone
 
-    def _rhymed(self, lines: Sequence[str]) -> bool:
-        """Whether all even lines share a level rhyme, and the first too where it can only end level."""
-        ends = [line[-1] for line in lines[1::2]]
-        if self.tones(lines[0][-1]) == {LEVEL}:
-            ends.append(lines[0][-1])
-        groups = [self._rhymes.get(character, frozenset()) for character in ends]
-        return bool(frozenset.intersection(*groups))
+    def _ends(self, lines: Sequence[str]) -> list[str]:
+        """What must rhyme: the ends of even lines, and of the first where it can only be level."""
+        first = [lines[0][-1]] if self.tones(lines[0][-1]) == {LEVEL} else []
+        return first + [line[-1] for line in lines[1::2]]
 
 
 def _other(tone: str) -> str:
@@ -147,6 +154,7 @@ def shares(verdicts: Iterable[Verdict], prefix: str = "") -> dict[str, float]:
         f"{prefix}form_right": _share(one.form for one in found),
         f"{prefix}tones_right": _share(one.tones for one in found),
         f"{prefix}rhyme_right": _share(one.rhyme for one in found),
+        f"{prefix}rhymes_all_listed": _share(one.listed for one in found),
         f"{prefix}no_character_twice": _share(one.once for one in found),
     }
 
