@@ -12,8 +12,8 @@ from workers import weights
 from workers.engines.base import InvalidRequest
 from workers.engines.bloom import BloomFilter
 from workers.engines.english import forms
-from workers.engines.english.decoding import Draft
 from workers.engines.english.lexicon import FIRST_WORD, packed
+from workers.engines.english.lines import Draft
 from workers.engines.english.writer import EnglishWriter
 from workers.nets.lyricist import Lyricist, LyricistConfig
 from workers.training.english_corpus import SPECIALS
@@ -99,6 +99,48 @@ def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishWriter)
     together = write(writer, drafts(writer, "ballad", range(5)))
     assert together[3] == alone
     assert len(set(together)) == 5
+
+
+def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: EnglishWriter) -> None:
+    first = write(writer, drafts(writer, "quatrain", range(1)))[0]
+    end = " ".join(first[2].split()[-2:])
+    kept = {1: first[1], 2: end}
+    draft = writer.draft("quatrain", torch.Generator().manual_seed(9), given=kept)
+    again = write(writer, [draft])[0]
+    assert again[1] == first[1]
+    assert again[2].lower().endswith(end.lower())
+    assert again[0] != first[0]
+    assert english_rules.judge(again, "quatrain").right, again
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({0: "zzyzx"}, "pronounce"),
+        ({1: "🌊!"}, "needs English words"),
+        ({4: "the sea"}, "4 lines"),
+        ({0: "night " * 9}, "line 1"),  # too long
+        ({0: "the sea", 2: "the night"}, "line 1"),  # these should rhyme
+        ({0: "the night", 2: "a night"}, "line 1"),  # a word is no rhyme of itself
+    ],
+)
+def test_kept_lines_that_break_the_form_are_refused(
+    writer: EnglishWriter, given: dict[int, str], said: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        writer.draft("quatrain", torch.Generator(), given=given)
+    assert said in refused.value.visitor
+
+
+def test_every_word_tells_what_else_was_likely(writer: EnglishWriter) -> None:
+    draft = drafts(writer, "haiku", range(1))[0]
+    write(writer, [draft])
+    for tokens, choices in zip(draft.tokens, draft.choices, strict=True):
+        assert len(choices) == len(tokens)
+        for choice in choices:
+            shares = [share for _, share in choice]
+            assert shares == sorted(shares, reverse=True)
+            assert 0 < sum(shares) <= 1.001
 
 
 def test_a_dropped_draft_does_not_disturb_the_others(writer: EnglishWriter) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -150,7 +151,7 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"{len(training)} chunks, {tokens} tokens, {len(held_out)} held out, {device}", flush=True)
     mixed = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
     seen = 0 if saved is None else int(saved["seen"])
-    smooth, before = 0.0, run.elapsed
+    smooth, started = 0.0, time.monotonic()
 
     def keep() -> None:
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
@@ -158,7 +159,9 @@ def main(arguments: argparse.Namespace) -> None:
         run.save(state | facts | {"seen": seen, "tokens": tokens})
 
     for batch in _endless(batches, arguments.batch):
-        running, progress = run.running(), (run.elapsed - before) / (arguments.minutes * 60)
+        running = run.running()
+        # The rate falls over this call, so a run that is resumed begins with large steps again.
+        progress = (time.monotonic() - started) / (arguments.minutes * 60)
         if arguments.steps:
             progress = max(progress, run.step / arguments.steps)
         if not running or progress >= 1:

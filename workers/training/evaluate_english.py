@@ -19,8 +19,9 @@ import numpy as np
 import torch
 
 from workers import weights
-from workers.engines.english.decoding import CANDIDATES, Draft
+from workers.engines.english.decoding import CANDIDATES
 from workers.engines.english.forms import FORMS
+from workers.engines.english.lines import Draft
 from workers.engines.english.writer import NAME, EnglishWriter
 from workers.nets.lyricist import UNKNOWN
 from workers.training import english_corpus as corpus

@@ -9,23 +9,20 @@ the network's condition, sharpened by classifier-free guidance (Ho and Salimans 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from workers.engines.bloom import BloomFilter
-from workers.engines.english.forms import UNRHYMED, Form
 from workers.engines.english.lexicon import (
     CLOSING,
     FIRST_MARK,
     FIRST_WORD,
     MARKS,
-    NO_RHYME,
     WITHIN,
     Lexicon,
 )
-from workers.engines.english.lines import DeadEnd, LineRules
+from workers.engines.english.lines import Choice, Draft, Planner
 from workers.nets.lyricist import LONGEST, STAGES, START, UNKNOWN, Lyricist, Reading, State
 
 CANDIDATES = 12
@@ -45,29 +42,7 @@ AGAIN, TWICE = 2.5, 4.0
 SHORTER = 0.8
 """Lines are compared by their likelihood over this power of their words: long words are no merit."""
 KNOWN = 40.0
-CHOICE = 8
-"""Answers that a rhyme should have beyond those it needs, where the line's other rules leave so many."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """One poem in the making. ``acrostic``: the first letters of the lines, as many as there are wishes.
-
-    ``tokens``: of each finished line in reading order, marks included.
-    """
-
-    form: Form
-    theme: tuple[int, ...]
-    author: int
-    acrostic: str
-    temperature: float
-    generator: torch.Generator
-    tokens: list[list[int]] = field(default_factory=list)
-    dropped: bool = False
-
-    def letter(self, line: int) -> str:
-        """The letter with which ``line`` begins, "" for any."""
-        return self.acrostic[line].lower() if line < len(self.acrostic) else ""
+CHOICES = 6
 
 
 class Composer:
@@ -89,7 +64,7 @@ class Composer:
         self.on_beat, self.off_beat = lexicon.beats()
         real = torch.arange(len(lexicon.words)) >= FIRST_WORD
         self.of_sense = real & ~lexicon.weak
-        self._rules: dict[tuple[str, str], LineRules] = {}
+        self.planner = Planner(lexicon)
 
     def near(self, theme: Sequence[int]) -> Tensor:
         """(V,) what each word gains, in nats, by standing near the words of a theme."""
@@ -97,50 +72,6 @@ class Composer:
             return torch.zeros(len(self.lexicon.words))
         gain = (self.topics @ self.topics[list(theme)].T).mean(1)
         return (TOPIC * gain).clamp(0, TOPIC_MOST) * self.of_sense
-
-    def rules(self, template: str, letter: str) -> LineRules:
-        """The rules of a line, made once."""
-        if (template, letter) not in self._rules:
-            self._rules[template, letter] = LineRules(self.lexicon, template, letter)
-        return self._rules[template, letter]
-
-    def openings(self, draft: Draft, line: int, taken: set[int]) -> Tensor:
-        """(V,) bool: with which words ``line`` may end, when it is the first of its rhyme.
-
-        A word whose rhyme the later lines could not answer is none of them, nor one whose rhyme is
-        ``taken`` by other lines. Raises DeadEnd when nothing is left.
-        """
-        lexicon, form = self.lexicon, draft.form
-        ends = self.rules(form.templates[line], draft.letter(line)).ends.clone()
-        if taken:
-            ends &= ~torch.isin(lexicon.rhyme, torch.tensor(sorted(taken)))
-        if form.scheme[line] == UNRHYMED:
-            return self._some(ends, line)
-        ends &= lexicon.rhyme != NO_RHYME
-        spare = torch.full((lexicon.rhymes,), CHOICE)
-        for needed, other in enumerate(form.group(line)):
-            possible = self.rules(form.templates[other], draft.letter(other)).ends
-            sounds = torch.zeros(len(lexicon.rhyme_of_key), dtype=torch.bool)
-            sounds[lexicon.key[possible & (lexicon.key != NO_RHYME)]] = True
-            counts = torch.bincount(lexicon.rhyme_of_key[sounds], minlength=lexicon.rhymes)
-            # Each line needs a sound that the lines before it have not used.
-            spare = torch.minimum(spare, counts - needed - 1)
-        for wanted in (CHOICE, CHOICE // 2, 0):
-            rich = ends & (spare >= wanted)[lexicon.rhyme.clamp_min(0)]
-            if rich.any():
-                return rich
-        raise DeadEnd(line)
-
-    def _some(self, ends: Tensor, line: int) -> Tensor:
-        if not ends.any():
-            raise DeadEnd(line)
-        return ends
-
-    def check(self, draft: Draft) -> None:
-        """Raises DeadEnd when a line of the draft could not be written, whatever stands in the others."""
-        for line in range(draft.form.lines):
-            self.openings(draft, draft.form.group(line)[0], set())
-            self._some(self.rules(draft.form.templates[line], draft.letter(line)).ends, line)
 
     @torch.inference_mode()
     def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
@@ -220,6 +151,7 @@ class _Bench:
         for place, draft in enumerate(self.drafts):
             tokens = writing.written[int(best[place])]
             draft.tokens.append(tokens[::-1])
+            draft.choices.append(writing.chosen_from(int(best[place])))
             self.used[place, tokens] = True
 
 
@@ -240,11 +172,12 @@ class _Line:
         self.written: list[list[int]] = [[] for _ in range(rows)]
         self.steps = 0
         self.score = torch.zeros(rows)
-        rules = [composer.rules(self.template, draft.letter(number)) for draft in drafts]
+        rules = [composer.planner.rules(self.template, draft.letter(number)) for draft in drafts]
         different = list(dict.fromkeys(rules))
         self.words = torch.stack([each.words for each in different])  # (rules, length + 1, V)
         self.rule = bench._rows(torch.tensor([different.index(each) for each in rules]))
-        self.ends = torch.stack([self._ends(draft) for draft in drafts])
+        self.ends = torch.stack([composer.planner.ends(draft, number) for draft in drafts])
+        self.choices: list[tuple[Tensor, Tensor, Tensor]] = []
         self.commas = torch.zeros(rows, dtype=torch.bool)
         # What the poem so far and its theme make of every word, in nats (drafts, V).
         silent = [not any(bench.used[i, list(d.theme)]) for i, d in enumerate(drafts)]
@@ -261,18 +194,6 @@ class _Line:
         words = [next((t for t in reversed(tokens) if t >= FIRST_WORD), START) for tokens in before]
         self.before = bench._rows(torch.tensor(words))
         self.stage = min(form.lines_left(number), STAGES - 1)
-
-    def _ends(self, draft: Draft) -> Tensor:
-        """(V,) bool: the words with which the line of this draft may end."""
-        lexicon, form, number = self.bench.lexicon, draft.form, self.number
-        last = [next(t for t in reversed(tokens) if t >= FIRST_WORD) for tokens in draft.tokens]
-        mine = [last[i] for i in form.group(number) if i < number]
-        if mine:
-            rules = self.bench.composer.rules(self.template, draft.letter(number))
-            ends = rules.ends & (lexicon.rhyme == lexicon.rhyme[mine[0]])
-            return ends & ~torch.isin(lexicon.key, lexicon.key[torch.tensor(mine)])
-        rhymes = {int(lexicon.rhyme[token]) for token in last} - {NO_RHYME}
-        return self.bench.composer.openings(draft, number, rhymes)
 
     def step(self) -> bool:
         """Choose one token in every row that is not finished; False when all are."""
@@ -294,6 +215,9 @@ class _Line:
             draws = torch.rand(CANDIDATES, generator=bench.drafts[place].generator)
             luck[place * CANDIDATES : (place + 1) * CANDIDATES] = draws
         chosen = ids.gather(1, pick(chances, luck[active])[:, None])[:, 0]
+        chosen = torch.where((forced := self._forced(active)) >= 0, forced, chosen)
+        shares = chances[:, :CHOICES] / chances.sum(1, keepdim=True)
+        self.choices.append((active, ids[:, :CHOICES], shares))
         gain = likely.gather(1, chosen[:, None])[:, 0] + bench.near[draft_of, chosen]
         fresh = (bench.theme[active] == chosen[:, None]).any(1) & ~bench.used[draft_of, chosen]
         self.score[active] += gain + THEME_HIT * fresh
@@ -305,6 +229,25 @@ class _Line:
             self.written[row].append(token)
         self.steps += 1
         return True
+
+    def _forced(self, active: Tensor) -> Tensor:
+        """(active,) the token that is given for this step, -1 where there is none."""
+        forced = torch.full((len(self.bench.drafts),), -1)
+        for place, draft in enumerate(self.bench.drafts):
+            given = draft.given.get(self.number, ())
+            if self.steps < len(given):
+                forced[place] = given[-1 - self.steps]
+        return forced[active // CANDIDATES]
+
+    def chosen_from(self, row: int) -> list[Choice]:
+        """What was likely at every token of a row, in reading order."""
+        found: list[Choice] = []
+        for active, ids, shares in self.choices:
+            place = torch.nonzero(active == row)[:, 0]
+            for i in place.tolist():
+                pairs = zip(ids[i].tolist(), shares[i].tolist(), strict=True)
+                found.append([(token, round(share, 4)) for token, share in pairs if share > 0])
+        return found[::-1]
 
     def _log_chances(self, active: Tensor) -> tuple[Tensor, Tensor]:
         """Log likelihoods to sample from and to compare lines by, float32 (active, V) on the CPU."""

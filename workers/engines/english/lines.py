@@ -1,11 +1,18 @@
-"""What may be written where in one line, worked out before anything is written."""
+"""A poem to be written, and what may stand where in it: worked out before anything is written."""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from workers.engines.english.forms import fillable, fits
-from workers.engines.english.lexicon import LETTERS, Lexicon
+import torch
+from torch import Tensor
+
+from workers.engines.english.forms import UNRHYMED, Form, fillable, fits
+from workers.engines.english.lexicon import FIRST_WORD, LETTERS, NO_RHYME, Lexicon
+
+CHOICE = 8
+"""Answers that a rhyme should have beyond those it needs, where the line's other rules leave so many."""
 
 
 class DeadEnd(Exception):
@@ -14,6 +21,39 @@ class DeadEnd(Exception):
     def __init__(self, line: int) -> None:
         super().__init__(f"line {line + 1} cannot be written")
         self.line = line
+
+
+Choice = list[tuple[int, float]]
+
+
+@dataclass(slots=True)
+class Draft:
+    """One poem in the making. ``acrostic``: the first letters of the lines, as many as there are wishes.
+
+    ``given``: of some lines the last tokens in reading order, a mark at their end; what is missing before
+    them is written. ``tokens``: of each finished line in reading order, marks included; ``choices``: for
+    each of these what else was likely there, given what follows it, as (token, probability).
+    """
+
+    form: Form
+    theme: tuple[int, ...]
+    author: int
+    acrostic: str
+    temperature: float
+    generator: torch.Generator
+    given: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    tokens: list[list[int]] = field(default_factory=list)
+    choices: list[list[Choice]] = field(default_factory=list)
+    dropped: bool = False
+
+    def letter(self, line: int) -> str:
+        """The letter with which ``line`` begins, "" for any."""
+        return self.acrostic[line].lower() if line < len(self.acrostic) else ""
+
+    def ends(self) -> dict[int, int]:
+        """The last word of every line of which it is known: finished or given."""
+        lines = dict(self.given) | dict(enumerate(self.tokens))
+        return {line: next(t for t in reversed(tokens) if t >= FIRST_WORD) for line, tokens in lines.items()}
 
 
 class LineRules:
@@ -41,3 +81,93 @@ class LineRules:
         if template[-1] == "s":
             self.ends &= lexicon.strong_end
         self.template = template
+
+
+class Planner:
+    """Knows which words may stand where, and at what end a line may aim beside the other lines."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self._rules: dict[tuple[str, str], LineRules] = {}
+
+    def rules(self, template: str, letter: str) -> LineRules:
+        """The rules of a line, made once."""
+        if (template, letter) not in self._rules:
+            self._rules[template, letter] = LineRules(self.lexicon, template, letter)
+        return self._rules[template, letter]
+
+    def openings(self, draft: Draft, line: int, taken: set[int]) -> Tensor:
+        """(V,) bool: with which words ``line`` may end, when it is the first of its rhyme.
+
+        A word whose rhyme the later lines could not answer is none of them, nor one whose rhyme is
+        ``taken`` by other lines. Raises DeadEnd when nothing is left.
+        """
+        lexicon, form = self.lexicon, draft.form
+        ends = self.rules(form.templates[line], draft.letter(line)).ends.clone()
+        if taken:
+            ends &= ~torch.isin(lexicon.rhyme, torch.tensor(sorted(taken)))
+        if form.scheme[line] == UNRHYMED:
+            return self._some(ends, line)
+        ends &= lexicon.rhyme != NO_RHYME
+        spare = torch.full((lexicon.rhymes,), CHOICE)
+        for needed, other in enumerate(form.group(line)):
+            possible = self.rules(form.templates[other], draft.letter(other)).ends
+            sounds = torch.zeros(len(lexicon.rhyme_of_key), dtype=torch.bool)
+            sounds[lexicon.key[possible & (lexicon.key != NO_RHYME)]] = True
+            counts = torch.bincount(lexicon.rhyme_of_key[sounds], minlength=lexicon.rhymes)
+            # Each line needs a sound that the lines before it have not used.
+            spare = torch.minimum(spare, counts - needed - 1)
+        for wanted in (CHOICE, CHOICE // 2, 0):
+            rich = ends & (spare >= wanted)[lexicon.rhyme.clamp_min(0)]
+            if rich.any():
+                return rich
+        raise DeadEnd(line)
+
+    def ends(self, draft: Draft, line: int) -> Tensor:
+        """(V,) bool: with which words ``line`` may end, beside the lines that are there. Raises DeadEnd."""
+        lexicon, known = self.lexicon, draft.ends()
+        if line in known:
+            ends = torch.zeros(len(lexicon.words), dtype=torch.bool)
+            ends[known[line]] = True
+            return ends
+        mine = [known[other] for other in draft.form.group(line) if other in known]
+        if not mine:
+            rhymes = {int(lexicon.rhyme[token]) for token in known.values()} - {NO_RHYME}
+            return self.openings(draft, line, rhymes)
+        ends = self.rules(draft.form.templates[line], draft.letter(line)).ends
+        ends = ends & (lexicon.rhyme == lexicon.rhyme[mine[0]]) & (lexicon.rhyme != NO_RHYME)
+        return self._some(ends & ~torch.isin(lexicon.key, lexicon.key[torch.tensor(mine)]), line)
+
+    def _some(self, ends: Tensor, line: int) -> Tensor:
+        if not ends.any():
+            raise DeadEnd(line)
+        return ends
+
+    def check(self, draft: Draft) -> None:
+        """Raises DeadEnd when a line of the draft could not be written, whatever stands in the others."""
+        lexicon, form = self.lexicon, draft.form
+        known = draft.ends()
+        for line in range(form.lines):
+            rules, group = self.rules(form.templates[line], draft.letter(line)), form.group(line)
+            self._some(rules.ends, line)
+            given = [known[other] for other in group if other in known]
+            if not given:
+                self.openings(draft, group[0], set())
+                continue
+            left = len(rules.template)
+            for token in reversed(draft.given.get(line, ())):
+                if token >= FIRST_WORD and not (left > 0 and rules.words[left, token]):
+                    raise DeadEnd(line)
+                left -= int(lexicon.syllables[token])
+            sounds = {(int(lexicon.rhyme[token]), int(lexicon.key[token])) for token in given}
+            if len(group) > 1 and (
+                len(sounds) < len(given)
+                or len({rhyme for rhyme, _ in sounds}) > 1
+                or lexicon.rhyme[given[0]] == NO_RHYME
+            ):
+                raise DeadEnd(line)
+            if line not in known:
+                # The lines that are not given take one sound each.
+                answers = {int(key) for key in lexicon.key[self.ends(draft, line)]}
+                if len(answers) < len(group) - len(given):
+                    raise DeadEnd(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ import torch
 from workers import weights
 from workers.engines.base import InvalidRequest, Poem
 from workers.engines.bloom import BloomFilter
-from workers.engines.english.decoding import Composer, Draft
+from workers.engines.english.decoding import Composer
 from workers.engines.english.forms import FORM_BY_SLUG, UNRHYMED
-from workers.engines.english.lexicon import FIRST_WORD, MARKS, Lexicon, unpacked
-from workers.engines.english.lines import DeadEnd
+from workers.engines.english.lexicon import FIRST_MARK, FIRST_WORD, MARKS, Lexicon, unpacked
+from workers.engines.english.lines import DeadEnd, Draft
 from workers.nets.lyricist import Lyricist, LyricistConfig
 
 NAME = "verse-english"
@@ -24,6 +24,7 @@ LONGEST_PROMPT = 2000
 """Characters of a prompt that are read for its theme."""
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
+_PIECE = re.compile(r"'?[a-z]+(?:'[a-z]+)*|[,;:.!?]")
 _ENDINGS = (
     ("'s", ""),
     ("ies", "y"),
@@ -99,8 +100,13 @@ class EnglishWriter:
         author: str = "",
         acrostic: str = "",
         temperature: float = 1.0,
+        given: Mapping[int, str] | None = None,
     ) -> Draft:
-        """A poem to be written. Raises InvalidRequest for wishes that no poem can keep."""
+        """A poem to be written. Raises InvalidRequest for wishes that no poem can keep.
+
+        ``given``: of some lines (numbers from 0) the text or its end, to which the poem keeps: a locked
+        line, or the words that follow one that is to be chosen again.
+        """
         chosen = FORM_BY_SLUG.get(form)
         if chosen is None:
             forms = ", ".join(FORM_BY_SLUG)
@@ -108,16 +114,44 @@ class EnglishWriter:
         if author and author not in self.authors:
             raise InvalidRequest(f"author {author!r}", visitor="The studio does not know this poet's manner.")
         number = 1 + self.authors.index(author) if author else 0
-        draft = Draft(chosen, tuple(theme), number, initials(acrostic, chosen.lines), temperature, generator)
+        letters = initials(acrostic, chosen.lines)
+        kept = {line: self._given(text) for line, text in (given or {}).items() if text.strip()}
+        if not set(kept) <= set(range(chosen.lines)):
+            raise InvalidRequest(f"lines {sorted(kept)}", visitor=f"This form has {chosen.lines} lines.")
+        draft = Draft(chosen, tuple(theme), number, letters, temperature, generator, kept)
         try:
-            self.composer.check(draft)
+            self.composer.planner.check(draft)
         except DeadEnd as error:
             letter = draft.letter(error.line).upper()
+            if draft.given:
+                raise InvalidRequest(
+                    str(error),
+                    visitor="The lines that are kept do not agree with the form, with each other or with the "
+                    f"acrostic: line {error.line + 1} cannot be written.",
+                ) from error
             raise InvalidRequest(
                 str(error),
                 visitor=f"The studio knows no line of this form that begins with “{letter}”.",
             ) from error
         return draft
+
+    def _given(self, text: str) -> list[int]:
+        """The tokens of a kept line, a mark at its end. Raises InvalidRequest for words nobody can count."""
+        tokens: list[int] = []
+        for piece in _PIECE.findall(text.lower().replace("’", "'")):
+            if piece in MARKS:
+                tokens.append(FIRST_MARK + MARKS.index(piece))
+            elif piece in self.lexicon.index:
+                tokens.append(self.lexicon.index[piece])
+            else:
+                raise InvalidRequest(
+                    f"unknown word {piece!r}", visitor=f"The studio cannot pronounce “{piece}”."
+                )
+        if not any(token >= FIRST_WORD for token in tokens):
+            raise InvalidRequest(
+                f"no words in {text[:40]!r}", visitor="A line that is kept needs English words."
+            )
+        return tokens if tokens[-1] < FIRST_WORD else [*tokens, FIRST_MARK]
 
     def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
         """Write drafts of one form; yields after every line with how many are finished."""
@@ -141,7 +175,8 @@ class EnglishWriter:
         """The finished poem. Its title is its first line where none is given.
 
         Details: ``form``, ``form_name``, ``language``, ``scheme`` (a letter per line), ``stanzas``,
-        ``author``, ``acrostic``, ``stresses`` (per line, per word of it, a digit per syllable) and ``theme``.
+        ``author``, ``acrostic``, ``theme``, ``stresses`` (per line, per word of it, a digit per syllable) and
+        ``choices`` (per line, per word or mark of it, the likeliest as [word, probability]).
         """
         lines = self.lines(draft)
         details: dict[str, Any] = {
@@ -152,6 +187,10 @@ class EnglishWriter:
             "stanzas": list(draft.form.stanzas),
             "author": self.authors[draft.author - 1] if draft.author else "",
             "acrostic": draft.acrostic,
+            "choices": [
+                [[[self.lexicon.printed[token], share] for token, share in choice] for choice in line]
+                for line in draft.choices
+            ],
             "theme": [self.lexicon.words[token] for token in draft.theme],
             "stresses": [
                 [self.lexicon.stresses[token] for token in tokens if token >= FIRST_WORD]
