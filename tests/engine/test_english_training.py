@@ -14,7 +14,7 @@ import torch
 
 from workers.engines.english.writer import EnglishWriter
 from workers.nets.lyricist import START, UNKNOWN, Lyricist, LyricistConfig
-from workers.training import english, english_corpus
+from workers.training import english, english_corpus, evaluate_english
 from workers.training.evaluate_english import trigram_nats
 from workers.training.evaluation import english_rules
 from workers.training.pronunciation import dictionary
@@ -96,9 +96,25 @@ def test_a_run_learns_goes_on_and_writes(data: Path, tmp_path: Path, monkeypatch
     english.main(options(data, out, "--export", str(tmp_path / "verse-english")))
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     writer = EnglishWriter(torch.device("cpu"))
+    evaluate(tmp_path, data)
     draft = writer.draft("haiku", torch.Generator().manual_seed(1), author="Poet 1")
     assert list(writer.write([draft])) == [1, 2, 3]
     assert english_rules.judge(writer.lines(draft), "haiku").right
+
+
+def evaluate(models: Path, data: Path) -> None:
+    """The figures and poems that come into the card of a model that knows forty words."""
+    parser = argparse.ArgumentParser()
+    evaluate_english.add_arguments(parser)
+    small = ["--themes", "2", "--count", "1", "--sheet", "3", "--forms", "haiku"]
+    evaluate_english.main(parser.parse_args(["--data", str(data), *small]))
+    card = json.loads((models / "verse-english" / "card.json").read_text())
+    quality = card["quality"]
+    assert quality["poems"] == 2
+    assert quality["syllables_right"] == quality["line_count_right"] == 1.0
+    assert 1 < quality["perplexity_trigram"] < 100
+    assert 0 <= quality["retrieval"] <= 1
+    assert [sample["seed"] for sample in card["samples"]] == [0, 1, 2]
 
 
 def test_the_trigram_is_asked_for_known_words_alone(data: Path) -> None:

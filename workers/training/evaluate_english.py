@@ -20,7 +20,7 @@ import torch
 
 from workers import weights
 from workers.engines.english.decoding import CANDIDATES
-from workers.engines.english.forms import FORMS
+from workers.engines.english.forms import FORM_BY_SLUG
 from workers.engines.english.lines import Draft
 from workers.engines.english.writer import NAME, EnglishWriter
 from workers.nets.lyricist import UNKNOWN
@@ -42,7 +42,6 @@ THEMES = (
     "sunset", "lilies", "the queen of the fairies", "the island", "honour and fame", "an empty house",
 )  # fmt: skip
 BATCH = 20
-SHEET = 40
 PROTOCOL = (
     "Perplexity per token (words of the vocabulary and marks) of held-out poems (3 %, by hash of the first "
     "line), each line read backwards: told lengths, author and title; told nothing; an interpolated "
@@ -58,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
     parser.add_argument("--model", default=NAME, help="name of the weights")
     parser.add_argument("--count", type=int, default=4, help="poems per theme and form")
+    parser.add_argument("--themes", type=int, default=len(THEMES), help="how many of the themes")
+    parser.add_argument("--forms", nargs="+", choices=list(FORM_BY_SLUG), default=list(FORM_BY_SLUG))
+    parser.add_argument("--sheet", type=int, default=40, help="poems in the card, unpicked")
     parser.add_argument("--threads", type=int, default=1)
 
 
@@ -90,10 +92,10 @@ def _write(writer: EnglishWriter, drafts: Sequence[Draft]) -> Iterator[tuple[Dra
         yield from ((draft, writer.lines(draft)) for draft in batch)
 
 
-def _drafts(writer: EnglishWriter, form: str, count: int) -> list[tuple[int, Draft]]:
+def _drafts(writer: EnglishWriter, form: str, themes: Sequence[str], count: int) -> list[tuple[int, Draft]]:
     """``count`` drafts of every theme, with the theme's number."""
     found = []
-    for number, prompt in enumerate(THEMES):
+    for number, prompt in enumerate(themes):
         tokens = writer.understand(prompt).tokens
         for copy in range(count):
             generator = torch.Generator().manual_seed(1000 * number + copy)
@@ -104,7 +106,9 @@ def _drafts(writer: EnglishWriter, form: str, count: int) -> list[tuple[int, Dra
 class Retrieval:
     """Which theme a text is nearest to: TF-IDF of the training poems that hold one of its words."""
 
-    def __init__(self, poems: Sequence[corpus.EnglishPoem], writer: EnglishWriter) -> None:
+    def __init__(
+        self, poems: Sequence[corpus.EnglishPoem], writer: EnglishWriter, themes: Sequence[str]
+    ) -> None:
         index, size = writer.lexicon.index, len(writer.lexicon.words)
         bags = []
         for poem in poems:
@@ -114,8 +118,8 @@ class Retrieval:
         for bag in bags:
             documents[list(bag)] += 1
         self.idf = np.log(len(bags) / np.maximum(documents, 1))
-        self.own = [set(writer.understand(prompt).tokens) for prompt in THEMES]
-        vectors = np.zeros((len(THEMES), size))
+        self.own = [set(writer.understand(prompt).tokens) for prompt in themes]
+        vectors = np.zeros((len(themes), size))
         for number, own in enumerate(self.own):
             for bag in bags:
                 # Themes of several words are found where they come together.
@@ -125,7 +129,7 @@ class Retrieval:
             vectors[number] /= max(vectors[number].sum(), 1e-9)
         # What sets a theme apart from the others.
         self.vectors = np.log((vectors + 1e-6) / (vectors.mean(0) + 1e-6)) * self.idf
-        self.vectors /= np.linalg.norm(self.vectors, axis=1, keepdims=True)
+        self.vectors /= np.maximum(np.linalg.norm(self.vectors, axis=1, keepdims=True), 1e-9)
 
     def nearest(self, tokens: set[int], number: int, without_own: bool) -> bool:
         """Whether theme ``number`` is the nearest to the words ``tokens``."""
@@ -150,35 +154,42 @@ def main(arguments: argparse.Namespace) -> None:
         "perplexity_trigram": math.exp(trigram_nats(training, held_out, len(words))),
     }
     print(quality, flush=True)
-    quality |= _measure(writer, poems, arguments.count)
-    quality |= _speed(writer)
+    themes = THEMES[: arguments.themes]
+    quality |= _measure(writer, poems, arguments.forms, themes, arguments.count)
+    quality |= _speed(writer, arguments.forms[0])
     quality = {key: float(f"{value:.4g}") for key, value in quality.items()}
     protocol = PROTOCOL.format(
         count=arguments.count,
-        themes=len(THEMES),
-        forms=len(FORMS),
+        themes=len(themes),
+        forms=len(arguments.forms),
         threads=arguments.threads,
         candidates=CANDIDATES,
     )
     folder = weights.find(arguments.model)
     card = weights.load_card(folder)
     card["quality"] = quality | {"protocol": protocol}
-    card["samples"] = _sheet(writer)
+    card["samples"] = _sheet(writer, arguments.forms, arguments.sheet)
     weights.write_card(folder, card)
     for key, value in quality.items():
         print(f"{key}: {value}")
 
 
-def _measure(writer: EnglishWriter, poems: Sequence[corpus.EnglishPoem], count: int) -> dict[str, float]:
-    known, retrieval = training_lines(poems), Retrieval(poems, writer)
+def _measure(
+    writer: EnglishWriter,
+    poems: Sequence[corpus.EnglishPoem],
+    forms: Sequence[str],
+    themes: Sequence[str],
+    count: int,
+) -> dict[str, float]:
+    known, retrieval = training_lines(poems), Retrieval(poems, writer, themes)
     verdicts: list[english_rules.Verdict] = []
     found = found_by_others = borrowed = lines_total = 0
     pairs: list[tuple[str, str]] = []
-    for form in FORMS:
-        numbered = _drafts(writer, form.slug, count)
+    for form in forms:
+        numbered = _drafts(writer, form, themes, count)
         written = _write(writer, [draft for _, draft in numbered])
         for (number, _), (draft, lines) in zip(numbered, written, strict=True):
-            verdicts.append(english_rules.judge(lines, form.slug))
+            verdicts.append(english_rules.judge(lines, form))
             tokens = {token for line in draft.tokens for token in line}
             found += retrieval.nearest(tokens, number, without_own=False)
             found_by_others += retrieval.nearest(tokens, number, without_own=True)
@@ -211,9 +222,9 @@ def _held_out_lines(poems: Sequence[corpus.EnglishPoem]) -> Iterator[list[str]]:
             yield from (corpus.words_of(line) for line in poem.lines)
 
 
-def _speed(writer: EnglishWriter) -> dict[str, float]:
+def _speed(writer: EnglishWriter, form: str) -> dict[str, float]:
     def drafts(count: int) -> list[Draft]:
-        return [writer.draft("quatrain", torch.Generator().manual_seed(i)) for i in range(count)]
+        return [writer.draft(form, torch.Generator().manual_seed(i)) for i in range(count)]
 
     started = time.perf_counter()
     writing = writer.write(drafts(1))
@@ -227,16 +238,16 @@ def _speed(writer: EnglishWriter) -> dict[str, float]:
         pass
     return {
         "first_line_seconds": first,
-        "quatrain_seconds": alone,
-        "quatrain_seconds_of_50": (time.perf_counter() - started) / 50,
+        "poem_seconds": alone,
+        "poem_seconds_of_50": (time.perf_counter() - started) / 50,
     }
 
 
-def _sheet(writer: EnglishWriter) -> list[dict[str, Any]]:
-    """Forty poems, unpicked: forms and themes in turn, each with its seed."""
+def _sheet(writer: EnglishWriter, forms: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """``count`` poems, unpicked: forms and themes in turn, each with its seed."""
     sheet = []
-    for number in range(SHEET):
-        form, prompt = FORMS[number % len(FORMS)].slug, THEMES[number % len(THEMES)]
+    for number in range(count):
+        form, prompt = forms[number % len(forms)], THEMES[number % len(THEMES)]
         draft = writer.draft(
             form, torch.Generator().manual_seed(number), theme=writer.understand(prompt).tokens
         )
