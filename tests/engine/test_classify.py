@@ -14,7 +14,7 @@ from tests.engine.toy_training_data import write_training_data
 from workers.nets.classifier import Classifier
 from workers.training.classify import Batches, Trainer, accuracy, answers_of
 from workers.training.data import Painting
-from workers.training.evaluate_analyse import calibration_error, hottest, randomised
+from workers.training.evaluate_analyse import calibration_error, hottest, least_calibration_error, randomised
 from workers.training.evaluation.confusion import confusion, confusion_plot, reliability_plot
 from workers.training.export_classify import embeddings, quantised, temperature_of
 from workers.training.judge import JudgeConfig, JudgeNet
@@ -132,6 +132,13 @@ def test_a_temperature_makes_overconfidence_honest() -> None:
     assert before > 0.2
     assert after < 0.06
     assert sum(count for _, _, count in bins) == 600
+
+
+def test_even_perfect_shares_have_an_error_on_few_pictures_and_less_on_many() -> None:
+    shares = torch.tensor([[0.7, 0.2, 0.1]])
+    few, many = (least_calibration_error(shares.expand(count, -1)) for count in (20, 2000))
+    assert 0.02 < few < 0.2
+    assert many < 0.02
 
 
 def test_quantised_vectors_point_the_same_way(sights: Sights) -> None:

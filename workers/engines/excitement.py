@@ -32,8 +32,8 @@ TREMBLE = (0.87, 0.93, 1.0, 1.08, 1.16)
 """Scales at which a picture is seen, at random from step to step: else the strides leave a mesh. Few of them,
 for each size that is new to it costs the CPU's convolution library a preparation."""
 BARRIER = 0.9  # share by which a step into pure white or black is shortened
-CHROMA = 0.55  # strongest colour that a step makes: the network takes fright at those that nobody painted
-COLOUR = 0.5  # share of the gradient's colour: unchecked, dreams are rainbows
+CHROMA = 0.45  # strongest colour that a step makes: the network takes fright at those that nobody painted
+COLOUR = 0.2  # share of the gradient's colour: unchecked, dreams are rainbows
 
 _ITEM = re.compile(r"\s*(s[0-9])\s*(?::\s*([0-9]{1,5}))?\s*(?:\*\s*([0-9]*\.?[0-9]+))?\s*")
 

@@ -38,7 +38,8 @@ HIDDEN = 0.2
 PROTOCOL = {
     "answers": "{count} validation paintings (5 %, by file-name hash), each seen whole with about {side} x "
     "{side} px whatever its source. top1: share of right first guesses among those with a label. ece: "
-    "expected calibration error, ten bins of equal width, after temperature scaling on other paintings.",
+    "expected calibration error, ten bins of equal width, after temperature scaling on other paintings; "
+    "ece_if_perfect: what it would be on so few pictures if every probability were right.",
     "evidence": "{count} validation paintings: the hottest 20 % of the map of the first guess of style is "
     "hidden (by the picture's blurred colours), against 20 % in blocks at random (mean of five draws): "
     "share of the pictures whose probability falls more. other weights: mean rank correlation of the maps "
@@ -82,6 +83,16 @@ def calibration_error(
     return error, bins
 
 
+def least_calibration_error(shares: torch.Tensor, draws: int = 100) -> float:
+    """What :func:`calibration_error` would be if the shares (n, labels) were exactly right: never nothing,
+    for n is small and every bin has its luck."""
+    luck = torch.Generator().manual_seed(0)
+    found = [
+        calibration_error(shares, torch.multinomial(shares, 1, generator=luck)[:, 0])[0] for _ in range(draws)
+    ]
+    return sum(found) / draws
+
+
 def answers(seeing: Seeing, sights: Sights, folder: Path) -> dict[str, Any]:
     """Accuracy, calibration and the confusion matrices."""
     rows = sights.of(1)
@@ -101,6 +112,7 @@ def answers(seeing: Seeing, sights: Sights, folder: Path) -> dict[str, Any]:
             "top1": round(float((order[:, 0] == known).float().mean()), 4),
             "top3": round(float((order[:, :3] == known[:, None]).any(1).float().mean()), 4),
             "ece": round(error, 4),
+            "ece_if_perfect": round(least_calibration_error(shares), 4),
             "most_common": round(float(known.bincount().max() / len(known)), 4),
         }
         path = folder / f"confusion-{head}.png"
