@@ -32,7 +32,7 @@ from workers.nets.strips import paint_in_strips, stages_of
 MODEL = "restyle"
 SKETCHES = (192, 448)
 """Long sides of the first previews, px."""
-STYLE_SIDES = (192, 768)  # short and longest side at which a style picture is looked at, as in training
+STYLE_SIDES = (256, 1024)  # short and longest side at which a style picture is looked at, as in training
 MARGIN = 32  # px painted beyond each edge and cut off again: the zeros outside must not show as a frame
 LEAST_SIDE = 48  # px painted each way at least: the network's deepest layers need some pixels
 STRIPS_FROM = 640 * 640

@@ -226,6 +226,7 @@ def train(arguments: argparse.Namespace) -> None:
         net = Restyler(RestylerConfig.from_dict(saved["config"]))
     elif arguments.start_from is not None:
         net = begin(arguments.start_from, arguments.blocks)
+        run.continues(int(weights.load_card(arguments.start_from)["steps"]), 0.0)
     else:
         raise ValueError("--start-from is needed when the run folder has no checkpoint")
     trainer = Trainer(net, arguments.lr, device)

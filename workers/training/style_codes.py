@@ -27,8 +27,9 @@ SOURCES = (
 )
 LIMITS = (
     "Strokes were learned at 96 to 192 px: fine detail of a style seen at full size is not copied.",
-    "An unknown style picture gives its colours faithfully and its strokes approximately; the shipped codes "
-    "are closer.",
+    "Calm areas fill with strokes that repeat like scales, most of all at full strength.",
+    "Colours of a style are kept exactly, its strokes approximately: far from what an optimisation of every "
+    "picture for itself reaches, which the slow mode is for.",
     "Semantics are not understood: a sky may get the texture of a field, and faces are not protected.",
 )
 
