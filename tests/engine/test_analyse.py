@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from workers.engines.composition import NAMES, composition_of, palette_of
 from workers.engines.evidence import evidence, hidden, packed, windows
 from workers.engines.reading import Reading, reading_of
 from workers.engines.seeing import Seeing, looked_size
+from workers.nets.classifier import Classifier, ClassifierConfig
 
 
 @pytest.fixture
@@ -239,3 +241,18 @@ def test_a_mirrored_picture_has_the_same_embedding(engine: AnalyseEngine) -> Non
     assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
     assert a @ b == pytest.approx(1, abs=1e-4)
     assert a @ c < 0.9999
+
+
+def test_search_sees_pictures_as_large_as_training_did() -> None:
+    torch.manual_seed(3)
+    config = ClassifierConfig(
+        heads={"style": ("a", "b")}, stem=8, widths=(8, 8, 16), blocks=(1, 1, 1), embedding=16
+    )
+    small, large = (
+        Seeing(Classifier(replace(config, side=side)), torch.device("cpu"), {"training": {"side": 64}})
+        for side in (64, 96)
+    )
+    large.net.load_state_dict(small.net.state_dict())
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 120, 3), dtype=np.uint8))
+    assert large.look(picture).shape != small.look(picture).shape
+    assert np.array_equal(large.embed([picture]), small.embed([picture]))

@@ -49,6 +49,9 @@ class Seeing:
         self.name, self.digest = str(self.card.get("name", MODEL)), str(self.card.get("sha256", ""))
         self.known = known or {}
         self.labels: dict[str, tuple[str, ...]] = dict(net.config.heads)
+        training: Mapping[str, Any] = self.card.get("training", {})
+        # Seen as large as answers are best, a picture and its small, compressed copy are no longer alike.
+        self.search_side = int(training.get("side", net.config.side))
 
     @classmethod
     def load(cls, device: torch.device, name: str = MODEL) -> Seeing:
@@ -64,18 +67,18 @@ class Seeing:
             raise weights.WeightsCorrupt(f"{loaded.folder}: not a classifier: {error}") from error
         return cls(net, device, loaded.card, known)
 
-    def look(self, image: Image.Image) -> torch.Tensor:
-        """A picture of any size -> (1, 3, h, w) in [-1, 1] as the classifier was trained to see it."""
-        size = looked_size(*image.size, self.net.config.side)
+    def look(self, image: Image.Image, side: int | None = None) -> torch.Tensor:
+        """A picture of any size -> (1, 3, h, w) in [-1, 1], area about ``side**2`` (None: as for answers)."""
+        size = looked_size(*image.size, side or self.net.config.side)
         resized = image.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
         return images.to_tensor(resized).to(self.device)
 
     @torch.inference_mode()
     def embed(self, pictures: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
-        """Unit embeddings (N, E) of pictures: near for pictures that look alike."""
+        """Unit embeddings (N, E) of pictures, seen at ``search_side``: near for pictures that look alike."""
         vectors = []
         for picture in pictures:
-            x = self.look(picture)
+            x = self.look(picture, self.search_side)
             # A picture and its mirror image are one: their mean makes the order of the sides irrelevant.
             both = self.net.embedding(self.net.features(torch.cat([x, x.flip(3)])))
             vectors.append(F.normalize(both, dim=1).mean(0))

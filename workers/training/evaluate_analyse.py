@@ -282,7 +282,7 @@ def copies(seeing: Seeing, sights: Sights, asked: int) -> dict[str, Any]:
     """Whether changed copies find their originals among ten thousand paintings."""
     rows = np.flatnonzero(np.arange(len(sights.pictures)) < len(sights.rows))
     chosen = np.random.default_rng(8).permutation(rows)[:10_000]
-    table = embeddings(seeing.net, sights, chosen)
+    table = embeddings(seeing.net, sights, chosen, seeing.search_side)
     found: dict[str, int] = {"mirrored": 0, "cropped": 0, "recompressed": 0}
     for number, row in enumerate(chosen[:asked]):
         ratio = float(sights.ratio[row]) ** 0.5

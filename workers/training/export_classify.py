@@ -87,12 +87,14 @@ def best_side(net: Classifier, sights: Sights, rows: npt.NDArray[np.int64]) -> i
 
 
 @torch.inference_mode()
-def embeddings(net: Classifier, sights: Sights, rows: npt.NDArray[np.int64]) -> torch.Tensor:
-    """Unit embeddings (n, E) of whole pictures, as ``Seeing.embed`` makes them."""
+def embeddings(
+    net: Classifier, sights: Sights, rows: npt.NDArray[np.int64], side: int | None = None
+) -> torch.Tensor:
+    """Unit embeddings (n, E) of whole pictures, seen with ``side**2`` pixels (None: as for answers)."""
     device = next(net.parameters()).device
     found = []
     for row in rows:
-        x = whole(sights, int(row), net.config.side).to(device)
+        x = whole(sights, int(row), side or net.config.side).to(device)
         both = F.normalize(net.embedding(net.features(torch.cat([x, x.flip(3)]))), dim=1)
         found.append(F.normalize(both.mean(0), dim=0).cpu())
     return torch.stack(found)
