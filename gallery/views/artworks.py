@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import catalogue, permissions, presenters, selectors
 from gallery.analysis import analysis_of
-from gallery.catalogue import InvalidRecipe
 from gallery.familytree import family_tree
 from gallery.forms import ArtworkForm, DecisionForm, visibility_options
 from gallery.inscription import ground_of, read_of
@@ -24,10 +23,11 @@ from gallery.lineage import lineage_graph
 from gallery.models import Artwork, Moderation, Visibility
 from gallery.permissions import Person
 from gallery.problems import Problem
-from gallery.services import artworks, submissions
+from gallery.services import artworks
 from gallery.similar import similar_works
 from gallery.templatetags.site_tags import heading
-from gallery.views.gates import person_of, too_often
+from gallery.views.gates import person_of
+from gallery.views.repeating import submit_again
 
 NEAR, FEW = 2, 30
 """Levels and works of the family tree on a work's own page."""
@@ -123,31 +123,19 @@ def artwork_delete(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 @login_required
 def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Make its recipe once more, with the same seed or (``seed=new``) another one."""
-    work, person = _visible(request, artwork_id), person_of(request)
-    repeat = selectors.recipe_to_repeat(person, work.pk)
+    work = _visible(request, artwork_id)
+    repeat = selectors.recipe_to_repeat(person_of(request), work.pk)
     if repeat is None or repeat.kind not in catalogue.KINDS:
         raise Http404
     new_seed = request.POST.get("seed") == "new"
-    key = request.POST.get("key", "")[:32]
-    try:
-        job = submissions.job_submit(
-            owner=person,
-            kind=repeat.kind,
-            parameters=repeat.parameters,
-            seed=None if new_seed else repeat.seed,
-            inputs=repeat.inputs,
-            # The two buttons share the page's key; each is a submission of its own.
-            idempotency_key=f"{key}-{'new' if new_seed else 'same'}" if key else "",
-        )
-    except InvalidRecipe:
-        # A picture is missing, or the catalogue has changed: the studio says what, beside the field.
-        messages.warning(request, _("Something this work was made from is not at hand. Complete the form."))
-        return redirect(f"{reverse('studio_kind', args=[repeat.kind])}?again={work.pk}")
-    except submissions.IdempotencyConflict:
-        return redirect("my_jobs")
-    except submissions.QuotaExceeded as problem:
-        return too_often(request, problem)
-    return redirect("job", job_id=job.pk)
+    return submit_again(
+        request,
+        work,
+        repeat,
+        parameters=repeat.parameters,
+        seed=None if new_seed else repeat.seed,
+        button="new" if new_seed else "same",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.engine.toy_restyle import write_restyle
-from tests.engine.toy_training_data import write_training_data
+from tests.engine.toy_training_data import coloured, write_photographs, write_training_data
 from workers import weights
 from workers.engines.restyle import RestyleEngine
 from workers.training import __main__ as training
 from workers.training import evaluate_restyle
-from workers.training.data import is_validation
 from workers.training.evaluation.restyle import Bar, Named, seams
 from workers.training.teacher import Teacher
 
@@ -32,33 +27,20 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def folder(tmp_path: Path) -> Path:
     """Training data with three validation photographs."""
     made = write_training_data(tmp_path / "data")
-    names = [name for name in (f"photos/{n}.png" for n in range(200)) if is_validation(name)][:3]
-    with (made / "photos.csv").open("w", newline="", encoding="utf-8") as table:
-        rows = csv.DictWriter(table, ["file"])
-        rows.writeheader()
-        rows.writerows({"file": name} for name in names)
-    with zipfile.ZipFile(made / "photos.zip", "w") as archive:
-        for number, name in enumerate(names):
-            with archive.open(name, "w") as file:
-                picture(number).save(file, "PNG")
+    write_photographs(made, 3, validation=True)
     return made
-
-
-def picture(seed: int) -> Image.Image:
-    noise = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
-    return Image.fromarray(noise).resize((64, 64), Image.Resampling.BICUBIC)
 
 
 def test_a_style_is_nearest_to_itself_and_a_content_to_its_own(folder: Path) -> None:
     bar = Bar(Teacher(folder), steps=1)
-    content, style = Named("content", picture(1)), Named("style", picture(2))
+    content, style = Named("content", coloured(1)), Named("style", coloured(2))
     assert bar.judge(content, style, style.image)[0] == pytest.approx(0, abs=1e-6)
     assert bar.judge(content, style, content.image)[1] == pytest.approx(0, abs=1e-6)
     assert bar.judge(content, style, content.image)[0] > 0.01
 
 
 def test_an_optimisation_lowers_the_style_loss_and_is_made_once(folder: Path, tmp_path: Path) -> None:
-    content, style = Named("content", picture(1)), Named("style", picture(2))
+    content, style = Named("content", coloured(1)), Named("style", coloured(2))
     cache = tmp_path / "cache"
     first = Bar(Teacher(folder), 8, cache).optimised(content, style)
     assert first.style < first.untouched
@@ -68,7 +50,7 @@ def test_an_optimisation_lowers_the_style_loss_and_is_made_once(folder: Path, tm
     assert (again.style, again.content, again.untouched) == (1.5, 2.5, 3.5)
     # Another picture and another number of steps are other optimisations, whatever their names.
     Bar(Teacher(folder), 9, cache).optimised(content, style)
-    Bar(Teacher(folder), 8, cache).optimised(Named("content", picture(3)), style)
+    Bar(Teacher(folder), 8, cache).optimised(Named("content", coloured(3)), style)
     assert len(list(cache.iterdir())) == 3
 
 
@@ -104,6 +86,6 @@ def test_figures_go_onto_the_card_and_a_second_run_needs_no_optimisation(
 
 
 def test_the_sheet_has_a_row_for_each_picture(models: Path) -> None:
-    drawn = evaluate_restyle.sheet(RestyleEngine(), [picture(1), picture(2)])
+    drawn = evaluate_restyle.sheet(RestyleEngine(), [coloured(1), coloured(2)])
     side = evaluate_restyle.TILE + 4
     assert drawn.size == (3 * side + 4, 2 * side + 4)

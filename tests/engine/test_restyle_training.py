@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import csv
-import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from tests.engine.toy_restyle import TOY, write_restyle
-from tests.engine.toy_training_data import write_training_data
+from tests.engine.toy_training_data import coloured, write_photographs, write_training_data
 from workers import weights
 from workers.engines.restyle import RestyleEngine
 from workers.training import __main__ as training
 from workers.training import restyle
-from workers.training.data import is_validation
 from workers.training.restyle_together import begin
 
 SLUGS = [f"style_{number}" for number in range(22)]
@@ -29,28 +25,15 @@ SLUGS = [f"style_{number}" for number in range(22)]
 def folder(tmp_path: Path) -> Path:
     """Training data with photographs and famous styles."""
     made = write_training_data(tmp_path / "data")
-    names = [name for name in (f"photos/{n}.png" for n in range(20)) if not is_validation(name)][:4]
-    with (made / "photos.csv").open("w", newline="", encoding="utf-8") as table:
-        rows = csv.DictWriter(table, ["file"])
-        rows.writeheader()
-        rows.writerows({"file": name} for name in names)
-    with zipfile.ZipFile(made / "photos.zip", "w") as archive:
-        for number, name in enumerate(names):
-            with archive.open(name, "w") as file:
-                picture(number).save(file, "PNG")
+    write_photographs(made, 4, validation=False)
     (made / "styles").mkdir()
     with (made / "styles.csv").open("w", newline="", encoding="utf-8") as table:
         rows = csv.DictWriter(table, ["file", "artist", "title"])
         rows.writeheader()
         for number, slug in enumerate(SLUGS):
-            picture(100 + number).save(made / "styles" / f"{slug}.png")
+            coloured(100 + number, 96).save(made / "styles" / f"{slug}.png")
             rows.writerow({"file": f"styles/{slug}.png", "artist": "Nobody", "title": slug})
     return made
-
-
-def picture(seed: int) -> Image.Image:
-    noise = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
-    return Image.fromarray(noise).resize((96, 96), Image.Resampling.BICUBIC)
 
 
 def test_new_blocks_change_nothing_before_they_have_learned(tmp_path: Path) -> None:
@@ -101,7 +84,7 @@ def test_painter_and_encoder_learn_together_go_on_and_are_exported(
     engine = RestyleEngine()
     assert engine.styles == tuple(SLUGS)
     assert engine.net.config.blocks == 2
-    assert engine.paint(picture(1), engine.code(SLUGS[3])).size == (96, 96)
+    assert engine.paint(coloured(1, 96), engine.code(SLUGS[3])).size == (96, 96)
     assert weights.load_card(small)["steps"] == 2
 
 
@@ -120,4 +103,4 @@ def test_the_first_stages_make_weights_too(
     training.main([*asked, "--encoder"])
     training.main([*asked, "--export", str(tmp_path / "models" / "restyle")])
     engine = RestyleEngine()
-    assert engine.paint(picture(1), engine.encode(picture(2))).size == (96, 96)
+    assert engine.paint(coloured(1, 96), engine.encode(coloured(2, 96))).size == (96, 96)

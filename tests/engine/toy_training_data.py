@@ -80,3 +80,22 @@ def write_training_data(folder: Path) -> Path:
             rows.writerow(row | {"genre": "landscape", "title": title})
             archive.writestr(name, _picture(number))
     return folder
+
+
+def write_photographs(folder: Path, count: int, validation: bool) -> None:
+    """Add photos.csv and photos.zip with ``count`` pictures of one split to a training data folder."""
+    names = [name for name in (f"photos/{n}.png" for n in range(200)) if is_validation(name) is validation]
+    with (folder / "photos.csv").open("w", newline="", encoding="utf-8") as table:
+        rows = csv.DictWriter(table, ["file"])
+        rows.writeheader()
+        rows.writerows({"file": name} for name in names[:count])
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+        for number, name in enumerate(names[:count]):
+            with archive.open(name, "w") as file:
+                coloured(number).save(file, "PNG")
+
+
+def coloured(seed: int, side: int = 64) -> Image.Image:
+    """A square of soft random colours, ``side`` px."""
+    noise = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((side, side), Image.Resampling.BICUBIC)
