@@ -254,7 +254,7 @@ def test_the_network_steps_as_it_reads() -> None:
     torch.manual_seed(0)
     model = Poet(TOY).eval()
     ids = torch.randint(2, len(WORDS), (2, 6))
-    condition = model.condition(ids[:, :3], torch.tensor([1, 0]), torch.tensor([1, 2]))
+    condition = model.condition(ids[:, :3], torch.tensor([1, 0]), torch.tensor([1, 2]), torch.tensor([0, 0]))
     slots, codes = torch.arange(6).expand(2, 6), torch.randint(0, 25, (2, 6))
     whole, _ = model.features(Reading(ids, ids.flip(1), slots, codes, condition))
     state, steps = None, []
@@ -266,7 +266,7 @@ def test_the_network_steps_as_it_reads() -> None:
     torch.testing.assert_close(torch.cat(steps, 1), whole, rtol=1e-4, atol=1e-5)
     # Padding says nothing: a theme is a set.
     padded = torch.cat([ids[:, :3].flip(1), torch.zeros(2, 2, dtype=torch.int64)], 1)
-    again = model.condition(padded, torch.tensor([1, 0]), torch.tensor([1, 2]))
+    again = model.condition(padded, torch.tensor([1, 0]), torch.tensor([1, 2]), torch.tensor([0, 0]))
     torch.testing.assert_close(again, condition)
 
 
@@ -298,7 +298,7 @@ def test_patterns_and_rhymes_are_found_in_poems() -> None:
             rows.append(random.choice(fits, 20))
         tokens = np.stack(rows, 1).astype(np.int64)
         none = np.zeros(20, np.int64)
-        corpus = poems.FormCorpus(form, tokens, np.zeros((20, 12), np.int64), none, none, none)
+        corpus = poems.FormCorpus(form, tokens, np.zeros((20, 12), np.int64), none, none, none, none)
         poems.detect_patterns(corpus, tones)
         poems.detect_rhymes(corpus, rhymes.astype(bool))
         assert (corpus.pattern == pattern).all()

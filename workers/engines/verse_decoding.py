@@ -47,7 +47,7 @@ NARROW = 64
 class Draft:
     """One poem in the making. ``forced`` maps a slot to (token id, the character to print).
 
-    ``rhyme`` is an index into the rhymes of ``book``, or None. ``mirror``: slots that repeat another's
+    ``rhyme`` is an index into the rhymes of ``book``, or None; ``author``: 0 for nobody's manner. ``mirror``: slots that repeat another's
     character. ``swap``: the first line that is written is the last that is read.
     """
 
@@ -62,6 +62,7 @@ class Draft:
     dynasty: int = 1
     mirror: Mapping[int, int] = field(default_factory=dict)
     swap: bool = False
+    author: int = 0
     text: str = ""  # finished lines, as they were written
     options: list[list[tuple[str, float]]] = field(default_factory=list)
     """For each slot what the rules allowed there, likeliest first, with its chance."""
@@ -159,6 +160,7 @@ class _Bench:
         self.pair = self._rows([prosody.pair_codes(d.codes) for d in drafts])
         self.rhyme = self._rows([d.told_rhyme for d in drafts])
         self.dynasty = self._rows([d.dynasty for d in drafts])
+        self.author = self._rows([d.author for d in drafts])
         books = list({d.book.slug: d.book for d in drafts}.values())
         self.by_code = torch.stack([composer.mask(book) for book in books]) if books else torch.zeros(0)
         self.book = self._rows([[b.slug for b in books].index(d.book.slug) for d in drafts])
@@ -182,8 +184,10 @@ class _Bench:
         """(2 * rows, embed): with the theme, then without. Tang verse is what most readers expect."""
         device, theme = self.composer.device, self.theme
         both = torch.cat([theme, torch.zeros_like(theme)]).to(device)
-        rhyme = self.rhyme.repeat(2).to(device)
-        return self.composer.model.condition(both, rhyme, self.dynasty.repeat(2).to(device))
+        rhyme, dynasty, author = (
+            each.repeat(2).to(device) for each in (self.rhyme, self.dynasty, self.author)
+        )
+        return self.composer.model.condition(both, rhyme, dynasty, author)
 
     def _rhymers(self) -> Tensor:
         """(drafts, V) bool: the characters that may end a rhyming line of each draft."""
@@ -202,7 +206,7 @@ class _Bench:
             [i * CANDIDATES + c for i in chosen for c in range(CANDIDATES)], dtype=torch.int64
         )
         self._take(rows)
-        for name in ("theme", "code", "pair", "rhyme", "dynasty", "book"):
+        for name in ("theme", "code", "pair", "rhyme", "dynasty", "author", "book"):
             setattr(self, name, getattr(self, name)[rows])
         self.rhymers = self.rhymers[torch.tensor(chosen, dtype=torch.int64)]
         half = len(self.condition) // 2

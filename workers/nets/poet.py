@@ -2,7 +2,7 @@
 
 At every step the network reads the last character, the character that stands above the coming one
 in the line before (couplets are parallel), the slot (form and position), what tone the slot and
-the next one ask for, and a condition made of theme, rhyme and dynasty.
+the next one ask for, and a condition made of theme, rhyme, dynasty and poet.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class PoetConfig:
     codes: int = 25  # pairs of slot codes
     rhymes: int = 31  # 30 level rhymes of the Pingshui book, 0 for unknown
     dynasties: int = 3  # 0 unknown, 1 Tang, 2 Song
+    authors: int = 1  # 0 anybody
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,6 +72,7 @@ class Poet(nn.Module):
         self.code = nn.Embedding(config.codes, width)
         self.rhyme = nn.Embedding(config.rhymes, width)
         self.dynasty = nn.Embedding(config.dynasties, width)
+        self.author = nn.Embedding(config.authors, width)
         self.weigh = nn.Linear(width, 1)
         self.theme = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.lstm = nn.LSTM(
@@ -91,6 +93,8 @@ class Poet(nn.Module):
         nn.init.normal_(self.character.weight, std=width**-0.5)
         for table in (self.slot, self.code, self.rhyme, self.dynasty):
             nn.init.normal_(table.weight, std=0.3)
+        # Few poems have a poet who is told: a manner grows from none.
+        nn.init.zeros_(self.author.weight)
         # An open forget gate at the start: the memory of the theme should survive the poem.
         for name, parameter in self.lstm.named_parameters():
             if "bias_ih" in name:
@@ -102,14 +106,14 @@ class Poet(nn.Module):
         found: Tensor = self.character(ids) * self.config.embed**0.5
         return found
 
-    def condition(self, theme: Tensor, rhyme: Tensor, dynasty: Tensor) -> Tensor:
-        """Theme characters (B, K) padded with 0, rhyme (B,), dynasty (B,) -> (B, embed)."""
+    def condition(self, theme: Tensor, rhyme: Tensor, dynasty: Tensor, author: Tensor) -> Tensor:
+        """Theme characters (B, K) padded with 0, rhyme, dynasty and author (B,) -> (B, embed)."""
         present = (theme != UNKNOWN).unsqueeze(-1)  # (B, K, 1)
         characters = self._embed(theme)  # (B, K, embed)
         # A learned weight per character: "moon" says more than "miscellaneous".
         weight = torch.sigmoid(self.weigh(characters)) * present
         mixed = (characters * weight).sum(1) / (weight.sum(1) + 0.1)
-        summed: Tensor = self.theme(mixed) + self.rhyme(rhyme) + self.dynasty(dynasty)
+        summed: Tensor = self.theme(mixed) + self.rhyme(rhyme) + self.dynasty(dynasty) + self.author(author)
         return summed
 
     def features(self, reading: Reading, state: State | None = None) -> tuple[Tensor, State]:

@@ -38,6 +38,31 @@ _TODAY = re.compile(r"\bto-(day|night|morrow)\b")
 _SHORT_PAST = re.compile(r"^([a-z]+)'d$")
 _NUMERAL = re.compile(r"^[\sivxlcdm.]+$", re.IGNORECASE)
 
+_ONE_PERSON = {
+    "Emily Elizabeth Dickinson": "Emily Dickinson",
+    "Christina Georgina Rossetti": "Christina Rossetti",
+    "Alfred Tennyson": "Alfred Lord Tennyson",
+    "Edgar Allen Poe": "Edgar Allan Poe",
+    "George Gordon Byron": "Lord Byron",
+    "Oscar Fingal O'Flahertie Wills Wilde": "Oscar Wilde",
+    "W.B Yeats": "William Butler Yeats",
+    "Samuel T. Coleridge": "Samuel Taylor Coleridge",
+}
+WELL_KNOWN = frozenset(
+    {
+        "Alexander Pope", "Alfred Edward Housman", "Alfred Lord Tennyson", "Algernon Charles Swinburne",
+        "Amy Lowell", "Banjo Paterson", "Christina Rossetti", "D. H. Lawrence", "Edgar Allan Poe",
+        "Edna St. Vincent Millay", "Edward Lear", "Elizabeth Barrett Browning", "Emily Bronte",
+        "Emily Dickinson", "Gilbert Keith Chesterton", "Henry Wadsworth Longfellow", "Herman Melville",
+        "John Clare", "John Keats", "John Milton", "Jonathan Swift", "Lewis Carroll", "Lord Byron",
+        "Oscar Wilde", "Paul Laurence Dunbar", "Percy Bysshe Shelley", "Ralph Waldo Emerson",
+        "Robert Burns", "Robert Herrick", "Rudyard Kipling", "Samuel Taylor Coleridge", "Sara Teasdale",
+        "Thomas Hardy", "Thomas Hood", "Thomas Moore", "Walt Whitman", "William Blake",
+        "William Butler Yeats", "William Shakespeare", "William Wordsworth",
+    }
+)  # fmt: skip
+"""Poets of whom there are poems enough to be told from others."""
+
 
 @dataclass(frozen=True, slots=True)
 class EnglishPoem:
@@ -89,7 +114,7 @@ def tokens(line: str) -> tuple[str, ...]:
 
 def _author(name: str) -> str:
     name = re.sub(r"\s*\(.*\)", "", name).strip()
-    return {"Emily Elizabeth Dickinson": "Emily Dickinson"}.get(name, name)
+    return _ONE_PERSON.get(name, name)
 
 
 def _rows(data: Path) -> Iterator[dict[str, str]]:
@@ -140,9 +165,9 @@ def syllables(word: str) -> int:
 
 
 def authors(poems: Sequence[EnglishPoem], count: int = 40) -> list[str]:
-    """The ``count`` poets with most poems; author 0 of the model is anybody."""
+    """``count`` poets whose manner is learned, those that readers know first; author 0 is anybody."""
     counts = Counter(p.author for p in poems if not p.held_out and p.author not in ("Unknown", "Anonymous"))
-    return sorted(sorted(counts, key=lambda name: (-counts[name], name))[:count])
+    return sorted(sorted(counts, key=lambda name: (name not in WELL_KNOWN, -counts[name], name))[:count])
 
 
 @dataclass(slots=True)

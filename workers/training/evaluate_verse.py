@@ -262,7 +262,9 @@ def main(arguments: argparse.Namespace) -> None:
     checks = poems.Batches(held_out, len(words), seed=1)
     told = validate(engine.model, checks, engine.device)
     plain = [
-        poems.FormCorpus(c.form, c.tokens, c.titles * 0, c.dynasty * 0, c.pattern * 0, c.rhyme * 0)
+        poems.FormCorpus(
+            c.form, c.tokens, c.titles * 0, c.dynasty * 0, c.pattern * 0, c.rhyme * 0, c.author * 0
+        )
         for c in held_out
     ]
     untold = validate(engine.model, poems.Batches(plain, len(words), seed=1), engine.device)

@@ -30,6 +30,12 @@ VALIDATION_PERCENT = 2
 THEME_SIZE = 8
 TITLE_SIZE = 12
 DYNASTIES = {"tang": 1, "song": 2}
+POETS = (
+    "李白", "杜甫", "王维", "孟浩然", "白居易", "李商隐", "杜牧", "刘禹锡", "岑参", "刘长卿", "韦应物",
+    "元稹", "贾岛", "温庭筠", "许浑", "罗隐", "贯休", "齐己", "陆龟蒙", "韦庄", "苏轼", "陆游", "杨万里",
+    "王安石", "黄庭坚", "范成大", "欧阳修", "梅尧臣", "邵雍", "朱熹", "文天祥", "朱淑真",
+)  # fmt: skip
+"""Poets whose manner is learned: well known, with 180 regular poems or more each."""
 
 # What titles are full of and themes are not: numbering, occasions of exchange, kinds of poem.
 _TITLE_STOP = frozenset(
@@ -46,6 +52,7 @@ class PoemText:
     dynasty: str
     form: str
     lines: tuple[str, ...]
+    author: str = ""
 
     @property
     def text(self) -> str:
@@ -65,7 +72,11 @@ def read(data: Path) -> list[PoemText]:
         for row in map(json.loads, file):
             form = prosody.FORM_BY_SLUG[row["form"]]
             poem = PoemText(
-                fold(row["title"]), row["dynasty"], row["form"], tuple(fold(line) for line in row["lines"])
+                fold(row["title"]),
+                row["dynasty"],
+                row["form"],
+                tuple(fold(line) for line in row["lines"]),
+                row.get("author", ""),
             )
             if len(poem.lines) == form.lines and all(len(line) == form.length for line in poem.lines):
                 found.setdefault(poem.text, poem)
@@ -98,11 +109,13 @@ class FormCorpus:
     dynasty: Ids  # (N,)
     pattern: Ids  # (N,) 0 unknown
     rhyme: Ids  # (N,) 0 unknown, else 1 + index into the rhyme names
+    author: Ids  # (N,) 0 anybody, else 1 + index into POETS
 
 
 def encode(poems: Sequence[PoemText], words: Sequence[str], held_out: bool) -> list[FormCorpus]:
     """One corpus per form; poems with a character outside the vocabulary are left out."""
     index = {word: i for i, word in enumerate(words)}
+    author_of = {name: 1 + i for i, name in enumerate(POETS)}
     corpora = []
     for form in prosody.FORMS:
         chosen = [
@@ -117,8 +130,9 @@ def encode(poems: Sequence[PoemText], words: Sequence[str], held_out: bool) -> l
             known = [index[c] for c in poem.title if _CJK.match(c) and c not in _TITLE_STOP and c in index]
             titles[row, : len(known[:TITLE_SIZE])] = known[:TITLE_SIZE]
         dynasty = np.array([DYNASTIES.get(p.dynasty, 0) for p in chosen], np.int64)
+        author = np.array([author_of.get(p.author, 0) for p in chosen], np.int64)
         unknown = np.zeros(count, np.int64)
-        corpora.append(FormCorpus(form, tokens, titles, dynasty, unknown, unknown.copy()))
+        corpora.append(FormCorpus(form, tokens, titles, dynasty, unknown, unknown.copy(), author))
     return corpora
 
 
@@ -272,6 +286,7 @@ class Batch:
     theme: Ids
     rhyme: Ids
     dynasty: Ids
+    author: Ids
     target: Ids
 
 
@@ -304,6 +319,7 @@ class Batches:
         tokens, titles = corpus.tokens[rows], corpus.titles[rows]
         count = len(rows)
         pattern, rhyme, dynasty = corpus.pattern[rows], corpus.rhyme[rows], corpus.dynasty[rows]
+        author = corpus.author[rows]
         if exact:
             theme = titles[:, :THEME_SIZE]
         else:
@@ -311,6 +327,7 @@ class Batches:
             pattern = np.where(random.random(count) < 0.05, 0, pattern)
             rhyme = np.where(random.random(count) < 0.1, 0, rhyme)
             dynasty = np.where(random.random(count) < 0.1, 0, dynasty)
+            author = np.where(random.random(count) < 0.15, 0, author)
         last = np.concatenate([np.full((count, 1), 1), tokens[:, :-1]], 1)
         slot = prosody.MAX_SLOTS * number + np.arange(corpus.form.slots)
         return Batch(
@@ -321,6 +338,7 @@ class Batches:
             theme=theme,
             rhyme=rhyme,
             dynasty=dynasty,
+            author=author,
             target=tokens,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workers import device as devices
+from workers import weights
 from workers.nets.poet import Poet, PoetConfig, Reading
 from workers.training import poems
 from workers.training.run import CHECKPOINT, TrainingRun, seed_everything
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--batch", type=int, default=64, help="poems per step")
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--start", help="begin with the weights of this name or folder, where they fit")
     parser.add_argument("--export", type=Path, help="only write the newest checkpoint to this folder")
 
 
@@ -88,7 +90,7 @@ def reading(model: Poet, batch: poems.Batch, device: torch.device) -> tuple[Read
     def move(array: poems.Ids) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
-    condition = model.condition(move(batch.theme), move(batch.rhyme), move(batch.dynasty))
+    condition = model.condition(move(batch.theme), move(batch.rhyme), move(batch.dynasty), move(batch.author))
     inputs = Reading(move(batch.last), move(batch.above), move(batch.slot), move(batch.code), condition)
     return inputs, move(batch.target)
 
@@ -136,6 +138,16 @@ def prepare(
     return words, tables, training, held_out
 
 
+def begin_with(model: Poet, name: str, words: Sequence[str]) -> None:
+    """Take over what fits of finished weights. Raises SystemExit when their vocabulary is another one."""
+    loaded = weights.load(name)
+    if list(loaded.card["config"]["characters"]) != list(words[len(poems.SPECIALS) :]):
+        raise SystemExit(f"{name} was trained with another vocabulary")
+    own = model.state_dict()
+    fitting = {k: v for k, v in loaded.tensors.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict(fitting, strict=False)
+
+
 def _endless(batches: poems.Batches, size: int) -> Iterator[poems.Batch]:
     while True:
         yield from batches.epoch(size)
@@ -160,13 +172,22 @@ def main(arguments: argparse.Namespace) -> None:
     device = devices.pick()
     run = TrainingRun(arguments.out, arguments.minutes)
     seed_everything(1)
-    config = PoetConfig(len(words), arguments.embed, arguments.hidden, arguments.layers, arguments.dropout)
+    config = PoetConfig(
+        len(words),
+        arguments.embed,
+        arguments.hidden,
+        arguments.layers,
+        arguments.dropout,
+        authors=1 + len(poems.POETS),
+    )
     model = Poet(config).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), arguments.rate, betas=(0.9, 0.99), weight_decay=0.01)
     saved = run.restore(device)
     if saved is not None:
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
+    elif arguments.start:
+        begin_with(model, arguments.start, words)
     # A resumed run draws other batches than its first part did.
     batches = poems.Batches(training, len(words), seed=1 + run.step)
     checks = poems.Batches(held_out, len(words), seed=1)

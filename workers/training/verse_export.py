@@ -74,12 +74,13 @@ def export(
     ]
     card = {
         "name": "verse",
-        "architecture": "workers.nets.poet.Poet: LSTM, told theme, rhyme, tones and the line above",
+        "architecture": "workers.nets.poet.Poet: LSTM, told theme, rhyme, tones, poet and the line above",
         "config": config.as_dict()
         | {
             "specials": list(poems.SPECIALS),
             "characters": "".join(words[len(poems.SPECIALS) :]),
             "rhymes_named": tables.rhyme_names,
+            "authors_named": list(poems.POETS[: config.authors - 1]),
             "pattern_weights": [_shares(counts) for counts in patterns],
             # Flattened, so that rarer rhymes are heard too.
             "rhyme_weights": [_shares(counts**0.7) for counts in rhymes],
