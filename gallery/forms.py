@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -13,7 +14,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from gallery import catalogue
-from gallery.catalogue import InputSpec, KindSpec, ParamSpec
+from gallery.catalogue import Choice, InputSpec, KindSpec, ParamSpec
 from gallery.models import Artwork, Upload, User, Visibility
 from gallery.words import REASONS
 
@@ -23,6 +24,8 @@ VISIBILITY_MEANING = {
     Visibility.PUBLIC: _("It appears in the gallery once a moderator has approved it."),
 }
 
+FEW = 6
+"""Most choices, or choices of one group, that are shown all at once."""
 BRIEF = 18
 """Most characters of a choice that stands beside others in one row."""
 
@@ -69,12 +72,17 @@ class Control:
         if spec.type == "text":
             return "prompt" if spec.name == "prompt" else "text"
         if spec.type == "choice":
-            return "radios" if len(spec.choices) <= 6 else "select"
+            return "radios" if len(spec.choices) <= FEW * len(self.groups) else "select"
         if spec.type == "number" or (spec.type == "integer" and (spec.step or 1) > 1):
             return "range"
         return {"integer": "number", "boolean": "checkbox", "style": "styles", "features": "features"}[
             spec.type
         ]
+
+    @property
+    def groups(self) -> list[tuple[Any, list[Choice]]]:
+        """The choices that stand together, each group with its name; the first may be without."""
+        return [(group, list(some)) for group, some in groupby(self.spec.choices, lambda one: one.group)]
 
     @property
     def brief(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from gallery.catalogue.verse import poet_label
 from gallery.models import Artwork
 
 DETAIL = "craft"
@@ -40,9 +41,9 @@ _RELAXED: Mapping[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A character that might have stood there. ``draft``: the poem up to it, to go on from."""
+    """What might have stood there. ``draft``: the poem as far as it stays with it, to go on from."""
 
-    character: str
+    text: str
     percent: str
     draft: str
 
@@ -84,6 +85,7 @@ class Craft:
     pattern: str
     rhyme: str
     modern: bool
+    author: str | Promise
     relaxed: tuple[str, ...]
     broken: bool
 
@@ -104,10 +106,10 @@ def craft_of(artwork: Artwork) -> Craft | None:
         return None
     breaches = facts.get("breaches")
     wrong = {
-        name: _numbers(breaches.get(name) if isinstance(breaches, Mapping) else None, size)
+        name: numbers(breaches.get(name) if isinstance(breaches, Mapping) else None, size)
         for name in _BREACHES
     }
-    given = _numbers(facts.get("given"), size)
+    given = numbers(facts.get("given"), size)
     first = 1 if facts.get("first_written") == 1 and len(lines) == 2 else 0
     acrostic = str(artwork.details.get("acrostic", ""))
     pinyin = _pinyin(facts.get("pinyin"), lines)
@@ -131,7 +133,7 @@ def craft_of(artwork: Artwork) -> Craft | None:
                     ()
                     if bound
                     else tuple(
-                        Alternative(option, _percent(chance), before + option)
+                        Alternative(option, percent(chance), before + option)
                         for option, chance in options[slot]
                         if option != character
                     ),
@@ -144,6 +146,7 @@ def craft_of(artwork: Artwork) -> Craft | None:
         str(artwork.details.get("pattern", ""))[:20],
         str(artwork.details.get("rhyme", ""))[:10],
         artwork.details.get("rhyme_book") == "modern",
+        poet_label(str(artwork.details.get("author", ""))[:20]),
         tuple(_relaxed(facts.get("relaxed"))),
         any(wrong.values()),
     )
@@ -186,7 +189,8 @@ def _signs(found: Any, allowed: Collection[str], size: int) -> str:
     return joined if len(joined) == size and set(joined) <= set(allowed) else ""
 
 
-def _numbers(found: Any, size: int) -> frozenset[int]:
+def numbers(found: Any, size: int) -> frozenset[int]:
+    """The whole numbers from 0 below ``size`` in what should be a list of them."""
     rows = found if isinstance(found, list) else []
     return frozenset(one for one in rows if type(one) is int and 0 <= one < size)
 
@@ -217,7 +221,8 @@ def _options(found: Any, size: int) -> list[list[tuple[str, float]]]:
     ]
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A probability as the page tells it."""
     return f"{share:.0%}" if share >= 0.01 else "<1%"
 
 

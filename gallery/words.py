@@ -58,10 +58,11 @@ ERRORS: dict[str, Text] = {
     "engine_failed": gettext_lazy("The studio could not finish this work."),
     "invalid_request": gettext_lazy("These settings cannot be made into a work."),
     "bad_acrostic": gettext_lazy(
-        "This acrostic does not fit: Chinese characters only, at most one for each line."
+        "This acrostic does not fit: at most one character or letter for each line, in the language of the "
+        "form."
     ),
     "bad_draft": gettext_lazy(
-        "This draft does not fit the form: Chinese characters and □ only, as many as a line has."
+        "This draft does not fit the form: its lines have another length, or do not agree with each other."
     ),
     "too_large": gettext_lazy("This is too large for the worker's memory. Try a smaller size."),
     "input_missing": gettext_lazy("A picture that this work starts from is no longer there."),

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 from PIL import Image
 
+from tests import toy_english
 from workers.engines.base import (
     Animation,
     EngineError,
@@ -343,16 +344,27 @@ class ToySeeing:
 
 
 class ToyVerse(Toy):
-    """A quatrain that appears character by character."""
+    """A quatrain that appears character by character, or an English poem of any form line by line."""
 
     kind = "verse"
     LINES = ("春眠不觉晓", "处处闻啼鸟", "夜来风雨声", "花落知多少")
 
     def at_step(self, task: Task, orders: Orders, step: int, steps: int) -> None:
         super().at_step(task, orders, step, steps)
-        task.report.text("\n".join(self.LINES)[: step * 24 // steps])
+        text = "\n".join(self.lines(task))
+        shown = step * len(text) // steps
+        if toy_english.is_english(task.parameters) and step < steps:
+            shown = max(text.rfind("\n", 0, shown), 0)
+        task.report.text(text[:shown])
+
+    def lines(self, task: Task) -> tuple[str, ...]:
+        return toy_english.lines_of(task.parameters) or self.LINES
 
     def outputs(self, task: Task) -> tuple[Output, ...]:
+        if toy_english.is_english(task.parameters):
+            lines = self.lines(task)
+            title = str(task.parameters.get("prompt", "")).partition("steps=")[0].strip() or lines[0]
+            return (Poem(lines, title=title, details=toy_english.details_of(task.parameters, lines)),)
         return (Poem(self.LINES, title="春晓", details=self.details()),)
 
     def details(self) -> dict[str, Any]:

@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import Error as DatabaseProblem
 from django.db import InterfaceError, OperationalError, connection
@@ -43,6 +45,7 @@ from workers.engines.base import (
     Result,
     Task,
     TooLarge,
+    model_of,
 )
 from workers.filling import Filler
 from workers.inputs import LocalInputs
@@ -245,15 +248,7 @@ class _Batch:
 
     def _start(self, claimed: list[Job], engine: Engine) -> list[Work]:
         """starting -> running; those that were canceled meanwhile are closed."""
-        running = persist(
-            lambda: jobs.job_start_running(
-                job_ids=[job.pk for job in claimed],
-                token=self._lease.token,
-                phase="",
-                model_name=engine.model_name,
-                model_digest=engine.model_digest,
-            )
-        )
+        running = self._start_running(claimed, engine)
         works = []
         for job in claimed:
             if job.pk not in running:
@@ -269,6 +264,17 @@ class _Batch:
             task = Task(job.parameters, job.seed, report, brought.paths, brought.works)
             works.append(Work(job, task, report))
         return works
+
+    def _start_running(self, claimed: list[Job], engine: Engine) -> set[UUID]:
+        """Write down that they run, each with the model that decides its result; those that do."""
+        by_model: dict[tuple[str, str], list[UUID]] = {}
+        for job in claimed:
+            by_model.setdefault(model_of(engine, job.parameters), []).append(job.pk)
+        running: set[UUID] = set()
+        for (name, digest), job_ids in by_model.items():
+            start = partial(jobs.job_start_running, job_ids=job_ids, token=self._lease.token, phase="")
+            running |= persist(partial(start, model_name=name, model_digest=digest))
+        return running
 
     def _run(self, engine: Engine, works: list[Work]) -> None:
         """Run works together; where that fails, in smaller parts, so that only the guilty one is charged."""

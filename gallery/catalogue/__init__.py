@@ -9,7 +9,9 @@ from gallery.catalogue.cleaning import MAX_SEED, clean_seed, clean_text
 from gallery.catalogue.kinds import KINDS, QUEUES, kind
 from gallery.catalogue.specs import (
     Choice,
+    Condition,
     Errors,
+    Hint,
     InputSpec,
     InvalidRecipe,
     KindSpec,
@@ -24,7 +26,9 @@ __all__ = [
     "MAX_SEED",
     "QUEUES",
     "Choice",
+    "Condition",
     "Errors",
+    "Hint",
     "InputSpec",
     "InvalidRecipe",
     "KindSpec",

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.specs import Choice, Errors, InputSpec, KindSpec, ParamSpec
+from gallery.catalogue.specs import Choice, Errors, Hint, InputSpec, KindSpec, ParamSpec
+from gallery.catalogue.verse import (
+    CHINESE,
+    CHINESE_FORMS,
+    ENGLISH_FORMS,
+    ENGLISH_POETS,
+    FORMS,
+    SONG_POETS,
+    TANG_POETS,
+    poet_label,
+)
 
 RHYMES = (
     "一东", "二冬", "三江", "四支", "五微", "六鱼", "七虞", "八齐", "九佳", "十灰",
@@ -17,11 +29,47 @@ RHYMES = (
 """The level rhymes of the Pingshui book, as the poet's weights name them."""
 
 
+ANY = "any"
+IN_CHINESE, IN_ENGLISH = ("form", CHINESE_FORMS), ("form", ENGLISH_FORMS)
+_HAN = re.compile("[㐀-䶿一-鿿\U00020000-\U0003ffff]")
+
+
 def _check(parameters: Mapping[str, Any], _roles: frozenset[str]) -> Errors:
-    """A couplet is answered: there must be a line to answer."""
-    if parameters["form"] == "couplet" and not parameters["opening"]:
+    """A couplet is answered: there must be a line to answer. What is given is written as the poem will be."""
+    form = FORMS[parameters["form"]]
+    opening, initials = parameters["opening"], _letters(parameters["acrostic"])
+    if form.slug == "couplet" and not opening:
         return {"opening": [str(_("Give the line that is to be answered: five or seven characters."))]}
-    return {}
+    errors: dict[str, list[str]] = {}
+    if form.language == CHINESE:
+        if any(character.isalpha() and not _HAN.match(character) for character in opening):
+            errors["opening"] = [str(_("This form is written in Chinese characters; □ leaves one open."))]
+        if not all(map(_HAN.match, initials)):
+            errors["acrostic"] = [str(_("The lines of this form begin with Chinese characters."))]
+    else:
+        if _HAN.search(opening):
+            errors["opening"] = [str(_("This form is written in English words."))]
+        if not all(letter.isascii() and letter.isalpha() for letter in initials):
+            errors["acrostic"] = [str(_("The lines of this form begin with letters from A to Z."))]
+    if len(initials) > form.lines:
+        errors.setdefault("acrostic", []).append(
+            str(_("This form has only %(lines)d lines.") % {"lines": form.lines})
+        )
+    return errors
+
+
+def _draft(typed: str) -> str:
+    """A draft with / between its lines, however they were typed: an empty first line counts too."""
+    return re.sub(r"/?[ \t]*(?:\r\n|\r|\n)", "/", typed.rstrip()).rstrip("/ ")
+
+
+def _letters(acrostic: str) -> str:
+    """An acrostic without spaces and punctuation."""
+    return "".join(c for c in acrostic if not c.isspace() and unicodedata.category(c)[0] != "P")
+
+
+def _poets(names: Iterable[str], group: Any = "") -> Iterable[Choice]:
+    return (Choice(name, poet_label(name), group=group) for name in names)
 
 
 VERSE = KindSpec(
@@ -29,7 +77,10 @@ VERSE = KindSpec(
     queue="rnn",
     label=_("Verse"),
     verb=_("Write it"),
-    summary=_("Give a theme or a picture; a recurrent network writes Chinese regulated verse."),
+    summary=_(
+        "Give a theme or a picture; a recurrent network writes Chinese regulated verse, or a poem in an "
+        "English form."
+    ),
     makes="poem",
     params=(
         ParamSpec(
@@ -37,33 +88,51 @@ VERSE = KindSpec(
             "text",
             _("Theme"),
             "",
-            maximum=100,
+            maximum=300,
             placeholder=_("autumn moon over the river · 江上秋月"),
-            help=_("A word or a phrase, Chinese or English. Empty leaves it to the poet."),
+            help=_("A word or a phrase, Chinese or English, for any form. Empty leaves it to the poet."),
         ),
         ParamSpec(
             "form",
             "choice",
             _("Form"),
             "7jueju",
-            choices=(
-                Choice("5jueju", _("Five-character quatrain (五言绝句)")),
-                Choice("7jueju", _("Seven-character quatrain (七言绝句)")),
-                Choice("5lvshi", _("Five-character eight-line verse (五言律诗)")),
-                Choice("7lvshi", _("Seven-character eight-line verse (七言律诗)")),
-                Choice("couplet", _("The answer to a couplet (对联)")),
+            choices=tuple(
+                Choice(
+                    form.slug,
+                    form.label,
+                    form.note,
+                    group=_("In Chinese") if form.language == CHINESE else _("In English"),
+                )
+                for form in FORMS.values()
             ),
+            begins={"en": "quatrain"},
         ),
         ParamSpec(
             "opening",
             "text",
             _("First line, or a draft"),
             "",
-            maximum=100,
-            placeholder="白日依山尽 / □□□□流",
-            help=_(
-                "Chinese characters that stay as they are; □ leaves one open, / ends a line. "
-                "For a couplet, the line that is to be answered."
+            maximum=1000,
+            multiline=True,
+            tidy=_draft,
+            hints=(
+                Hint(
+                    _(
+                        "Chinese characters that stay as they are; □ leaves one open, / ends a line. "
+                        "For a couplet, the line that is to be answered."
+                    ),
+                    IN_CHINESE,
+                    placeholder="白日依山尽 / □□□□流",
+                ),
+                Hint(
+                    _(
+                        "English lines that stay as they are, each on a line of its own or after a /. An "
+                        "empty one is left open; _ stands for words to be found before those that you give."
+                    ),
+                    IN_ENGLISH,
+                    placeholder="The moon is bright above the sea / _ upon the silver sand",
+                ),
             ),
         ),
         ParamSpec("count", "integer", _("How many"), 1, minimum=1, maximum=8, step=1),
@@ -72,9 +141,38 @@ VERSE = KindSpec(
             "text",
             _("Acrostic (藏头)"),
             "",
-            maximum=8,
+            maximum=14,
             advanced=True,
-            help=_("Chinese characters that begin the lines, in order."),
+            hints=(
+                Hint(
+                    _("Chinese characters that begin the lines, in order."),
+                    IN_CHINESE,
+                    placeholder="春江花月",
+                ),
+                Hint(_("Letters that begin the lines, in order."), IN_ENGLISH, placeholder="LOVE"),
+            ),
+        ),
+        ParamSpec(
+            "english_poet",
+            "choice",
+            _("In the manner of a poet"),
+            ANY,
+            choices=(Choice(ANY, _("no poet in particular")), *_poets(ENGLISH_POETS)),
+            advanced=True,
+            only_with=IN_ENGLISH,
+        ),
+        ParamSpec(
+            "poet",
+            "choice",
+            _("In the manner of a poet"),
+            ANY,
+            choices=(
+                Choice(ANY, _("no poet in particular")),
+                *_poets(TANG_POETS, _("The Tang")),
+                *_poets(SONG_POETS, _("The Song")),
+            ),
+            advanced=True,
+            only_with=IN_CHINESE,
         ),
         ParamSpec(
             "dynasty",
@@ -82,11 +180,12 @@ VERSE = KindSpec(
             _("In the manner of"),
             "tang",
             choices=(
-                Choice("any", _("no dynasty")),
+                Choice(ANY, _("no dynasty")),
                 Choice("tang", _("the Tang")),
                 Choice("song", _("the Song")),
             ),
             advanced=True,
+            only_with=IN_CHINESE,
         ),
         ParamSpec(
             "rhyme_book",
@@ -98,14 +197,16 @@ VERSE = KindSpec(
                 Choice("modern", _("today's Mandarin")),
             ),
             advanced=True,
+            only_with=IN_CHINESE,
         ),
         ParamSpec(
             "rhyme",
             "choice",
             _("Rhyme"),
-            "any",
-            choices=(Choice("any", _("any rhyme")), *(Choice(name, name) for name in RHYMES)),
+            ANY,
+            choices=(Choice(ANY, _("any rhyme")), *(Choice(name, name) for name in RHYMES)),
             advanced=True,
+            only_with=IN_CHINESE,
         ),
         ParamSpec(
             "temperature", "number", _("Temperature"), 0.9, minimum=0.3, maximum=1.5, step=0.05, advanced=True
@@ -123,5 +224,5 @@ VERSE = KindSpec(
     ),
     batch_limit=16,
     check=_check,
-    examples=("江上秋月", "spring rain", "送别", "snow in the mountains"),
+    examples=("江上秋月", "spring rain", "送别", "snow in the mountains", "a lamp by the sea"),
 )

@@ -19,6 +19,10 @@ Errors = Mapping[str, list[str]]
 """Name of a parameter or role -> sentences for the visitor."""
 
 
+Condition = tuple[str, tuple[str, ...]]
+"""(name of a choice, its values): what belongs to it is only for them."""
+
+
 class InvalidRecipe(Exception):
     """What was asked for is not in the catalogue. ``errors``: field -> messages for the visitor."""
 
@@ -33,10 +37,21 @@ class UnknownKind(InvalidRecipe):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One allowed value and its label."""
+    """One allowed value and its label. ``note`` is said below it; choices of one ``group`` stand together."""
 
     value: str
     label: Text
+    note: Text = ""
+    group: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What is said below a field while a choice has certain values, and the example that stands in it."""
+
+    text: Text
+    only_with: Condition
+    placeholder: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,9 @@ class ParamSpec:
     """One parameter: its type, limits, default, and how the page shows it.
 
     ``minimum``/``maximum`` bound numbers, and the length of text. ``percent`` shows a number in
-    [0, 1] as 0..100 %. ``advanced`` puts it into the fold.
+    [0, 1] as 0..100 %. ``advanced`` puts it into the fold. ``only_with``: with other values of that choice
+    it must keep its default. ``begins``: language -> the value that the page begins with, where people of
+    that language want another one than programs. ``tidy`` is what happens to a text before it is looked at.
     """
 
     name: str
@@ -60,6 +77,21 @@ class ParamSpec:
     percent: bool = False
     multiline: bool = False
     placeholder: Text = ""
+    only_with: Condition | None = None
+    hints: tuple[Hint, ...] = ()
+    begins: Mapping[str, Any] = field(default_factory=dict)
+    tidy: Callable[[str], str] | None = None
+
+    def applies(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether it means anything beside the values that were ``chosen``."""
+        if self.only_with is None:
+            return True
+        name, values = self.only_with
+        return name not in chosen or chosen[name] in values
+
+    def label_of(self, value: Any) -> Text:
+        """What a value of a choice is called; a value that it lacks stays as it is."""
+        return next((choice.label for choice in self.choices if choice.value == value), str(value))
 
     def clean(self, value: Any) -> Any:
         """The value as its proper JSON type. Raises ValueError with a sentence for the visitor."""
@@ -81,7 +113,7 @@ class ParamSpec:
     def _clean_text(self, value: Any) -> str:
         if not isinstance(value, str):
             raise ValueError(_("This must be text."))
-        text = clean_text(value, multiline=self.multiline)
+        text = clean_text(self.tidy(value) if self.tidy else value, multiline=self.multiline)
         limit = int(self.maximum or 500)
         if len(text) > limit:
             raise ValueError(
@@ -194,11 +226,25 @@ class KindSpec:
                 errors[spec.role] = [str(_("Bring a picture."))]
         for role in roles - {spec.role for spec in self.inputs}:
             errors[role] = [str(_("This kind takes no such picture."))]
+        if not errors:
+            errors.update(self._misplaced(cleaned))
         if not errors and self.check is not None:
             errors.update(self.check(cleaned, roles))
         if errors:
             raise InvalidRecipe(errors)
         return cleaned
+
+    def _misplaced(self, cleaned: Mapping[str, Any]) -> Errors:
+        """Settings that do not go with a choice and yet were changed."""
+        errors: dict[str, list[str]] = {}
+        for param in self.params:
+            if param.applies(cleaned) or cleaned[param.name] == self.default_of(param, cleaned):
+                continue
+            name = param.only_with[0] if param.only_with else ""
+            choice = self.param(name)
+            label = choice.label_of(cleaned[name]) if choice else name
+            errors[param.name] = [str(_("This does not go with “%(choice)s”.") % {"choice": label})]
+        return errors
 
     def clean_sizes(self, parameters: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> None:
         """Whether pictures of these ``sizes`` (role -> width, height) can be taken. Raises InvalidRecipe."""

@@ -6,16 +6,55 @@ from uuid import uuid4
 
 from django import template
 
+from gallery.englishcraft import EnglishCraft, english_craft_of, is_english, stanza_starts
 from gallery.models import Artwork
 from gallery.poemcraft import Craft, craft_of
+from gallery.templatetags.site_tags import is_chinese
 
 register = template.Library()
+
+LEAST_LETTERS, MOST_LETTERS, LETTERS_STEP = 20, 64, 4
+"""The steps that works.css has for the length of lines."""
 
 
 @register.filter
 def craft(artwork: Artwork) -> Craft | None:
     """The making of a poem, or None when nothing is known of it."""
     return craft_of(artwork) if artwork.text else None
+
+
+@register.filter
+def english_craft(artwork: Artwork) -> EnglishCraft | None:
+    """The making of an English poem, or None when nothing is known of it."""
+    return english_craft_of(artwork) if artwork.text else None
+
+
+@register.filter
+def verse_language(artwork: Artwork) -> str:
+    """The language of a poem as HTML names it, "" for one that nobody knows."""
+    if is_english(artwork):
+        return "en"
+    return "zh" if is_chinese(artwork.text) else ""
+
+
+@register.filter
+def verse_lines(artwork: Artwork) -> list[tuple[str, bool]]:
+    """The lines of a poem, each with whether it opens another stanza."""
+    starts = stanza_starts(artwork)
+    return [(line, number in starts) for number, line in enumerate(artwork.lines)]
+
+
+@register.filter
+def stanzas(artwork: Artwork) -> list[int]:
+    """The numbers (from 0) of the lines that open another stanza."""
+    return sorted(stanza_starts(artwork))
+
+
+@register.filter
+def letters(artwork: Artwork) -> int:
+    """About how many letters the longest line has, for sheets on which no line shall be turned over."""
+    longest = max(map(len, artwork.lines), default=0)
+    return min(MOST_LETTERS, max(LEAST_LETTERS, -(-longest // LETTERS_STEP) * LETTERS_STEP))
 
 
 @register.simple_tag

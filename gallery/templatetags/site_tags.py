@@ -41,7 +41,7 @@ def ratio(shape: Artwork | Upload | None) -> str:
     if shape is None:
         return "r100"
     if isinstance(shape, Artwork) and not shape.file:
-        return poem_ratio(len(shape.lines))
+        return poem_ratio(len(shape.lines), across=not is_chinese(shape.text))
     return size_ratio(shape.width, shape.height)
 
 
@@ -51,8 +51,10 @@ def size_ratio(width: int, height: int) -> str:
     return f"r{min(HIGHEST_RATIO, max(LOWEST_RATIO, percent))}"
 
 
-def poem_ratio(lines: int) -> str:
-    """Four columns stand on a tall sheet, eight on a broad one."""
+def poem_ratio(lines: int, *, across: bool = False) -> str:
+    """Four columns stand on a tall sheet, eight on a broad one; of lines ``across``, a few on a broad one."""
+    if across:
+        return "r150" if lines <= 5 else "r125" if lines <= 8 else "r95"
     return "r125" if lines > 4 else "r80"
 
 
@@ -299,6 +301,8 @@ def parameter_rows(kind: str, parameters: dict[str, Any], roles: Collection[str]
         param = spec.param(name) if spec else None
         if name == "prompt" or name in unused or value in ("", None):
             continue
+        if param is not None and not param.applies(parameters):
+            continue
         rows.append((str(param.label) if param else name, _shown(param, value)))
     return rows
 
@@ -311,7 +315,7 @@ def _shown(param: catalogue.ParamSpec | None, value: Any) -> str:
     if param.percent and isinstance(value, int | float):
         return f"{value:.0%}"
     if param.type == "choice":
-        return str(next((choice.label for choice in param.choices if choice.value == value), value))
+        return str(param.label_of(value))
     if param.type == "features":
         return features.described(str(value))
     if param.type == "style":

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery import catalogue, events, permissions, presenters, selectors, words
 from gallery.analysis import analysis_of
 from gallery.catalogue import InvalidRecipe
+from gallery.catalogue.verse import ENGLISH, FORMS, VerseForm
 from gallery.forms import StudioForm
 from gallery.inscription import ground_of
 from gallery.mixer import KIND as BLEND
@@ -61,6 +62,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "retry_key": uuid4().hex,
         "next_key": uuid4().hex if mine else "",
         "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_BARREN) else [],
+        "slot_form": _english_form(row),
         "words": {
             "phases": {name: str(label) for name, label in words.PHASES.items()},
             "states": {name: str(label) for name, label in words.STATES.items()},
@@ -104,7 +106,8 @@ def _slots(row: Job) -> list[str]:
     shape = "r100"
     spec = catalogue.KINDS.get(row.kind)
     if spec is not None and spec.makes == "poem":
-        shape = poem_ratio(8 if "lvshi" in str(row.parameters.get("form", "")) else 4)
+        form = FORMS.get(str(row.parameters.get("form", "")))
+        shape = poem_ratio(form.lines if form else 4, across=_english_form(row) is not None)
     else:
         image = next((one for one in selectors.job_inputs(row) if one.role == "image"), None)
         if image is not None:
@@ -113,6 +116,12 @@ def _slots(row: Job) -> list[str]:
             across, _colon, down = aspect.partition(":")
             shape = size_ratio(int(across), int(down))
     return [shape] * (count if isinstance(count, int) else 1)
+
+
+def _english_form(row: Job) -> VerseForm | None:
+    """The form of an English poem that is to come."""
+    form = FORMS.get(str(row.parameters.get("form", "")))
+    return form if form is not None and form.language == ENGLISH else None
 
 
 @require_safe

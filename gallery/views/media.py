@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from gallery import permissions
+from gallery.englishcraft import stanza_text
 from gallery.models import Artwork, Upload
 from gallery.presenters import TAG_LENGTH
 from gallery.services import files
@@ -62,7 +63,7 @@ def poem(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if artwork.is_picture:
         raise Http404
     recipe = json.dumps(artwork.recipe, ensure_ascii=False, sort_keys=True)
-    parts = [artwork.title, artwork.text, f"-- \nArtsite · {DIGITAL_SOURCE_TYPE}\n{recipe}\n"]
+    parts = [artwork.title, stanza_text(artwork), f"-- \nArtsite · {DIGITAL_SOURCE_TYPE}\n{recipe}\n"]
     response = HttpResponse("\n\n".join(filter(None, parts)), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="artsite-{artwork.pk.hex[:12]}.txt"'
     # A title may change: the text has no address of its own that could be kept for ever.

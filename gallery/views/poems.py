@@ -1,4 +1,4 @@
-"""A poem led on: another character taken, written again from a place, some lines kept and the others anew."""
+"""A poem led on: another word taken, written again from a place, some lines kept and the others anew."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from gallery import catalogue, permissions, selectors
+from gallery.englishcraft import draft_of_kept, is_english
 from gallery.models import Artwork
 from gallery.poemcraft import draft_of_locked
 from gallery.views.gates import person_of
@@ -21,8 +22,9 @@ from gallery.views.repeating import submit_again
 def poem_lead(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """A new poem from the recipe of this one, with a draft of what stays.
 
-    ``take``: the draft up to and with another character; the seed stays, so that what follows differs only
-    because of it. ``again``: the draft up to a character. ``lock`` (numbers of lines): they stay.
+    ``take``: the draft with another character or word, as far as it goes; the seed stays, so that what is
+    written then differs only because of it. ``again``: the draft without one. ``lock`` (numbers of lines):
+    they stay.
     """
     work = selectors.artwork(artwork_id)
     if work is None or not permissions.can_view(request.user, work) or not work.text:
@@ -45,4 +47,5 @@ def _opening(request: HttpRequest, work: Artwork) -> str:
     for name in ("take", "again"):
         if name in request.POST:
             return request.POST[name]
-    return draft_of_locked(work, {int(one) for one in request.POST.getlist("lock") if one.isdecimal()})
+    locked = {int(one) for one in request.POST.getlist("lock") if one.isdecimal()}
+    return draft_of_kept(work, locked) if is_english(work) else draft_of_locked(work, locked)

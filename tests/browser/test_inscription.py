@@ -31,9 +31,10 @@ def photo(tmp_path: Path) -> Path:
     return tmp_path / "photo.png"
 
 
-def write(page: Page, photo: Path) -> None:
+def write(page: Page, photo: Path, form: str = "5jueju") -> None:
     """Ask for a poem on a picture, as far as the page where it is set."""
     page.goto("/studio/verse/")
+    page.locator(f"[name=form][value='{form}']").check()
     page.set_input_files("[name=picture_image]", photo)
     page.get_by_role("button", name="Write it").click()
     page.wait_for_url(JOB)
@@ -144,6 +145,28 @@ def test_the_author_signs_with_another_name(visitor: MakeContext, photo: Path, t
     page.get_by_label("Signature").fill("王维")
     second = kept(page, page.locator("[data-download]"), tmp_path)
     assert first.size != second.size or ImageChops.difference(first, second).getbbox()
+
+
+@pytest.mark.parametrize("form", ["haiku", "limerick", "sonnet"])
+def test_english_lines_stand_on_a_plate_beneath(
+    visitor: MakeContext, photo: Path, tmp_path: Path, form: str
+) -> None:
+    page = visitor("lyricist", **PHONE).new_page()
+    write(page, photo, form)
+    assert fits(page)
+    image = kept(page, page.get_by_role("button", name="Download as PNG"), tmp_path)
+    red = box_of(image, is_red)
+    assert red is not None
+    # The seal stands below the picture, which is not written on: in halves of pixels, 400 and its margin.
+    assert red[1] > 400
+    # Fourteen lines with room between stanzas make a taller sheet than three, and no wider one.
+    assert (image.height > 1500) is (form == "sonnet")
+    page.get_by_role("link", name="Back to the poem").click()
+    page.wait_for_url("**/works/**")
+    assert fits(page)
+    page.get_by_role("button", name="Share as a card").click()
+    expect(page.get_by_role("img", name="The poem on a card")).to_be_visible()
+    assert kept(page, page.locator("[data-card-keep]"), tmp_path).width == 1080
 
 
 def test_every_poem_becomes_a_card(visitor: MakeContext, photo: Path, tmp_path: Path) -> None:

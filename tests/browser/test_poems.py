@@ -1,6 +1,8 @@
-"""A poem is written, opened character by character, and led on: by mouse, by keyboard, without scripts."""
+"""A poem is written, opened place by place, and led on: by mouse, by keyboard, without scripts."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,10 +13,11 @@ from tests.browser.test_children import JOB, PHONE, be_done, fits
 pytestmark = pytest.mark.browser
 
 
-def write(page: Page) -> None:
+def write(page: Page, form: str = "5jueju", prompt: str = "春") -> None:
     """Ask for a poem, as far as its making."""
     page.goto("/studio/verse/")
-    page.locator("[data-prompt]").fill("春")
+    page.locator(f"[name=form][value='{form}']").check()
+    page.locator("[data-prompt]").fill(prompt)
     page.get_by_role("button", name="Write it").click()
     page.wait_for_url(JOB)
     be_done(page)
@@ -68,3 +71,96 @@ def test_lines_are_kept_without_scripts_and_on_a_phone(visitor: MakeContext) -> 
     plain.get_by_role("button", name="Keep the ticked lines").click()
     plain.wait_for_url(JOB)
     expect(plain.get_by_text("□□□□□/处处闻啼鸟")).to_be_visible()
+
+
+def test_what_does_not_go_with_a_form_is_not_there(visitor: MakeContext) -> None:
+    page = visitor("chooser").new_page()
+    page.goto("/studio/verse/")
+    page.locator("summary", has_text="Advanced").click()
+    dynasty, poet = page.locator("[name=dynasty]").first, page.locator("[name=english_poet]")
+    draft = page.get_by_label("First line, or a draft")
+    expect(page.get_by_label("Quatrain", exact=False).last).to_be_checked()
+    expect(dynasty).to_be_hidden()
+    expect(poet).to_be_visible()
+    draft_shown = "The moon is bright above the sea / _ upon the silver sand"
+    expect(draft).to_have_attribute("placeholder", draft_shown)
+    page.locator("[name=form][value='5jueju']").check()
+    expect(dynasty).to_be_visible()
+    expect(poet).to_be_hidden()
+    expect(draft).to_have_attribute("placeholder", "白日依山尽 / □□□□流")
+    expect(page.get_by_text("Letters that begin the lines")).to_be_hidden()
+    # A wish for the one language does not spoil a poem in the other.
+    page.locator("[name=dynasty][value=song]").check()
+    page.locator("[name=form][value=haiku]").check()
+    page.locator("[name=english_poet]").select_option("Emily Dickinson")
+    page.get_by_role("button", name="Write it").click()
+    page.wait_for_url(JOB)
+    be_done(page)
+    expect(page.get_by_text("in the manner of Emily Dickinson")).to_be_visible()
+    page.get_by_role("link", name="Change the recipe").click()
+    page.wait_for_url("**/studio/verse/**")
+    expect(page.locator("[name=form][value=haiku]")).to_be_checked()
+    expect(page.locator("[name=english_poet]")).to_have_value("Emily Dickinson")
+
+
+def test_an_english_poem_arrives_line_by_line_and_is_led_on(visitor: MakeContext) -> None:
+    page = visitor("lyricist").new_page()
+    page.goto("/studio/verse/")
+    page.locator("[name=form][value=sonnet]").check()
+    page.locator("[data-prompt]").fill("The Sea steps=28 pause=0.25")
+    page.locator("[data-prompt]").press("Enter")
+    page.wait_for_url(JOB)
+    # The places of all lines are there from the start, with room between the stanzas.
+    lines = page.locator("[data-poem] .line")
+    expect(lines).to_have_count(14)
+    expect(lines.nth(2)).to_have_text("It will not come again to me")
+    assert page.locator("#job").get_attribute("data-state") == "running"
+    be_done(page)
+    expect(page.locator("#job-results .poem .line.opens")).to_have_count(3)
+    expect(page.get_by_text("rhyme scheme ABABCDCDEFEFGG")).to_be_visible()
+
+    places = page.locator(".place > summary")
+    expect(page.locator(".craft-line").nth(13).locator(".rhyme")).to_have_text(re.compile("G$"))
+    places.nth(1).click()
+    expect(page.locator(".place[open]").get_by_text("Lines are written from their last")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(places.nth(2)).to_be_focused()
+    expect(page.locator(".place[open]")).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="star 31%")).to_be_visible()
+    page.screenshot(path=ARTEFACTS / "english-making.png", full_page=True)
+    page.keyboard.press("Escape")
+    expect(places.nth(2)).to_be_focused()
+    page.keyboard.press("Enter")
+    first = page.url
+    page.get_by_role("button", name="star 31%").click()
+    page.wait_for_url(lambda url: url != first)
+    be_done(page)
+    expect(page.locator("#job-results .poem .line").first).to_have_text("And so star bright above the sea")
+
+
+def test_english_lines_are_kept_without_scripts_and_on_a_phone(visitor: MakeContext) -> None:
+    page = visitor("rhymer", **PHONE).new_page()
+    write(page, "ballad", "the old sea")
+    assert fits(page)
+    page.locator(".place > summary").last.click()
+    assert fits(page)
+    page.get_by_role("link", name="the old sea").first.click()
+    page.wait_for_url("**/works/**")
+    assert fits(page)
+    plain = visitor("rhymer", java_script_enabled=False, **PHONE).new_page()
+    plain.goto(page.url)
+    plain.locator(".place > summary").nth(4).click()
+    expect(plain.get_by_role("button", name="star 31%").first).to_be_visible()
+    plain.locator(".place > summary").nth(4).click()
+    plain.get_by_label("Keep line 2").check()
+    plain.get_by_label("Keep line 5").check()
+    plain.get_by_role("button", name="Keep the ticked lines").click()
+    plain.wait_for_url(JOB)
+    expect(plain.get_by_text("/And silver on the sleeping town,///And silver")).to_be_visible()
+    # All that may be asked for is there, and the server says what does not go together.
+    plain.goto("/studio/verse/")
+    plain.locator("summary", has_text="Advanced").click()
+    plain.locator("[name=dynasty][value=song]").check()
+    plain.get_by_role("button", name="Write it").click()
+    expect(plain.get_by_text("This does not go with “Quatrain”.")).to_be_visible()

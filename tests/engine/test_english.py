@@ -12,6 +12,7 @@ from workers import weights
 from workers.engines.base import InvalidRequest
 from workers.engines.bloom import BloomFilter
 from workers.engines.english import forms
+from workers.engines.english.craft import craft
 from workers.engines.english.lexicon import FIRST_WORD, packed
 from workers.engines.english.lines import Draft
 from workers.engines.english.writer import EnglishWriter
@@ -116,12 +117,12 @@ def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: Englis
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({0: "zzyzx"}, "pronounce"),
-        ({1: "🌊!"}, "needs English words"),
+        ({0: "zzyzx"}, "pronounce “zzyzx”"),
+        ({1: "🌊!"}, "English words; “🌊”"),
         ({4: "the sea"}, "4 lines"),
-        ({0: "night " * 9}, "line 1"),  # too long
-        ({0: "the sea", 2: "the night"}, "line 1"),  # these should rhyme
-        ({0: "the night", 2: "a night"}, "line 1"),  # a word is no rhyme of itself
+        ({0: "night " * 9}, "Line 1 of the draft has 9 syllables; the form has 8"),
+        ({0: "the sea", 2: "the night"}, "Line 3 should rhyme with line 1"),
+        ({0: "the night", 2: "a night"}, "Lines 1 and 3 end on the same sound"),
     ],
 )
 def test_kept_lines_that_break_the_form_are_refused(
@@ -145,8 +146,8 @@ def test_every_word_tells_what_else_was_likely(writer: EnglishWriter) -> None:
 
 def test_a_dropped_draft_does_not_disturb_the_others(writer: EnglishWriter) -> None:
     wanted = drafts(writer, "quatrain", range(3))
-    for finished in writer.write(wanted):
-        wanted[1].dropped = finished >= 2
+    for syllables in writer.write(wanted):
+        wanted[1].dropped = syllables >= 16
     assert [len(draft.tokens) for draft in wanted] == [4, 2, 4]
     assert writer.lines(wanted[2]) == write(writer, drafts(writer, "quatrain", range(2, 3)))[0]
 
@@ -157,7 +158,8 @@ def test_the_print_has_capitals_marks_and_an_end(writer: EnglishWriter) -> None:
         assert all(next(c for c in line if c.isalpha()).isupper() for line in lines)
         assert lines[-1][-1] in ".!?"
         assert not any("_" in line or "  " in line or " ," in line for line in lines)
-        stresses = writer.poem(draft).details["stresses"]
+        facts = craft(draft, writer.lexicon)
+        stresses = [[piece["stress"] for piece in line] for line in facts["lines"]]
         assert [sum(map(len, line)) for line in stresses] == [8, 8, 8, 8]
 
 
@@ -179,10 +181,16 @@ def test_articles_agree_and_pauses_follow_words_of_weight(models: Path) -> None:
 
 
 def test_the_theme_is_read_by_its_words_of_sense(writer: EnglishWriter) -> None:
-    theme = writer.understand("The sea of NIGHTS, 🌊 telecommunication " + "x" * 100_000)
-    assert [writer.lexicon.words[token] for token in theme.tokens] == ["sea", "night"]
-    assert "telecommunication" in theme.unknown
-    assert writer.understand("🌊 月").tokens == ()
+    def words(prompt: str) -> list[str]:
+        return [writer.lexicon.words[token] for token in writer.understand(prompt).tokens]
+
+    prompt = "Write a sonnet about the sea of NIGHTS, 🌊 telecommunication " + "x" * 100_000
+    assert words(prompt) == ["sea", "night"]
+    assert "telecommunication" in writer.understand(prompt).unknown
+    assert words("🌊 夜") == words("请以“大海”为题，写夜的英文诗") == ["sea", "night"]
+    # Grammar is not reported, whatever its language.
+    assert writer.understand("it is the sea's, don't you 的").unknown == ()
+    assert writer.understand("🦄 龘").unknown == ("🦄", "龘")
 
 
 @pytest.mark.parametrize(
@@ -190,6 +198,7 @@ def test_the_theme_is_read_by_its_words_of_sense(writer: EnglishWriter) -> None:
     [
         ({"form": "epic"}, "form must be one of"),
         ({"acrostic": "HELLO"}, "4 letters at most"),
+        ({"acrostic": "a1"}, "A to Z"),
         ({"acrostic": "春風"}, "A to Z"),
         ({"author": "Nobody"}, "manner"),
     ],

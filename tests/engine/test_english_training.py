@@ -98,7 +98,7 @@ def test_a_run_learns_goes_on_and_writes(data: Path, tmp_path: Path, monkeypatch
     writer = EnglishWriter(torch.device("cpu"))
     evaluate(tmp_path, data)
     draft = writer.draft("haiku", torch.Generator().manual_seed(1), author="Poet 1")
-    assert list(writer.write([draft])) == [1, 2, 3]
+    assert max(writer.write([draft])) == sum(draft.form.syllables)
     assert english_rules.judge(writer.lines(draft), "haiku").right
 
 
@@ -114,7 +114,9 @@ def evaluate(models: Path, data: Path) -> None:
     assert quality["syllables_right"] == quality["line_count_right"] == 1.0
     assert 1 < quality["perplexity_trigram"] < 100
     assert 0 <= quality["retrieval"] <= 1
-    assert [sample["seed"] for sample in card["samples"]] == [0, 1, 2]
+    sheet = (models / "verse-english" / "poems.md").read_text("utf-8")
+    assert card["sha256"][:12] in sheet
+    assert sheet.count("Haiku (haiku)") == 3
 
 
 def test_the_trigram_is_asked_for_known_words_alone(data: Path) -> None:

@@ -147,6 +147,6 @@ def test_the_lexicon_is_large_and_well_formed() -> None:
 
 
 def test_reading_a_theme_needs_no_torch() -> None:
-    modules = "workers.engines.verse_themes, workers.engines.prosody"
+    modules = "workers.engines.verse_themes, workers.engines.prosody, workers.engines.english.wishes"
     code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from workers.engines import prosody
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Poem, Result, SilentReport, Task
 from workers.engines.bloom import BloomFilter
 from workers.engines.verse import VerseEngine
+from workers.engines.verse_network import Reader
+from workers.engines.verse_themes import simplify
 from workers.nets.poet import Poet, PoetConfig, Reading
 from workers.training import poems
 from workers.training.verse import ChunkedCrossEntropy
 
 FORMS = [form.slug for form in prosody.FORMS]
-CHARACTERS = "".join(dict.fromkeys("月秋乡思山江春夏冬风" + "".join(chr(0x4E00 + 7 * i) for i in range(600))))
+_SOME = "月秋乡思山江春夏冬风" + "".join(chr(0x4E00 + 7 * i) for i in range(600))
+# What a draft is read as: a poem of other characters could not be given back.
+CHARACTERS = "".join(dict.fromkeys(simplify(_SOME)))
 WORDS = ["□", "^", *CHARACTERS]
 TOY = PoetConfig(vocabulary=len(WORDS), embed=16, hidden=24)
 
@@ -36,13 +41,17 @@ def tables() -> tuple[torch.Tensor, torch.Tensor]:
     return tones, rhymes
 
 
-def save_toy(folder: Path, known_lines: bytes = bytes(8), **changes: Any) -> None:
+def save_toy(
+    folder: Path, known_lines: bytes = bytes(8), poets: tuple[str, ...] = (), **changes: Any
+) -> None:
     torch.manual_seed(0)
-    model = Poet(TOY)
+    toy = replace(TOY, authors=1 + len(poets))
+    model = Poet(toy)
     with torch.no_grad():
         model.bias.normal_(std=2.0)
     tones, rhymes = tables()
-    config = TOY.as_dict() | {
+    config = toy.as_dict() | {
+        "authors_named": poets,
         "specials": WORDS[:2],
         "characters": CHARACTERS,
         "rhymes_named": [f"韵{i}" for i in range(30)],
@@ -183,8 +192,9 @@ def test_a_bad_acrostic_fails_alone(engine: VerseEngine) -> None:
     assert isinstance(bad.error, InvalidRequest)
     assert "“s”" in bad.error.visitor
     assert len(written(good)) == 1
-    (unknown,) = engine.run([task(form="sonnet")])
+    (unknown,) = engine.run([task(form="epic")])
     assert isinstance(unknown.error, InvalidRequest)
+    assert all(slug in unknown.error.visitor for slug in ("7jueju", "couplet", "sonnet"))
 
 
 def test_unknown_words_are_told_and_ignored(engine: VerseEngine) -> None:
@@ -237,7 +247,9 @@ def test_damaged_weights_are_refused(models: Path) -> None:
         VerseEngine()
 
 
-@pytest.mark.parametrize("changes", [{"characters": "月秋"}, {"hidden": 99}, {"specials": None}])
+@pytest.mark.parametrize(
+    "changes", [{"characters": "月秋"}, {"hidden": 99}, {"specials": None}, {"authors_named": ["李白"]}]
+)
 def test_a_card_that_does_not_fit_its_weights_is_refused(models: Path, changes: dict[str, Any]) -> None:
     save_toy(models, **changes)
     with pytest.raises(weights.WeightsCorrupt):
@@ -303,3 +315,56 @@ def test_patterns_and_rhymes_are_found_in_poems() -> None:
         poems.detect_rhymes(corpus, rhymes.astype(bool))
         assert (corpus.pattern == pattern).all()
         assert (corpus.rhyme == 2).all()
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_short_steps_say_what_the_network_says(layers: int) -> None:
+    torch.manual_seed(0)
+    model = Poet(replace(TOY, layers=layers)).eval().requires_grad_(False)
+    ids = torch.randint(2, len(WORDS), (3, 2, 5))  # three drafts of two rows
+    above, codes = torch.randint(2, len(WORDS), (3, 5)), torch.randint(0, 25, (3, 5))
+    ids[:, 1, :2] = ids[:, 0, :2]
+    none = torch.zeros(3, dtype=torch.int64)
+    condition = model.condition(ids[:, 0], none, none, none)
+    reader = Reader(model, condition, condition, 0.9)
+    steps = []
+    for i in range(5):
+        # As long as the rows are the same, one is enough.
+        last = ids[:, :, i] if i > 1 else ids[:, :1, i]
+        steps.append(reader.step(last, above[:, i], i, codes[:, i]).expand(3, 2, -1))
+    rows = [tensor.repeat_interleave(2, 0) for tensor in (above, codes, condition)]
+    reading = Reading(ids.flatten(0, 1), rows[0], torch.arange(5).expand(6, 5), rows[1], rows[2])
+    whole, _ = model.features(reading)
+    torch.testing.assert_close(torch.stack(steps, 2).flatten(0, 1), whole, rtol=1e-4, atol=1e-5)
+    # The third draft goes on alone, with its second row.
+    reader.choose(torch.tensor([0, 0, 1]))
+    reader.keep(torch.tensor([2]))
+    more = ids[2:, 1, :1]
+    again = torch.cat([reading.last[5:], more], 1), torch.cat([rows[0][5:], more], 1)
+    long = Reading(*again, torch.arange(6)[None], torch.cat([rows[1][5:], codes[2:, :1]], 1), condition[2:])
+    stepped = reader.step(more, more[:, 0], 5, codes[2:, 0])
+    torch.testing.assert_close(stepped[:, 0], model.features(long)[0][:, 5], rtol=1e-4, atol=1e-5)
+
+
+def test_guidance_urges_what_the_theme_adds() -> None:
+    torch.manual_seed(0)
+    model = Poet(TOY).eval().requires_grad_(False)
+    none, ids = torch.zeros(1, dtype=torch.int64), torch.tensor([[5, 6]])
+    told, plain = (model.condition(theme, none, none, none) for theme in (ids, ids * 0))
+    mild, urged = (Reader(model, told, plain, much).step(ids[:, :1], none, 0, none) for much in (0.0, 2.0))
+    torch.testing.assert_close((urged - mild)[:, 0], 2 * model.remind(told - plain))
+
+
+@pytest.mark.parametrize("slug", FORMS)
+def test_a_shipped_poem_is_the_same_alone_and_among_others(slug: str, shipped: VerseEngine) -> None:
+    themes = ("秋夜思乡", "", "autumn moon", "送友人", "梅花", "边塞")
+    tasks = [task(100 + i, form=slug, prompt=theme) for i, theme in enumerate(themes)]
+    together = [written(result)[0].lines for result in shipped.run([*tasks, task(9, form=slug, count=6)])]
+    alone = [written(shipped.run([one])[0])[0].lines for one in tasks[:3]]
+    assert together[:3] == alone
+    assert len(set(together)) == len(together)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> VerseEngine:
+    return VerseEngine()

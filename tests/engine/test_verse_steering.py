@@ -166,11 +166,11 @@ def test_wishes_that_do_not_fit_are_refused_in_words(
 @pytest.mark.timeout(60)
 def test_a_line_never_takes_the_last_rhyme(engine: VerseEngine) -> None:
     """Five rhymes are needed, five characters have this rhyme, and the network loves them."""
-    book = engine.books["pingshui"]
+    book = engine.chinese.books["pingshui"]
     few = torch.nonzero(book.rhymes[:, 1])[:, 0]
     book.rhymes[few[5:], 1] = False
     with torch.no_grad():
-        engine.model.bias[few[:5]] = 12.0
+        engine.chinese.model.bias[few[:5]] = 12.0
     for form in ("5lvshi", "7lvshi"):
         poems = written(
             engine.run([task(form=form, rhyme="韵1", acrostic="春夏秋冬月山江风", temperature=1.5, count=4)])[

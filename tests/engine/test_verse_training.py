@@ -84,7 +84,7 @@ def test_a_corpus_becomes_an_engine(data: Path, tmp_path: Path, monkeypatch: pyt
     assert card["config"]["rhymes_named"] == ["一东", "二冬"]
     engine = VerseEngine()
     tones = weights.load("verse").tensors["tones"].tolist()
-    kinds = {word: tones[i] for i, word in enumerate(engine.words)}
+    kinds = {word: tones[i] for i, word in enumerate(engine.chinese.words)}
     assert {kinds[c] for c in OBLIQUE if c in kinds} == {prosody.TONE_OBLIQUE}
     assert {kinds[c] for c in LEVEL[0] + LEVEL[1] if c in kinds} == {prosody.TONE_LEVEL}
     parameters = {"prompt": LEVEL[0][0], "form": "7lvshi", "acrostic": "", "temperature": 1.0, "count": 1}

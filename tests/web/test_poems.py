@@ -155,7 +155,7 @@ def test_only_who_may_see_a_poem_leads_it_on(person: User) -> None:
     assert client_of(person).get(url).status_code == 405
     picture = factories.make_artwork(person)
     assert client_of(person).post(reverse("poem_lead", args=[picture.pk])).status_code == 404
-    too_long = client_of(person).post(url, {"again": "白" * 500})
+    too_long = client_of(person).post(url, {"again": "白" * 1001})
     assert too_long["Location"].startswith(reverse("studio_kind", args=["verse"]))
     assert not Job.objects.exists()
 

@@ -115,7 +115,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Poem:
-    """A finished poem: its lines without trailing punctuation, and JSON-safe facts about it."""
+    """A finished poem: its lines as they are printed, and JSON-safe facts about it."""
 
     lines: tuple[str, ...]
     title: str = ""
@@ -166,11 +166,23 @@ class Engine(Protocol):
     def batch_key(parameters: Mapping[str, Any]) -> str:
         """Tasks with equal keys may share a batch."""
 
+    # An engine with several models may have ``model_of(parameters) -> (name, digest)`` besides: which of
+    # them decides the result of a request. Quick, raises nothing; see :func:`model_of`.
+
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order. A task that was canceled gets ``Result(error=JobCanceled())``.
 
         Raises only when the batch as a whole failed; the runner then tries its tasks singly.
         """
+
+
+def model_of(engine: Engine, parameters: Mapping[str, Any]) -> tuple[str, str]:
+    """The name and the digest of the model that decides the result of a request with ``parameters``."""
+    asked = getattr(engine, "model_of", None)
+    if asked is None:
+        return engine.model_name, engine.model_digest
+    name, digest = asked(parameters)
+    return str(name), str(digest)
 
 
 def step_all(

@@ -54,6 +54,20 @@ _COLOURS = {
     "白": ("white",),
 }
 _COLOUR_OF = {name: sign for sign, names in _COLOURS.items() for name in names}
+# The same in English, where a genre's name is no word for a poem.
+_ENGLISH_GENRES = {
+    "landscape": ("hills", "sky"), "marine": ("sea", "waves"), "cityscape": ("city", "streets"),
+    "portrait": ("face", "eyes"), "still life": ("fruit", "flowers"), "genre painting": ("home",),
+    "nude painting": ("beauty",), "religious painting": ("heaven", "angels"),
+}  # fmt: skip
+_ENGLISH_LIGHT = {"bright": "sunshine", "dim": "twilight", "dark": "night"}
+_ENGLISH_COLOURS = {
+    "翠": "green", "碧": "blue", "苍": "blue", "红": "red", "金": "golden", "紫": "purple", "白": "white",
+}  # fmt: skip
+_ENGLISH_SUBJECTS = {
+    "landscape": "Landscape", "marine": "Seascape", "cityscape": "View of a City", "portrait": "Portrait",
+    "still life": "Still Life", "religious painting": "Sacred Picture",
+}  # fmt: skip
 _SAID = re.compile(r"\s+")
 
 
@@ -126,6 +140,27 @@ def title_of(seen: Seen) -> str:
         return f"题{season}{shown}图"
     subject = _TITLES.get(read.genre or "", "山水" if read.genre == "landscape" or season else "")
     return f"题{season}{subject}图" if subject else "题画"
+
+
+def english_words_of(seen: Seen) -> tuple[str, ...]:
+    """What an English poem on a picture is about, as :func:`theme_of` has it in Chinese; best first."""
+    read = seen.reading
+    found = [*read.objects[:OBJECTS], read.season, *seen.perhaps]
+    if read.genre in _OUTDOORS and not _HOURS & set(seen.perhaps):
+        found.append(_ENGLISH_LIGHT.get(read.light or ""))
+    if len(read.objects) + len(seen.perhaps) < 2:
+        found += _ENGLISH_GENRES.get(read.genre or "", ())
+    if sum(word is not None for word in found) < FEW:
+        found += [_ENGLISH_COLOURS.get(_COLOUR_OF.get(colour, "")) for colour in seen.colours]
+    return tuple(dict.fromkeys(word for word in found if word))
+
+
+def english_title_of(seen: Seen) -> str:
+    """What an English poem on a picture is called when nobody named it: On a Winter Landscape."""
+    read = seen.reading
+    subject = _ENGLISH_SUBJECTS.get(read.genre or "", "Landscape" if read.season else "Picture")
+    named = f"{read.season.title()} {subject}" if read.season else subject
+    return f"On {'an' if named[0] in 'AEIOU' else 'a'} {named}"
 
 
 def _characters(seen: Seen) -> list[str]:

@@ -26,8 +26,8 @@ _REQUEST = re.compile(
     r"|^[写咏]|[五七]言(?:绝句|律诗)?|的?(?:绝句|律诗|古诗|诗歌|小诗)|关于|有关|描写|描述|(?:主题|题目)[是为]?|^以|为题|的?诗$"
 )
 # Grammar, not theme.
-_GRAMMAR = frozenset("的了是我你您他她它们在和与及着吗呢吧啊呀这那有为给让把被就也都很个些之而其以于诗题")
-_ENGLISH_GRAMMAR = frozenset(
+GRAMMAR = frozenset("的了是我你您他她它们在和与及着吗呢吧啊呀这那有为给让把被就也都很个些之而其以于诗题")
+ENGLISH_GRAMMAR = frozenset(
     """a an the of in on at with and or but from near by to under over into through for as is are was were
     be it its i me my we our you your he she his her they their this that these those there here about write
     please make compose want like some any no not so very verse chinese classical tang style s t""".split()  # noqa: SIM905
@@ -41,6 +41,16 @@ class Theme:
     characters: str
     words: tuple[str, ...]
     unknown: tuple[str, ...]
+
+
+def tokens(prompt: str) -> list[str]:
+    """Runs of Chinese characters, words of other scripts and single signs, in their order."""
+    return _TOKEN.findall(unicodedata.normalize("NFC", prompt[:READ_AT_MOST]))
+
+
+def asked_for(run: str) -> str:
+    """A run of Chinese characters (simplified) without the request around its theme."""
+    return _REQUEST.sub("", run)
 
 
 def simplify(text: str) -> str:
@@ -85,7 +95,7 @@ def _chinese_words(run: str, vocabulary: Container[str]) -> tuple[list[str], lis
                 break
         else:
             size, piece = 1, run[place]
-            if piece not in _GRAMMAR:
+            if piece not in GRAMMAR:
                 (words if piece in vocabulary else unknown).append(piece)
         place += size
     return words, unknown
@@ -95,10 +105,9 @@ def understand(prompt: str, vocabulary: Container[str]) -> Theme:
     """What ``prompt`` (any text, any length) is about. Never fails; an empty theme is a theme."""
     words: list[str] = []
     unknown: list[str] = []
-    for token in _TOKEN.findall(unicodedata.normalize("NFC", prompt[:READ_AT_MOST])):
-        if _HAN_RUN.fullmatch(token):
-            run = simplify(token)
-            known, strange = _chinese_words(_REQUEST.sub("", run), vocabulary)
+    for token in tokens(prompt):
+        if is_chinese(token[0]):
+            known, strange = _chinese_words(asked_for(simplify(token)), vocabulary)
             words += known
             unknown += strange
             continue
@@ -107,7 +116,7 @@ def understand(prompt: str, vocabulary: Container[str]) -> Theme:
             entry = _stem(word)
             if entry:
                 words.append(ENGLISH[entry])
-            elif word not in _ENGLISH_GRAMMAR:
+            elif word not in ENGLISH_GRAMMAR:
                 parts = (
                     [p for p in (_stem(part) for part in re.split("['-]", word)) if p] if "-" in word else []
                 )

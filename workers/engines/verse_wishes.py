@@ -1,4 +1,4 @@
-"""What a person asks of a poem beside its theme: form, given characters, dynasty, rhyme. No torch.
+"""What a person asks of a Chinese poem beside its theme: form, given characters, manner, rhyme. No torch.
 
 A draft is the poem as far as it stands: lines of characters, with □ for what is open. A first line, a
 locked line, "again from here" and an acrostic are all given characters, by slot.
@@ -13,18 +13,30 @@ from typing import Any
 
 from workers.engines import prosody, verse_books
 from workers.engines.base import InvalidRequest
+from workers.engines.english.forms import FORM_BY_SLUG as ENGLISH_FORMS
 from workers.engines.verse_themes import acrostic_characters, is_chinese, simplify
 
 OPEN_SIGNS = frozenset("□＿_*＊○")
-DYNASTIES = {"any": 0, "tang": 1, "song": 2}
+TANG, SONG = 1, 2
+DYNASTIES = {"any": 0, "tang": TANG, "song": SONG}
+SONG_POETS = frozenset(
+    {
+        "苏轼", "陆游", "杨万里", "王安石", "黄庭坚", "范成大", "欧阳修", "梅尧臣", "邵雍", "朱熹", "文天祥",
+        "朱淑真",
+    }
+)  # fmt: skip
+"""Of the poets whose manner can be asked for, those of the Song; the others are of the Tang."""
 COUPLET = "couplet"
+ANY = "any"
+"""What stands for no wish in every choice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """``given``: characters as they were typed, by slot. ``rhyme``: a Pingshui rhyme's name, or empty.
 
-    Of a couplet the given line is the first, whether it will stand above or below.
+    ``poet``: whose manner it has, or empty; he brings his dynasty with him. Of a couplet the given line is
+    the first, whether it will stand above or below.
     """
 
     form: prosody.Form
@@ -34,19 +46,27 @@ class Wish:
     book: str
     rhyme: str
     temperature: float
+    poet: str = ""
 
 
-def read(parameters: Mapping[str, Any], rhymes: tuple[str, ...]) -> Wish:
-    """The wish in ``parameters``; ``rhymes`` are the names that there are.
+def read(parameters: Mapping[str, Any], rhymes: tuple[str, ...], poets: tuple[str, ...] = ()) -> Wish:
+    """The wish in ``parameters``: ``form`` (a slug of prosody.FORMS, or ``couplet``), ``opening`` (a draft),
+    ``acrostic``, ``dynasty``, ``poet``, ``rhyme``, ``rhyme_book`` and ``temperature``.
 
-    Raises InvalidRequest for unknown names, drafts that do not fit the form, and contradictions.
+    ``rhymes`` and ``poets`` are the names that there are. Raises InvalidRequest for unknown names, drafts
+    that do not fit the form, and contradictions.
     """
+    if str(parameters.get("english_poet", ANY)) not in (ANY, ""):
+        raise InvalidRequest(
+            f"english_poet {parameters['english_poet']!r} of a Chinese poem",
+            visitor="An English poet's manner can be asked for in English forms only.",
+        )
     slug, draft = str(parameters["form"]), _segments(str(parameters.get("opening", "")))
     form = _couplet(draft) if slug == COUPLET else prosody.FORM_BY_SLUG.get(slug)
     if form is None:
         raise InvalidRequest(
             f"form {slug!r}",
-            visitor=f"The form must be one of {', '.join([*prosody.FORM_BY_SLUG, COUPLET])}.",
+            visitor=f"The form must be one of {', '.join([*prosody.FORM_BY_SLUG, COUPLET, *ENGLISH_FORMS])}.",
         )
     acrostic = acrostic_characters(str(parameters.get("acrostic", "")), form.lines)
     given = _slots(draft, form)
@@ -56,14 +76,19 @@ def read(parameters: Mapping[str, Any], rhymes: tuple[str, ...]) -> Wish:
             raise _bad(
                 f"Line {line + 1} must begin with “{character}” for the acrostic, but “{there}” stands there."
             )
+    poet = _one_of("poet", str(parameters.get("poet", ANY)), (ANY, *poets)).removeprefix(ANY)
+    dynasty = DYNASTIES[_one_of("dynasty", str(parameters.get("dynasty", "tang")), tuple(DYNASTIES))]
+    if poet:
+        dynasty = SONG if poet in SONG_POETS else TANG
     return Wish(
         form,
         given,
         acrostic,
-        DYNASTIES[_one_of("dynasty", str(parameters.get("dynasty", "tang")), tuple(DYNASTIES))],
+        dynasty,
         _one_of("rhyme_book", str(parameters.get("rhyme_book", verse_books.PINGSHUI)), verse_books.BOOKS),
-        _one_of("rhyme", str(parameters.get("rhyme", "any")), ("any", *rhymes)).removeprefix("any"),
+        _one_of("rhyme", str(parameters.get("rhyme", ANY)), (ANY, *rhymes)).removeprefix(ANY),
         float(parameters.get("temperature", 1.0)),
+        poet,
     )
 
 

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from workers import device as devices
 from workers import weights
-from workers.engines.english.decoding import CANDIDATES
+from workers.engines.english.candidates import CANDIDATES
 from workers.engines.english.forms import FORM_BY_SLUG
 from workers.engines.english.lines import Draft
 from workers.engines.english.writer import NAME, EnglishWriter
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=4, help="poems per theme and form")
     parser.add_argument("--themes", type=int, default=len(THEMES), help="how many of the themes")
     parser.add_argument("--forms", nargs="+", choices=list(FORM_BY_SLUG), default=list(FORM_BY_SLUG))
-    parser.add_argument("--sheet", type=int, default=40, help="poems in the card, unpicked")
+    parser.add_argument("--sheet", type=int, default=40, help="poems in poems.md, unpicked")
     parser.add_argument("--threads", type=int, default=1)
 
 
@@ -138,7 +139,7 @@ class Retrieval:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Measure, print, and write the figures and the poems into the card."""
+    """Measure, print, write the figures into the card and ``poems.md`` beside it."""
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     writer = EnglishWriter(torch.device("cpu"), arguments.model)
@@ -168,8 +169,8 @@ def main(arguments: argparse.Namespace) -> None:
     folder = weights.find(arguments.model)
     card = weights.load_card(folder)
     card["quality"] = quality | {"protocol": protocol}
-    card["samples"] = _sheet(writer, arguments.forms, arguments.sheet)
     weights.write_card(folder, card)
+    (folder / "poems.md").write_text(sheet(writer, card["sha256"], arguments.forms, arguments.sheet), "utf-8")
     for key, value in quality.items():
         print(f"{key}: {value}")
 
@@ -227,8 +228,9 @@ def _speed(writer: EnglishWriter, form: str) -> dict[str, float]:
         return [writer.draft(form, torch.Generator().manual_seed(i)) for i in range(count)]
 
     started = time.perf_counter()
-    writing = writer.write(drafts(1))
-    next(writing)
+    alone_draft = drafts(1)
+    writing = writer.write(alone_draft)
+    next(syllables for syllables in writing if alone_draft[0].tokens)
     first = time.perf_counter() - started
     for _ in writing:
         pass
@@ -243,14 +245,19 @@ def _speed(writer: EnglishWriter, form: str) -> dict[str, float]:
     }
 
 
-def _sheet(writer: EnglishWriter, forms: Sequence[str], count: int) -> list[dict[str, Any]]:
-    """``count`` poems, unpicked: forms and themes in turn, each with its seed."""
-    sheet = []
-    for number in range(count):
+def sheet(writer: EnglishWriter, digest: str, forms: Sequence[str], count: int) -> str:
+    """``count`` poems, unpicked, as Markdown: forms and themes in turn, every fourth in a poet's manner."""
+    by = f"By `{NAME}` ({digest[:12]}) at temperature 1; the number is the seed."
+    parts = [f"# {count} poems, unpicked\n\n{by}\n"]
+    for number in range(1, count + 1):
         form, prompt = forms[number % len(forms)], THEMES[number % len(THEMES)]
+        author = writer.authors[number % len(writer.authors)] if number % 4 == 0 else ""
         draft = writer.draft(
-            form, torch.Generator().manual_seed(number), theme=writer.understand(prompt).tokens
+            form, devices.generator(number), theme=writer.understand(prompt).tokens, author=author
         )
         lines = next(lines for _, lines in _write(writer, [draft]))
-        sheet.append({"form": form, "prompt": prompt, "seed": number, "lines": list(lines)})
-    return sheet
+        manner = f", in the manner of {author}" if author else ""
+        parts.append(f"## {number}. {prompt}\n\n{draft.form.name} ({form}){manner}\n")
+        breaks = draft.form.breaks()
+        parts.append("".join(f"{line}  \n" + "\n" * (i in breaks) for i, line in enumerate(lines)))
+    return "\n".join(parts)

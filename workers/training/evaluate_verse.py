@@ -117,11 +117,13 @@ def parallelism(engine: VerseEngine, found: Sequence[Sequence[str]]) -> float:
     The difference of mean cosines of the network's own embeddings: same place of both lines, less one
     place further. 0 when couplets are parallel in nothing but tone. ``found``: poems of eight lines.
     """
-    table = torch.nn.functional.normalize(engine.model.character.weight.float().cpu(), dim=1)
+    table = torch.nn.functional.normalize(engine.chinese.model.character.weight.float().cpu(), dim=1)
     facing: list[float] = []
     for lines in found:
         for below in prosody.PARALLEL_BELOW[8]:
-            ids = [[engine.index.get(c, -1) for c in line] for line in (lines[below - 1], lines[below])]
+            ids = [
+                [engine.chinese.index.get(c, -1) for c in line] for line in (lines[below - 1], lines[below])
+            ]
             if min(ids[0] + ids[1]) >= 0:
                 cosines = table[ids[0]] @ table[ids[1]].T
                 facing.append(float(cosines.diagonal().mean() - cosines.roll(1, 1).diagonal().mean()))
@@ -171,20 +173,20 @@ def associations(engine: VerseEngine, corpora: Sequence[poems.FormCorpus], found
     The mean, over characters that are not of the theme, of the log of how often a character occurs in
     training poems that hold a theme character, over how often it occurs in all. 0 is no association.
     """
-    size = len(engine.words)
+    size = len(engine.chinese.words)
     everywhere = sum(np.bincount(c.tokens.reshape(-1), minlength=size) for c in corpora) + 1.0
     with_theme: dict[str, Any] = {}
     total, count = 0.0, 0
     for poem in found:
         theme = poem.details["theme"]
         if theme not in with_theme:
-            ids = [engine.index[c] for c in theme]
+            ids = [engine.chinese.index[c] for c in theme]
             near = np.ones(size)
             for corpus in corpora:
                 rows = np.isin(corpus.tokens, ids).any(1)
                 near += np.bincount(corpus.tokens[rows].reshape(-1), minlength=size)
             with_theme[theme] = np.log(near / near.sum()) - np.log(everywhere / np.sum(everywhere))
-        values = [with_theme[theme][engine.index[c]] for c in "".join(poem.lines) if c not in theme]
+        values = [with_theme[theme][engine.chinese.index[c]] for c in "".join(poem.lines) if c not in theme]
         total, count = total + float(sum(values)), count + len(values)
     return total / count
 
@@ -257,17 +259,17 @@ def main(arguments: argparse.Namespace) -> None:
     folder = weights.find(arguments.model)
     card = weights.load_card(folder)
     words, _tables, training, held_out = prepare(arguments.data, len(card["config"]["characters"]))
-    if words != engine.words:
+    if words != engine.chinese.words:
         raise SystemExit("the weights were trained on other poems: their vocabulary is not that of --data")
     checks = poems.Batches(held_out, len(words), seed=1)
-    told = validate(engine.model, checks, engine.device)
+    told = validate(engine.chinese.model, checks, engine.device)
     plain = [
         poems.FormCorpus(
             c.form, c.tokens, c.titles * 0, c.dynasty * 0, c.pattern * 0, c.rhyme * 0, c.author * 0
         )
         for c in held_out
     ]
-    untold = validate(engine.model, poems.Batches(plain, len(words), seed=1), engine.device)
+    untold = validate(engine.chinese.model, poems.Batches(plain, len(words), seed=1), engine.device)
     baseline = trigram.nats(training, held_out, len(words))
     print("nats", told, untold, baseline, flush=True)
     texts = poems.read(arguments.data)

@@ -138,14 +138,18 @@ def prepare(
     return words, tables, training, held_out
 
 
-def begin_with(model: Poet, name: str, words: Sequence[str]) -> None:
-    """Take over what fits of finished weights. Raises SystemExit when their vocabulary is another one."""
+def begin_with(model: Poet, name: str, words: Sequence[str]) -> dict[str, Any]:
+    """Take over what fits of finished weights; returns how those were trained, for the card.
+
+    Raises SystemExit when their vocabulary is another one.
+    """
     loaded = weights.load(name)
     if list(loaded.card["config"]["characters"]) != list(words[len(poems.SPECIALS) :]):
         raise SystemExit(f"{name} was trained with another vocabulary")
     own = model.state_dict()
     fitting = {k: v for k, v in loaded.tensors.items() if k in own and own[k].shape == v.shape}
     model.load_state_dict(fitting, strict=False)
+    return {"sha256": loaded.digest, "steps": loaded.card["steps"], **loaded.card["training"]}
 
 
 def _endless(batches: poems.Batches, size: int) -> Iterator[poems.Batch]:
@@ -164,6 +168,7 @@ def main(arguments: argparse.Namespace) -> None:
             "minutes": round(saved["elapsed"] / 60, 1),
             "epochs": round(saved["state"]["seen"] / tokens, 2),
             "hardware": f"{devices.describe(devices.pick())}, shared",
+            "began_with": saved["state"].get("began", {}),
         }
         config = PoetConfig.from_dict(saved["state"]["config"])
         state = saved["state"]["model"]
@@ -182,12 +187,13 @@ def main(arguments: argparse.Namespace) -> None:
     )
     model = Poet(config).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), arguments.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    saved = run.restore(device)
+    saved, began = run.restore(device), {}
     if saved is not None:
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
+        began = saved.get("began", {})
     elif arguments.start:
-        begin_with(model, arguments.start, words)
+        began = begin_with(model, arguments.start, words)
     # A resumed run draws other batches than its first part did.
     batches = poems.Batches(training, len(words), seed=1 + run.step)
     checks = poems.Batches(held_out, len(words), seed=1)
@@ -199,7 +205,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     def keep() -> None:
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        run.save(state | {"config": config.as_dict(), "seen": seen})
+        run.save(state | {"config": config.as_dict(), "seen": seen, "began": began})
 
     for batch in _endless(batches, arguments.batch):
         running, progress = run.running(), run.elapsed / (arguments.minutes * 60)

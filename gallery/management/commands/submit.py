@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from gallery import catalogue, events, presenters, selectors
+from gallery.englishcraft import stanza_text
 from gallery.models import Artwork, Job, JobState, Upload, User
 from gallery.services import images, queue, submissions, uploads
 
@@ -222,7 +223,7 @@ def _write(artworks: list[Artwork], kind: catalogue.KindSpec, out: Path | None) 
 def _content(artwork: Artwork, suffix: str) -> bytes:
     """The result as a file of this ``suffix``: of a loop ``.mp4`` is the video, else the animated WebP."""
     if not artwork.is_picture:
-        return f"{artwork.title}\n\n{artwork.text}\n".lstrip("\n").encode()
+        return f"{artwork.title}\n\n{stanza_text(artwork)}\n".lstrip("\n").encode()
     video = artwork.is_animation and suffix.lower() == ".mp4"
     with default_storage.open((artwork.video if video else artwork.file).name or "") as file:
         return bytes(file.read())

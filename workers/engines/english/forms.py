@@ -69,7 +69,7 @@ class Form:
 _LONG, _SHORT = "wswwswws", "wswws"
 
 FORMS: tuple[Form, ...] = (
-    Form("couplets", "Heroic couplets", (iambic(10),) * 6, "AABBCC", (6,)),
+    Form("heroic", "Heroic couplets", (iambic(10),) * 6, "AABBCC", (6,)),
     Form("ballad", "Ballad", (iambic(8), iambic(6)) * 4, "-A-A-B-B", (4, 4)),
     Form("quatrain", "Quatrain", (iambic(8),) * 4, "ABAB", (4,)),
     Form("limerick", "Limerick", (_LONG, _LONG, _SHORT, _SHORT, _LONG), "AABBA", (5,)),

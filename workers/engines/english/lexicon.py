@@ -22,6 +22,8 @@ WITHIN = (",", ";", "!")
 
 _GOOD_ENDS = frozenset({"be", "you", "she", "so", "not", "no", "how", "above", "within", "about"})
 """Weak words that poets nevertheless rhyme on."""
+_STRAY = frozenset({"amp", "nbsp", "quot", "gutenberg"}) | frozenset("bcdefghjklmnpqrstuvwxyz")
+"""Left over from how the corpus was printed: never written."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NO_RHYME = -1
 
@@ -62,7 +64,7 @@ class Lexicon:
         self.index = {word: i for i, word in enumerate(self.words) if i >= FIRST_WORD}
         count, real = len(self.words), range(FIRST_WORD, len(self.words))
         # "th'" and a consonant without a vowel have no syllable: they cannot be counted, so not written.
-        counted = [i for i in real if self.stresses[i]]
+        counted = [i for i in real if self.stresses[i] and self.words[i] not in _STRAY]
         self.shapes = sorted({shape(self.words[i], self.stresses[i]) for i in counted})
         number = {found: i for i, found in enumerate(self.shapes)}
         self.syllables = torch.zeros(count, dtype=torch.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import torch
@@ -16,11 +16,15 @@ CHOICE = 8
 
 
 class DeadEnd(Exception):
-    """No line of the form can keep these wishes; ``line`` is its number from 0."""
+    """No line of the form can keep these wishes; ``line`` is its number from 0.
 
-    def __init__(self, line: int) -> None:
-        super().__init__(f"line {line + 1} cannot be written")
-        self.line = line
+    ``why`` is a word: ``syllables`` (``count`` are given), ``beats`` (those of ``token``), ``rhyme`` or
+    ``echo`` (with line ``other``), ``letter`` (the acrostic's), ``answers`` (too few words rhyme), or "".
+    """
+
+    def __init__(self, line: int, why: str = "", *, count: int = 0, other: int = 0, token: int = 0) -> None:
+        super().__init__(f"line {line + 1} cannot be written: {why}")
+        self.line, self.why, self.count, self.other, self.token = line, why, count, other, token
 
 
 Choice = list[tuple[int, float]]
@@ -31,8 +35,9 @@ class Draft:
     """One poem in the making. ``acrostic``: the first letters of the lines, as many as there are wishes.
 
     ``given``: of some lines the last tokens in reading order, a mark at their end; what is missing before
-    them is written. ``tokens``: of each finished line in reading order, marks included; ``choices``: for
-    each of these what else was likely there, given what follows it, as (token, probability).
+    them is written; those of ``whole`` are to have every syllable. ``tokens``: of each finished line in
+    reading order, marks included; ``choices``: for each of these what else was likely there, given what
+    follows it, as (token, probability).
     """
 
     form: Form
@@ -42,6 +47,7 @@ class Draft:
     temperature: float
     generator: torch.Generator
     given: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    whole: Set[int] = frozenset()
     tokens: list[list[int]] = field(default_factory=list)
     choices: list[list[Choice]] = field(default_factory=list)
     dropped: bool = False
@@ -53,7 +59,10 @@ class Draft:
     def ends(self) -> dict[int, int]:
         """The last word of every line of which it is known: finished or given."""
         lines = dict(self.given) | dict(enumerate(self.tokens))
-        return {line: next(t for t in reversed(tokens) if t >= FIRST_WORD) for line, tokens in lines.items()}
+        last = {
+            line: next((t for t in reversed(tokens) if t >= FIRST_WORD), -1) for line, tokens in lines.items()
+        }
+        return {line: token for line, token in last.items() if token >= 0}
 
 
 class LineRules:
@@ -133,7 +142,10 @@ class Planner:
         mine = [known[other] for other in draft.form.group(line) if other in known]
         if not mine:
             rhymes = {int(lexicon.rhyme[token]) for token in known.values()} - {NO_RHYME}
-            return self.openings(draft, line, rhymes)
+            try:
+                return self.openings(draft, line, rhymes)
+            except DeadEnd:
+                return self.openings(draft, line, set())  # better one sound for two rhymes than no poem
         ends = self.rules(draft.form.templates[line], draft.letter(line)).ends
         ends = ends & (lexicon.rhyme == lexicon.rhyme[mine[0]]) & (lexicon.rhyme != NO_RHYME)
         return self._some(ends & ~torch.isin(lexicon.key, lexicon.key[torch.tensor(mine)]), line)
@@ -145,29 +157,53 @@ class Planner:
 
     def check(self, draft: Draft) -> None:
         """Raises DeadEnd when a line of the draft could not be written, whatever stands in the others."""
-        lexicon, form = self.lexicon, draft.form
+        for line in range(draft.form.lines):
+            self._check_given(draft, line)
         known = draft.ends()
-        for line in range(form.lines):
-            rules, group = self.rules(form.templates[line], draft.letter(line)), form.group(line)
-            self._some(rules.ends, line)
-            given = [known[other] for other in group if other in known]
-            if not given:
-                self.openings(draft, group[0], set())
-                continue
-            left = len(rules.template)
-            for token in reversed(draft.given.get(line, ())):
-                if token >= FIRST_WORD and not (left > 0 and rules.words[left, token]):
-                    raise DeadEnd(line)
-                left -= int(lexicon.syllables[token])
-            sounds = {(int(lexicon.rhyme[token]), int(lexicon.key[token])) for token in given}
-            if len(group) > 1 and (
-                len(sounds) < len(given)
-                or len({rhyme for rhyme, _ in sounds}) > 1
-                or lexicon.rhyme[given[0]] == NO_RHYME
-            ):
-                raise DeadEnd(line)
-            if line not in known:
-                # The lines that are not given take one sound each.
+        for line in range(draft.form.lines):
+            self._check_rhyme(draft, line, known)
+
+    def _check_given(self, draft: Draft, line: int) -> None:
+        """Whether what is given of a line can end it: by its syllables, its beats and its first letter."""
+        template, letter = draft.form.templates[line], draft.letter(line)
+        rules, given = self.rules(template, letter), draft.given.get(line, ())
+        words = [token for token in given if token >= FIRST_WORD]
+        count = int(self.lexicon.syllables[words].sum())
+        if count > len(template) or (line in draft.whole and count < len(template)):
+            raise DeadEnd(line, "syllables", count=count)
+        if not rules.ends.any():
+            raise DeadEnd(line, "letter")
+        free, left = self.rules(template, ""), len(template)
+        for token in reversed(words):
+            if not free.words[left, token]:
+                raise DeadEnd(line, "beats", token=token)
+            if not rules.words[left, token]:
+                raise DeadEnd(line, "letter")
+            left -= int(self.lexicon.syllables[token])
+
+    def _check_rhyme(self, draft: Draft, line: int, known: Mapping[int, int]) -> None:
+        """Whether a line can rhyme with the others of its group, given or not."""
+        lexicon, group = self.lexicon, draft.form.group(line)
+        given = {other: known[other] for other in group if other in known}
+        if not given:
+            self.openings(draft, group[0], set())
+        if len(group) == 1 or not given:
+            return
+        first = next(iter(given))
+        for other, token in given.items():
+            if lexicon.rhyme[token] == NO_RHYME:
+                raise DeadEnd(other, "answers")
+            if lexicon.rhyme[token] != lexicon.rhyme[given[first]]:
+                raise DeadEnd(other, "rhyme", other=first)
+        keys = {int(lexicon.key[token]): other for other, token in reversed(given.items())}
+        for other, token in given.items():
+            if keys[int(lexicon.key[token])] != other:
+                raise DeadEnd(other, "echo", other=keys[int(lexicon.key[token])])
+        if line not in known:
+            # The lines that are not given take one sound each.
+            try:
                 answers = {int(key) for key in lexicon.key[self.ends(draft, line)]}
-                if len(answers) < len(group) - len(given):
-                    raise DeadEnd(line)
+            except DeadEnd:
+                answers = set()
+            if len(answers) < len(group) - len(given):
+                raise DeadEnd(first, "answers")

@@ -1,30 +1,29 @@
-"""What the engine needs of English verse: wishes in, drafts written, printed lines out."""
+"""The model of English verse at work: words understood, drafts planned and written, lines printed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from workers import weights
-from workers.engines.base import InvalidRequest, Poem
+from workers.engines.base import InvalidRequest
 from workers.engines.bloom import BloomFilter
+from workers.engines.english import wishes
+from workers.engines.english.craft import capitalised
 from workers.engines.english.decoding import Composer
-from workers.engines.english.forms import FORM_BY_SLUG, UNRHYMED
 from workers.engines.english.lexicon import FIRST_MARK, FIRST_WORD, MARKS, Lexicon, unpacked
 from workers.engines.english.lines import DeadEnd, Draft
+from workers.engines.english.themes import Mention, mentions, unknown_of
+from workers.engines.english.wishes import Given
 from workers.nets.lyricist import Lyricist, LyricistConfig
 
 NAME = "verse-english"
 THEME_WORDS = 8
-LONGEST_PROMPT = 2000
-"""Characters of a prompt that are read for its theme."""
 
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
-_PIECE = re.compile(r"'?[a-z]+(?:'[a-z]+)*|[,;:.!?]")
+_SHORT_PAST = re.compile(r"'d$")
 _ENDINGS = (
     ("'s", ""),
     ("ies", "y"),
@@ -53,7 +52,7 @@ class EnglishWriter:
 
     def __init__(self, device: torch.device, name: str = NAME) -> None:
         loaded = weights.load(name)
-        self.digest, config = loaded.digest, loaded.card["config"]
+        self.name, self.digest, config = str(loaded.card["name"]), loaded.digest, loaded.card["config"]
         try:
             known = BloomFilter(loaded.tensors.pop("known_lines").numpy().tobytes())
             topics = loaded.tensors.pop("topics")
@@ -61,6 +60,8 @@ class EnglishWriter:
             self.authors = [str(author) for author in config["authors_named"]]
             model = Lyricist(LyricistConfig.from_dict(config))
             model.load_state_dict(loaded.tensors)
+            if len(self.authors) >= model.config.authors:
+                raise ValueError(f"{len(self.authors)} authors for {model.config.authors} rows")
             if not len(self.lexicon.words) == model.config.vocabulary == len(topics):
                 raise ValueError(f"{len(self.lexicon.words)} words for {model.config.vocabulary} rows")
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -70,16 +71,24 @@ class EnglishWriter:
         )
 
     def understand(self, prompt: str) -> Theme:
-        """The words of sense of an English prompt; a form that the model lacks is taken by its stem."""
-        found: list[int] = []
-        unknown: list[str] = []
-        for word in _WORD.findall(prompt[:LONGEST_PROMPT].lower().replace("’", "'")):
-            token = self._token(word)
+        """The words of sense of a prompt in English, Chinese or signs."""
+        return self.theme(mentions(prompt))
+
+    def theme(self, named: Iterable[Mention]) -> Theme:
+        """What of the things that are ``named`` has a word here; one that is lacking is taken by its stem."""
+        found: dict[int, None] = {}
+        understood: set[str] = set()
+        strange: list[str] = []
+        for mention in named:
+            token = next((t for word in mention.words if (t := self._token(word)) is not None), None)
             if token is None:
-                unknown += [word] if word not in unknown else []
-            elif not self.lexicon.weak[token] and token not in found:
-                found.append(token)
-        return Theme(tuple(found[:THEME_WORDS]), tuple(unknown[:THEME_WORDS]))
+                strange.append(mention.text)
+                continue
+            understood.add(mention.text)
+            if not self.lexicon.weak[token]:
+                found[token] = None
+        unknown = unknown_of([text for text in strange if text not in understood])
+        return Theme(tuple(found)[:THEME_WORDS], unknown)
 
     def _token(self, word: str) -> int | None:
         index = self.lexicon.index
@@ -100,58 +109,72 @@ class EnglishWriter:
         author: str = "",
         acrostic: str = "",
         temperature: float = 1.0,
-        given: Mapping[int, str] | None = None,
+        given: Mapping[int, str | Given] | None = None,
     ) -> Draft:
         """A poem to be written. Raises InvalidRequest for wishes that no poem can keep.
 
-        ``given``: of some lines (numbers from 0) the text or its end, to which the poem keeps: a locked
-        line, or the words that follow one that is to be chosen again.
+        ``given``: of some lines (numbers from 0) the words, or the text of its end, to which the poem keeps:
+        a locked line, or the words that follow one that is to be chosen again.
         """
-        chosen = FORM_BY_SLUG.get(form)
-        if chosen is None:
-            forms = ", ".join(FORM_BY_SLUG)
-            raise InvalidRequest(f"form {form!r}", visitor=f"The form must be one of {forms}.")
+        chosen = wishes.form_of(form)
         if author and author not in self.authors:
             raise InvalidRequest(f"author {author!r}", visitor="The studio does not know this poet's manner.")
         number = 1 + self.authors.index(author) if author else 0
-        letters = initials(acrostic, chosen.lines)
-        kept = {line: self._given(text) for line, text in (given or {}).items() if text.strip()}
+        letters = wishes.initials(acrostic, chosen.lines)
+        kept = {
+            line: text if isinstance(text, Given) else Given(tuple(wishes.pieces(text)))
+            for line, text in (given or {}).items()
+        }
         if not set(kept) <= set(range(chosen.lines)):
             raise InvalidRequest(f"lines {sorted(kept)}", visitor=f"This form has {chosen.lines} lines.")
-        draft = Draft(chosen, tuple(theme), number, letters, temperature, generator, kept)
+        draft = Draft(
+            chosen,
+            tuple(theme),
+            number,
+            letters,
+            temperature,
+            generator,
+            {line: self._given(one.pieces) for line, one in kept.items() if one.pieces},
+            frozenset(line for line, one in kept.items() if one.whole),
+        )
         try:
             self.composer.planner.check(draft)
-        except DeadEnd as error:
-            letter = draft.letter(error.line).upper()
-            if draft.given:
-                raise InvalidRequest(
-                    str(error),
-                    visitor="The lines that are kept do not agree with the form, with each other or with the "
-                    f"acrostic: line {error.line + 1} cannot be written.",
-                ) from error
-            raise InvalidRequest(
-                str(error),
-                visitor=f"The studio knows no line of this form that begins with “{letter}”.",
-            ) from error
+        except DeadEnd as end:
+            raise InvalidRequest(str(end), visitor=self._reason(draft, end), code="bad_draft") from end
         return draft
 
-    def _given(self, text: str) -> list[int]:
+    def _given(self, pieces: Sequence[str]) -> list[int]:
         """The tokens of a kept line, a mark at its end. Raises InvalidRequest for words nobody can count."""
         tokens: list[int] = []
-        for piece in _PIECE.findall(text.lower().replace("’", "'")):
+        for piece in pieces:
             if piece in MARKS:
                 tokens.append(FIRST_MARK + MARKS.index(piece))
-            elif piece in self.lexicon.index:
-                tokens.append(self.lexicon.index[piece])
-            else:
-                raise InvalidRequest(
-                    f"unknown word {piece!r}", visitor=f"The studio cannot pronounce “{piece}”."
-                )
-        if not any(token >= FIRST_WORD for token in tokens):
-            raise InvalidRequest(
-                f"no words in {text[:40]!r}", visitor="A line that is kept needs English words."
-            )
+                continue
+            spellings = (piece, piece.rstrip("'"), piece.strip("'"), _SHORT_PAST.sub("ed", piece))
+            token = next((t for word in spellings if (t := self.lexicon.index.get(word)) is not None), None)
+            if token is None or not int(self.lexicon.syllables[token]):
+                sentence = f"The studio does not know how to pronounce “{piece[:40]}”."
+                raise InvalidRequest(f"unknown word {piece[:40]!r}", visitor=sentence, code="bad_draft")
+            tokens.append(token)
         return tokens if tokens[-1] < FIRST_WORD else [*tokens, FIRST_MARK]
+
+    def _reason(self, draft: Draft, end: DeadEnd) -> str:
+        """Why a poem cannot be written, in a sentence for whoever asked for it."""
+        line, letter = end.line + 1, draft.letter(end.line).upper()
+        last = draft.ends().get(end.line, -1)
+        word = self.lexicon.printed[last] if last >= 0 else ""
+        wanted = len(draft.form.templates[end.line])
+        return {
+            "syllables": f"Line {line} of the draft has {end.count} syllables; the form has {wanted} there."
+            + (" Begin it with _ to have the rest written." if end.count < wanted else ""),
+            "beats": f"“{self.lexicon.printed[end.token]}” does not fall on the beats of line {line}.",
+            "letter": f"Line {line} should begin with “{letter}”, but what is kept of it leaves no room."
+            if end.line in draft.given
+            else f"The studio knows no line of this form that begins with “{letter}”.",
+            "rhyme": f"Line {line} should rhyme with line {end.other + 1} in this form.",
+            "echo": f"Lines {end.other + 1} and {line} end on the same sound; a rhyme needs two.",
+            "answers": f"The studio knows too few rhymes for “{word}”, the end of line {line}.",
+        }.get(end.why, f"Line {line} cannot be written as the draft, the acrostic and the form ask for it.")
 
     def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
         """Write drafts of one form; yields after every line with how many are finished."""
@@ -168,59 +191,4 @@ class EnglishWriter:
                 text += " " * bool(text) + self.lexicon.printed[token]
             elif self.lexicon.words[token] != MARKS[0]:
                 text += self.lexicon.words[token]
-        # The first letter, which may follow an apostrophe.
-        return re.sub(r"[A-Za-z]", lambda found: found[0].upper(), text, count=1)
-
-    def poem(self, draft: Draft, title: str = "") -> Poem:
-        """The finished poem. Its title is its first line where none is given.
-
-        Details: ``form``, ``form_name``, ``language``, ``scheme`` (a letter per line), ``stanzas``,
-        ``author``, ``acrostic``, ``theme``, ``stresses`` (per line, per word of it, a digit per syllable) and
-        ``choices`` (per line, per word or mark of it, the likeliest as [word, probability]).
-        """
-        lines = self.lines(draft)
-        details: dict[str, Any] = {
-            "form": draft.form.slug,
-            "form_name": draft.form.name,
-            "language": "en",
-            "scheme": draft.form.scheme,
-            "stanzas": list(draft.form.stanzas),
-            "author": self.authors[draft.author - 1] if draft.author else "",
-            "acrostic": draft.acrostic,
-            "choices": [
-                [[[self.lexicon.printed[token], share] for token, share in choice] for choice in line]
-                for line in draft.choices
-            ],
-            "theme": [self.lexicon.words[token] for token in draft.theme],
-            "stresses": [
-                [self.lexicon.stresses[token] for token in tokens if token >= FIRST_WORD]
-                for tokens in draft.tokens
-            ],
-        }
-        return Poem(lines, title or lines[0].rstrip("".join(MARKS)), details)
-
-
-def initials(acrostic: str, lines: int) -> str:
-    """The letters of an acrostic, without spaces and punctuation. Raises InvalidRequest."""
-    strange = sorted({c for c in acrostic if c.isalnum() and not (c.isascii() and c.isalpha())})
-    if strange:
-        raise InvalidRequest(
-            f"acrostic with {strange[:5]}",
-            visitor="An English acrostic is made of the letters A to Z.",
-        )
-    letters = "".join(c for c in acrostic if c.isascii() and c.isalpha()).upper()
-    if len(letters) > lines:
-        raise InvalidRequest(
-            f"acrostic of {len(letters)} letters for {lines} lines",
-            visitor=f"This form has {lines} lines: the acrostic can have {lines} letters at most.",
-        )
-    return letters
-
-
-def rhyme_groups(scheme: str) -> list[list[int]]:
-    """The lines of each rhyme of a scheme, in order of first appearance."""
-    return [
-        [i for i, other in enumerate(scheme) if other == letter]
-        for letter in dict.fromkeys(scheme)
-        if letter != UNRHYMED
-    ]
+        return capitalised(text)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from workers.training.pronunciation import Phones, dictionary
 
 FORMS: dict[str, tuple[tuple[int, ...], str]] = {
-    "couplets": ((10,) * 6, "aabbcc"),
+    "heroic": ((10,) * 6, "aabbcc"),
     "ballad": ((8, 6, 8, 6, 8, 6, 8, 6), "xayaxbyb"),
     "quatrain": ((8,) * 4, "abab"),
     "limerick": ((8, 8, 5, 5, 8), "aabba"),
@@ -22,7 +22,7 @@ FORMS: dict[str, tuple[tuple[int, ...], str]] = {
 }
 """Syllables of each line and its rhyme; x, y and z are asked nothing."""
 FREE = "xyz"
-DUPLE = ("couplets", "ballad", "quatrain", "sonnet")
+DUPLE = ("heroic", "ballad", "quatrain", "sonnet")
 """Forms whose beat falls on every second syllable."""
 
 _WORD = re.compile(r"'?[a-z]+(?:'[a-z]+)*")

@@ -1,7 +1,7 @@
 // A poem as a card to pass on: drawn here, kept as a PNG or handed to the system's own way of sharing.
 
 import { keep, pngOf } from "./png.js";
-import { INK, PAPER, SERIF, chineseDate, columns, columnsSize, drawColumns, drawPlate, plateSize } from "./scroll.js";
+import { INK, PAPER, SERIF, chineseDate, columns, columnsSize, drawColumns, drawPlate, plateOf } from "./scroll.js";
 
 const WIDE = 1080;
 const EDGE = 84;
@@ -46,11 +46,11 @@ async function draw(canvas) {
   } else {
     const date = new Date(made).toLocaleDateString(document.documentElement.lang, { year: "numeric", month: "long" });
     const sign = { title, author, date };
-    const plate = plateSize(pen, lines, inner, picture ? 40 : 46, sign, true);
-    const width = Math.max(plate.width, Math.min(inner, 14 * plate.unit));
+    const poem = { lines, starts: JSON.parse(document.getElementById("card-starts").textContent) };
+    const plate = plateOf(pen, poem, inner, picture ? 40 : 46, sign, true);
     [canvas.width, canvas.height] = [WIDE, Math.round(above + plate.height + 64 + FOOT)];
     paper(pen, canvas, picture, shown);
-    drawPlate(pen, lines, plate.unit, (WIDE - width) / 2, above, width, sign, { ink: INK, name: author, style: "red" });
+    drawPlate(pen, poem, plate, (WIDE - plate.width) / 2, above, sign, { ink: INK, name: author, style: "red" });
   }
   pen.fillStyle = "#6b6356";
   pen.font = `26px ${SERIF}`;

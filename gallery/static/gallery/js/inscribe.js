@@ -2,7 +2,7 @@
 
 import { Calm, contrast, luminance } from "./calm.js";
 import { keep, pngOf } from "./png.js";
-import { INK, PAPER, chineseDate, columns, columnsSize, drawColumns, drawPlate, plateSize } from "./scroll.js";
+import { INK, PAPER, chineseDate, columns, columnsSize, drawColumns, drawPlate, plateOf } from "./scroll.js";
 
 const LEAST = 1200; // long side in px: small pictures are enlarged, or their characters would be coarse
 const MOST = 2400;
@@ -11,6 +11,7 @@ const ROOM = 0.88; // most of the picture's height or width that a poem takes
 const READABLE = 4.5; // contrast (WCAG) from which on no halo is needed
 const ENOUGH = 7; // contrast beyond which more is no gain
 const DOUBT = 0.25; // log of contrast, about a quarter more
+const MANY = 8; // lines from which on a plate beneath a picture grows tall
 const STEP = 0.02;
 const SIZES = [1, 0.85, 0.72]; // a calmer place may be smaller
 const SMALLER = 1.1; // what smaller characters cost, against the unrest of a place
@@ -27,7 +28,9 @@ class InscriptionDesk extends HTMLElement {
     this.picture = this.querySelector("[data-picture]");
     this.canvas = this.querySelector("[data-canvas]");
     this.form = this.querySelector("[data-options]");
-    this.lines = [...this.querySelectorAll("[data-poem] .line")].map((line) => line.textContent.trim()).filter(Boolean);
+    const places = [...this.querySelectorAll("[data-poem] .line")].filter((line) => line.textContent.trim());
+    this.lines = places.map((line) => line.textContent.trim());
+    this.starts = places.flatMap((line, n) => (line.classList.contains("opens") ? [n] : []));
     try {
       await this.picture.decode();
     } catch {
@@ -182,8 +185,9 @@ class InscriptionDesk extends HTMLElement {
     const side = Math.sqrt(this.wide * this.tall);
     const border = 0.05 * side;
     const sign = this.signOf(options);
-    const plate = plateSize(pen, this.lines, 0.94 * this.wide, 0.036 * side * options.size, sign, options.seal !== "none");
-    const signed = Math.max(plate.width, Math.min(0.94 * this.wide, 14 * plate.unit));
+    // A long poem is set smaller: the picture stays what is seen first.
+    const unit = (this.lines.length > MANY ? 0.03 : 0.036) * side * options.size;
+    const plate = plateOf(pen, this, 0.94 * this.wide, unit, sign, options.seal !== "none");
     this.resize(this.wide + 2 * border, border + this.tall + border + plate.height + border);
     pen.fillStyle = PAPER;
     pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
@@ -191,8 +195,8 @@ class InscriptionDesk extends HTMLElement {
     pen.strokeStyle = "rgb(0 0 0 / 25%)";
     pen.lineWidth = Math.max(1, border / 50);
     pen.strokeRect(border, border, this.wide, this.tall);
-    const left = border + (this.wide - signed) / 2;
-    drawPlate(pen, this.lines, plate.unit, left, 2 * border + this.tall, signed, sign, { ink: INK, name: options.author, style: options.seal });
+    const left = border + (this.wide - plate.width) / 2;
+    drawPlate(pen, this, plate, left, 2 * border + this.tall, sign, { ink: INK, name: options.author, style: options.seal });
   }
 
   // --- Moved by hand ---------------------------------------------------------------------------------

@@ -170,7 +170,8 @@ async function drawPreview(data) {
 function drawText(data) {
   const poem = slot(data.index)?.querySelector("[data-poem]");
   if (!poem) return;
-  const lines = data.text.split("\n");
+  // Between stanzas some engines leave a line empty: the places of the lines have that gap already.
+  const lines = data.text.split("\n").filter((line, n, all) => line.trim() || all.length === 1);
   while (poem.children.length < lines.length) {
     const line = document.createElement("span");
     line.className = "line";

@@ -121,31 +121,61 @@ export function drawColumns(pen, all, unit, right, top, look) {
   pen.restore();
 }
 
-/** Latin lines: how large they may be in `width`, and how tall they stand with title and signature. */
-export function plateSize(pen, lines, width, unit, sign, sealed) {
+const ROW = 1.45; // from one Latin line to the next
+const STANZA = 0.75; // more, to the next stanza
+const TITLE = 1.1; // size of a title, in units
+const TITLE_ROWS = 2;
+const LEAST_PLATE = 14; // units: short lines do not press the signature together
+
+/** The title over Latin lines in rows of `width`: none where it only repeats the first line. */
+function titleRows(pen, title, lines, unit, width) {
+  const letters = (text) => (text ?? "").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
+  if (letters(title) === letters(lines[0])) return [];
+  pen.font = `600 ${TITLE * unit}px ${SERIF}`;
+  const rows = [];
+  // Chinese may be broken anywhere, Latin letters between words.
+  for (const piece of title.match(/\p{Script=Han}|[^\p{Script=Han}\s]+\s*/gu) ?? []) {
+    const last = rows.at(-1);
+    if (last !== undefined && pen.measureText((last + piece).trimEnd()).width <= width) rows.push(rows.pop() + piece);
+    else rows.push(piece);
+  }
+  return rows.length > TITLE_ROWS ? [...rows.slice(0, TITLE_ROWS - 1), `${rows[TITLE_ROWS - 1].trimEnd()}…`] : rows;
+}
+
+/**
+ * Latin lines on a plate at most `width` px wide: {unit, width, height, title}. `starts`: the numbers of the lines
+ * that begin another stanza. `unit` is what one would like; long lines make it smaller.
+ */
+export function plateOf(pen, { lines, starts }, width, unit, sign, sealed) {
   pen.font = `${unit}px ${SERIF}`;
   const longest = Math.max(...lines.map((line) => pen.measureText(line).width), 1);
   const fitting = Math.min(unit, (unit * width) / longest);
-  const rows = lines.length * 1.45 + (sign.title ? 2 : 0) + (sign.author || sign.date || sealed ? 2.6 : 0);
-  return { unit: fitting, width: (longest * fitting) / unit, height: rows * fitting };
+  const wide = Math.max((longest * fitting) / unit, Math.min(width, LEAST_PLATE * fitting));
+  const title = titleRows(pen, sign.title, lines, fitting, wide);
+  const head = title.length ? 0.6 + 1.4 * title.length : 0;
+  const foot = sign.author || sign.date || sealed ? 2.6 : 0;
+  const rows = head + lines.length * ROW + starts.length * STANZA + foot;
+  return { unit: fitting, width: wide, height: rows * fitting, title };
 }
 
-/** Draw Latin lines with their block's top left corner at (left, top); the signature and the seal end at the right. */
-export function drawPlate(pen, lines, unit, left, top, width, sign, look) {
+/** Draw a plate with its top left corner at (left, top); the signature and the seal end at the right. */
+export function drawPlate(pen, { lines, starts }, { unit, width, title }, left, top, sign, look) {
   pen.save();
   pen.textBaseline = "middle";
   pen.fillStyle = look.ink;
   let y = top;
-  if (sign.title) {
-    pen.font = `600 ${1.1 * unit}px ${SERIF}`;
-    pen.fillText(sign.title, left, y + 0.7 * unit, width);
-    y += 2 * unit;
+  pen.font = `600 ${TITLE * unit}px ${SERIF}`;
+  for (const row of title) {
+    pen.fillText(row.trimEnd(), left, y + 0.7 * unit, width);
+    y += 1.4 * unit;
   }
+  if (title.length) y += 0.6 * unit;
   pen.font = `${unit}px ${SERIF}`;
-  for (const line of lines) {
+  lines.forEach((line, n) => {
+    if (starts.includes(n)) y += STANZA * unit;
     pen.fillText(line, left, y + 0.72 * unit, width);
-    y += 1.45 * unit;
-  }
+    y += ROW * unit;
+  });
   const signature = [sign.author, sign.date].filter(Boolean).join(" · ");
   const stamp = look.style === "none" ? null : seal(look.name, 1.9 * unit, look.style);
   const end = left + width - (stamp ? 2.4 * unit : 0);

@@ -1,5 +1,6 @@
 // The studio's form: everything here only makes comfortable what the form can do by itself.
 
+import { keepApplying } from "./applies.js";
 import { composing } from "./keys.js";
 import { pictureInput } from "./picture.js";
 
@@ -51,6 +52,10 @@ for (const chip of form.querySelectorAll("[data-example]")) {
 }
 if (prompt?.value) prompt.setSelectionRange(prompt.value.length, prompt.value.length);
 (form.querySelector("[aria-invalid]") ?? form.querySelector("[data-form-errors]"))?.focus();
+
+// --- What goes with what ---------------------------------------------------------------------------
+
+keepApplying(form);
 
 // --- Numbers ---------------------------------------------------------------------------------------
 
