@@ -222,7 +222,7 @@ VERSE = KindSpec(
             beside=True,
         ),
     ),
-    batch_limit=16,
+    batch_limit=100,
     check=_check,
     examples=("江上秋月", "spring rain", "送别", "snow in the mountains", "a lamp by the sea"),
 )

@@ -28,7 +28,7 @@ from workers.nets.lyricist import UNKNOWN
 from workers.training import english_corpus as corpus
 from workers.training.english import validate
 from workers.training.english_export import training_lines
-from workers.training.evaluation import english_rules
+from workers.training.evaluation import english_rules, manners
 from workers.training.trigram import Trigram
 
 THEMES = (
@@ -43,10 +43,13 @@ THEMES = (
     "sunset", "lilies", "the queen of the fairies", "the island", "honour and fame", "an empty house",
 )  # fmt: skip
 BATCH = 20
+POETS = 300
+"""Held-out pieces by poets that the model is told, of which it must find whose they are."""
 PROTOCOL = (
     "Perplexity per token (words of the vocabulary and marks) of held-out poems (3 %, by hash of the first "
     "line), each line read backwards: told lengths, author and title; told nothing; an interpolated "
-    "Kneser-Ney trigram on the same tokens. {count} poems for each of {themes} themes and {forms} forms at "
+    "Kneser-Ney trigram on the same tokens. poet_found: held-out pieces of up to 14 lines that are likeliest "
+    "in their own poet's manner. {count} poems for each of {themes} themes and {forms} forms at "
     "temperature 1, judged on the printed text with the CMU dictionary by a checker of its own. retrieval: "
     "from the words of a poem but its theme's own, the nearest of the themes by TF-IDF over training poems "
     "that hold a theme word. Speed on {threads} CPU thread of a shared machine, {candidates} candidates."
@@ -154,6 +157,7 @@ def main(arguments: argparse.Namespace) -> None:
         "perplexity_untold": math.exp(validate(model, checks, device, told=False)),
         "perplexity_trigram": math.exp(trigram_nats(training, held_out, len(words))),
     }
+    quality |= manners.in_english(model, held_out, words, POETS)
     print(quality, flush=True)
     themes = THEMES[: arguments.themes]
     quality |= _measure(writer, poems, arguments.forms, themes, arguments.count)

@@ -24,6 +24,7 @@ from workers.engines.base import Poem, SilentReport, Task
 from workers.engines.verse import VerseEngine
 from workers.engines.verse_decoding import CANDIDATES
 from workers.training import poems, trigram
+from workers.training.evaluation import manners
 from workers.training.evaluation.verse_retrieval import THEMES as FIFTY
 from workers.training.evaluation.verse_retrieval import Retrieval
 from workers.training.evaluation.verse_rules import Judge, shares
@@ -43,14 +44,17 @@ TANG = 125
 """Tang poems of each form that the judge is tried on."""
 COUPLETS = 25
 """Held-out lines of each length that are answered."""
-AT_ONCE = 13
-"""Tasks of eight poems that are asked for at once: a hundred poems and a few."""
+POETS = 400
+"""Held-out poems by poets that the model is told, of which it must find whose they are."""
+AT_ONCE = 100
+"""Poems that are asked for at once."""
 
 PROTOCOL = (
     "Perplexity per character of held-out poems (2 %, by hash of the first line): told title, scheme, "
-    "rhyme and dynasty; told nothing but the form; an interpolated Kneser-Ney trigram on the same "
-    "characters. {count} poems for each of {themes} themes and 4 forms at temperature 1, written by the "
-    "engine. form, tones, rhyme: by workers.training.evaluation.verse_rules, whose tables are the rhyme book "
+    "rhyme, dynasty and poet; told nothing but the form; an interpolated Kneser-Ney trigram on the same "
+    "characters. poet_found: held-out poems that are likeliest in their own poet's manner. {count} poems "
+    "for each of {themes} themes and 4 forms at temperature 1, written by the engine. form, tones, rhyme: by "
+    "workers.training.evaluation.verse_rules, whose tables are the rhyme book "
     "and the list of tones, not those of the weights, and whose rules are derived, not the four schemes; "
     "rhymes_all_listed: poems none of whose rhymes the book lacks, for those are not judged; "
     "tang_*: of {tang} poems of the Tang. theme_found: from the poem alone TF-IDF over training poems "
@@ -69,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
     parser.add_argument("--model", default="verse", help="name of the weights")
     parser.add_argument("--count", type=int, default=5, help="poems per theme and form")
+    parser.add_argument("--seed", type=int, default=7000, help="of the first poem")
     parser.add_argument("--threads", type=int, default=1)
 
 
@@ -199,7 +204,7 @@ def speed(engine: VerseEngine) -> dict[str, float]:
     for task in tasks:
         engine.run([task])
     single = len(tasks) / (time.perf_counter() - started)
-    many = [_task(theme, "7jueju", 1000 + i, 8) for i, theme in enumerate(THEMES[:AT_ONCE])]
+    many = [_task(THEMES[i % len(THEMES)], "7jueju", 2000 + i) for i in range(AT_ONCE)]
     started = time.perf_counter()
     written = len(_poems(engine, many))
     batched = written / (time.perf_counter() - started)
@@ -277,7 +282,9 @@ def main(arguments: argparse.Namespace) -> None:
     found: list[Poem] = []
     asked: list[str] = []
     for form in prosody.FORMS:
-        found += _poems(engine, [_task(t, form.slug, 100 + i, arguments.count) for i, t in enumerate(FIFTY)])
+        found += _poems(
+            engine, [_task(t, form.slug, arguments.seed + i, arguments.count) for i, t in enumerate(FIFTY)]
+        )
         asked += [theme for theme in FIFTY for _poem in range(arguments.count)]
         print(form.slug, shares(judge.judge(poem.lines) for poem in found), flush=True)
     lines = training_lines(words, training)
@@ -286,6 +293,7 @@ def main(arguments: argparse.Namespace) -> None:
         "perplexity": math.exp(told),
         "perplexity_told_nothing": math.exp(untold),
         "perplexity_trigram": math.exp(baseline),
+        **manners.chinese(engine.chinese.model, held_out, len(words), POETS),
         "held_out_poems": sum(len(c.tokens) for c in held_out),
         "poems_written": len(found),
         **shares(judge.judge(poem.lines) for poem in found),

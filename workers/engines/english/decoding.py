@@ -25,7 +25,7 @@ TOPIC, TOPIC_MOST = 1.3, 3.5
 THEME_BONUS = 1.8
 """For words of the theme not yet named, while a word is chosen, in nats."""
 RARER, RARE = 0.3, 3000
-"""What a word of sense gains per nat of its rank, and down to which: likely lines share the same few words."""
+"""What a word of sense gains per nat of its rank, down to RARE: likely lines share the same few words."""
 AGAIN = 4.0
 """What a word of sense costs that the poem has, in nats."""
 
