@@ -114,6 +114,7 @@ def evaluate(models: Path, data: Path) -> None:
     assert quality["syllables_right"] == quality["line_count_right"] == 1.0
     assert 1 < quality["perplexity_trigram"] < 100
     assert 0 <= quality["retrieval"] <= 1
+    assert quality["poet_poems"] > 0
     sheet = (models / "verse-english" / "poems.md").read_text("utf-8")
     assert card["sha256"][:12] in sheet
     assert sheet.count("Haiku (haiku)") == 3

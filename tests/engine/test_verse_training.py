@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import lzma
+import math
 import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,7 +18,10 @@ from workers import weights
 from workers.engines import prosody
 from workers.engines.base import SilentReport, Task
 from workers.engines.verse import VerseEngine
+from workers.nets.poet import Poet, PoetConfig
+from workers.training import verse
 from workers.training.__main__ import main
+from workers.training.evaluation import manners
 
 LEVEL = [[chr(0x5000 + 50 * rhyme + i) for i in range(50)] for rhyme in range(2)]
 OBLIQUE = [chr(0x6000 + i) for i in range(120)]
@@ -39,7 +44,7 @@ def data(tmp_path: Path) -> Path:
         lines = poem(form, 1 + number // 4 % 4, chance)
         row = {
             "title": f"{lines[0][0]}其一",
-            "author": "x",
+            "author": ("李白", "x")[number % 2],
             "dynasty": "tang",
             "form": form.slug,
             "lines": lines,
@@ -91,3 +96,36 @@ def test_a_corpus_becomes_an_engine(data: Path, tmp_path: Path, monkeypatch: pyt
     (result,) = engine.run([Task(parameters, 1, SilentReport())])
     assert result.error is None
     assert len(result.outputs) == 1
+
+    # Other weights may begin with these.
+    start = ["verse", "--data", str(data), "--out", str(tmp_path / "next"), *sizes, "--start", "verse"]
+    main([*start, "--steps", "1"])
+    begun = json.loads((tmp_path / "next" / "log.jsonl").read_text().splitlines()[-1])
+    assert begun["validation"] < first["validation"]
+    main([*start, "--export", str(tmp_path / "verse")])
+    training = weights.load_card(tmp_path / "verse")["training"]
+    assert training["began_with"]["sha256"] == card["sha256"]
+    fewer = [size.replace("230", "100").replace("next", "other") for size in start]
+    with pytest.raises(SystemExit, match="another vocabulary"):
+        main(fewer)
+
+
+def test_a_manner_that_was_learned_is_found() -> None:
+    nats = np.array([[2.0, 1.0, 3.0], [2.0, 1.0, 1.5], [2.0, 4.0, 3.0], [2.0, 2.0, 1.0]])
+    told = manners.figures(nats, [1, 2, 2, 2])
+    assert (told["poet_poems"], told["poet_found"], told["poet_found_by_chance"]) == (4, 0.75, 0.5)
+    assert told["poet_saves"] == pytest.approx(1 - math.exp((1.0 + 1.5 + 3.0 + 1.0) / 4 - 2.0))
+    assert manners.figures(np.zeros((0, 3)), []) == {"poet_poems": 0}
+
+
+def test_held_out_poems_are_read_in_every_manner(data: Path) -> None:
+    words, _tables, _training, held_out = verse.prepare(data, 230)
+    torch.manual_seed(1)
+    model = Poet(PoetConfig(len(words), 8, 8, authors=3)).eval()
+    for corpus in held_out:
+        corpus.author[:] = 1 + np.arange(len(corpus.author)) % 2
+    with torch.no_grad():
+        model.author.weight.zero_()
+    told = manners.chinese(model, held_out, len(words), most=6)
+    # Nobody's manner differs from another's yet.
+    assert (told["poet_poems"], told["poet_saves"]) == (6, pytest.approx(0.0, abs=1e-6))

@@ -36,7 +36,10 @@ SOURCES = [
 LIMITS = [
     "Its diction is that of the nineteenth century; modern things have no word here.",
     "Pronunciation is North American; a word that may be said in two ways is taken in the commoner one.",
-    "A line is usually English and lines follow each other; an argument over a whole poem is rare.",
+    "A line is usually English, lines share a mood and an image, and grammar often holds across two of them; "
+    "verbs may not agree with their subjects, and an argument over a whole poem is rare.",
+    "Summer, sun, sea and their like come often, whatever the theme; people and their affairs are harder for "
+    "it than nature is.",
 ]
 
 

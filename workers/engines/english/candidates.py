@@ -19,8 +19,8 @@ from workers.engines.english.prediction import Forecaster, Nodes
 from workers.nets.lyricist import STAGES, START, UNKNOWN, State
 
 CANDIDATES = 6
-WARMTH = 0.68
-"""What a temperature of 1 means to the network."""
+WARMTH, DRAWN = 0.68, 0.9
+"""What a temperature of 1 means where it is decided what may be drawn, and where it is drawn."""
 NUCLEUS = 0.9
 TOP = 128
 THEME_HIT = 3.0
@@ -92,7 +92,7 @@ class Line:
         self.article = {word: lexicon.index[word] for word in ("a", "an") if word in lexicon.index}
         self.after_pause = lexicon.ends.clone()
         self.after_pause[:FIRST_WORD] = True
-        self.warmth = torch.tensor([WARMTH * draft.temperature for draft in drafts])
+        self.warmth = torch.tensor([draft.temperature for draft in drafts])
         self.theme = _padded([list(draft.theme) for draft in drafts])
         # Every draft draws for all of its candidates, whether they are on their way or not.
         steps = 2 * self.length + 2
@@ -204,11 +204,15 @@ class Line:
         guided = self.taste[draft_of, self.beat_of[left]]  # a copy
         here = torch.where(self.of_sense[self.written[some]], self.written[some], UNKNOWN)
         guided.scatter_(1, here, -TWICE)
+        guided.scatter_(1, self.lexicon.kin[here], -TWICE)
         guided += expected.guided
         guided.masked_fill_(~self._allowed(some), -torch.inf)
         values, ids = guided.topk(min(TOP, guided.shape[1]))
-        chances = torch.softmax(values / self.warmth[draft_of, None], 1)
-        chances[chances.cumsum(1) - chances > NUCLEUS] = 0.0
+        warmth = self.warmth[draft_of, None]
+        sure = torch.softmax(values * (1 / WARMTH) / warmth, 1)
+        # A few words are nearly all of what is likely; drawn as likely as they are, poems would be alike.
+        values = values.masked_fill(sure.cumsum(1) - sure > NUCLEUS, -torch.inf)
+        chances = torch.softmax(values * (1 / DRAWN) / warmth, 1)
         forced = self.given[draft_of, self.steps].clamp_min(0)
         return _Draw(ids, chances, expected.likely(ids), expected.likely(forced[:, None])[:, 0])
 

@@ -45,7 +45,8 @@ def unpacked(tensor: Tensor) -> dict[str, Any]:
 class Lexicon:
     """Per token (V of them): ``syllables`` int64, ``shape_of`` int64 into ``shapes`` (-1: not a word),
     ``letter`` int64 0..25 of its first letter, ``rhyme`` int64 (NO_RHYME for none), ``key`` int64 of its
-    rhyme with the consonant before it (words of one key sound alike), ``weak``, ``ends`` and ``open`` bool.
+    rhyme with the consonant before it (words of one key sound alike), ``kin`` int64 of its genitive, or of
+    what it is the genitive of (itself without one), ``weak``, ``ends`` and ``open`` bool.
 
     Raises ValueError when the columns do not belong together.
     """
@@ -86,6 +87,12 @@ class Lexicon:
             if rhymes[i]:
                 self.rhyme[i] = rhyme_ids.setdefault(rhymes[i], len(rhyme_ids))
                 self.key[i] = key_ids.setdefault((rhymes[i], onsets[i]), len(key_ids))
+        # "Summer" and "summer's" are one word to the ear.
+        partners = [
+            self.index.get(word.removesuffix("'s") if word.endswith("'s") else f"{word}'s", i)
+            for i, word in enumerate(self.words)
+        ]
+        self.kin = torch.tensor(partners, dtype=torch.int64)
         self.rhymes = len(rhyme_ids)
         self.rhyme_of_key = torch.tensor([rhyme_ids[name] for name, _ in key_ids], dtype=torch.int64)
         # A line with a beat at its end wants a word whose last syllable carries one.
