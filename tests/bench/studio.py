@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench import timed
 from tests.live.stack import Stack
+from workers.registry import ENGINES
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def warm_studio(*, toys: bool = False) -> Iterator[Stack]:
         one.start_scheduler()
         one.start_worker(give_way=True)
         began = time.monotonic()
-        one.wait_for(lambda: one.ask("len(Worker.objects.get().models_loaded)") == 3, 300)
+        one.wait_for(lambda: one.ask("len(Worker.objects.get().models_loaded)") == len(ENGINES), 300)
         print(f"every model is loaded {time.monotonic() - began:.1f} s after the worker was ready")
         yield one
 

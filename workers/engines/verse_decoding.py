@@ -27,7 +27,7 @@ GUIDANCE = 0.9
 """How much more the theme counts than the network was taught."""
 COOL, NUCLEUS = 0.8, 0.92
 """Which characters may be drawn: the likeliest that together have this chance at this temperature."""
-WARMTH = 1.7
+WARMTH = 1.85
 """How warm one of them is drawn, warmer than they were found: variety without what is odd."""
 TOP = 128
 """At most so many may be drawn."""

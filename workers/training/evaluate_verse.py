@@ -53,8 +53,8 @@ PROTOCOL = (
     "Perplexity per character of held-out poems (2 %, by hash of the first line): told title, scheme, "
     "rhyme, dynasty and poet; told nothing but the form; an interpolated Kneser-Ney trigram on the same "
     "characters. poet_found: held-out poems that are likeliest in their own poet's manner. {count} poems "
-    "for each of {themes} themes and 4 forms at temperature 1, written by the engine. form, tones, rhyme: by "
-    "workers.training.evaluation.verse_rules, whose tables are the rhyme book "
+    "for each of {themes} themes and 4 forms at temperature 1, seeds from {seed} on, written by the engine. "
+    "form, tones, rhyme: by workers.training.evaluation.verse_rules, whose tables are the rhyme book "
     "and the list of tones, not those of the weights, and whose rules are derived, not the four schemes; "
     "rhymes_all_listed: poems none of whose rhymes the book lacks, for those are not judged; "
     "tang_*: of {tang} poems of the Tang. theme_found: from the poem alone TF-IDF over training poems "
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
     parser.add_argument("--model", default="verse", help="name of the weights")
     parser.add_argument("--count", type=int, default=5, help="poems per theme and form")
-    parser.add_argument("--seed", type=int, default=7000, help="of the first poem")
+    parser.add_argument("--seed", type=int, default=9000, help="of the first poem")
     parser.add_argument("--threads", type=int, default=1)
 
 
@@ -315,6 +315,7 @@ def main(arguments: argparse.Namespace) -> None:
     protocol = PROTOCOL.format(
         count=arguments.count,
         themes=len(FIFTY),
+        seed=arguments.seed,
         tang=int(figures["tang_poems"]),
         threads=arguments.threads,
         candidates=CANDIDATES,
