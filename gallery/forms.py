@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.http import QueryDict
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from gallery import catalogue
@@ -81,8 +82,13 @@ class Control:
 
     @property
     def groups(self) -> list[tuple[Any, list[Choice]]]:
-        """The choices that stand together, each group with its name; the first may be without."""
-        return [(group, list(some)) for group, some in groupby(self.spec.choices, lambda one: one.group)]
+        """The choices that stand together, each group with its name; the first may be without.
+
+        The group with which people of this language begin comes first.
+        """
+        found = [(group, list(some)) for group, some in groupby(self.spec.choices, lambda one: one.group)]
+        begun = self.spec.begun(get_language())
+        return sorted(found, key=lambda one: all(choice.value != begun for choice in one[1]))
 
     @property
     def brief(self) -> bool:

@@ -93,6 +93,10 @@ class ParamSpec:
         """What a value of a choice is called; a value that it lacks stays as it is."""
         return next((choice.label for choice in self.choices if choice.value == value), str(value))
 
+    def begun(self, language: str | None) -> Any:
+        """The value that the page begins with for people of ``language``, None for the default."""
+        return self.begins.get((language or "").partition("-")[0])
+
     def clean(self, value: Any) -> Any:
         """The value as its proper JSON type. Raises ValueError with a sentence for the visitor."""
         if self.type == "text":

@@ -66,9 +66,9 @@ def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
     for role in spec.inputs:
         if (work := selectors.input_artwork(person, wanted.get(role.role, ""))) is not None:
             pictures[role.role] = work
-    language = (get_language() or "").partition("-")[0]
-    begun = {param.name: param.begins[language] for param in spec.params if language in param.begins}
-    values = begun | {param.name: wanted[param.name] for param in spec.params if param.name in wanted}
+    begun = {param.name: param.begun(get_language()) for param in spec.params}
+    values = {name: value for name, value in begun.items() if value is not None}
+    values |= {param.name: wanted[param.name] for param in spec.params if param.name in wanted}
     # The name of a role may be the name of a parameter: a picture's id is no ready style.
     values = {name: value for name, value in values.items() if name not in pictures}
     return StudioForm(spec, values, pictures=pictures)

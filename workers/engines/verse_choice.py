@@ -11,6 +11,7 @@ from torch import Tensor
 from workers.engines import prosody
 from workers.engines.bloom import BloomFilter
 from workers.engines.verse_books import Book
+from workers.engines.verse_network import product
 from workers.nets.poet import START, UNKNOWN, Poet
 
 RARER = 0.25
@@ -65,8 +66,7 @@ class Choice:
 
     def logits(self, vectors: Tensor) -> Tensor:
         """(..., embed) on the device -> float32 (..., N + 1) on the CPU."""
-        found = torch.addmm(self.bias, vectors.reshape(-1, vectors.shape[-1]), self.table.T)
-        return found.view(*vectors.shape[:-1], -1).float().cpu()
+        return (product(vectors, self.table.T) + self.bias).float().cpu()
 
 
 class Choices:

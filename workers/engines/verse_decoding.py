@@ -18,7 +18,7 @@ from torch import Tensor
 from workers.engines import prosody
 from workers.engines.verse_books import Book
 from workers.engines.verse_choice import Choice, Choices, Rules
-from workers.engines.verse_network import Reader
+from workers.engines.verse_network import Reader, padded, product
 from workers.nets.poet import START, UNKNOWN, Poet
 
 CANDIDATES = 3
@@ -151,9 +151,9 @@ class _Bench:
         """Whoever reads for these drafts. Tang verse is what most readers expect."""
         device, condition = self.composer.device, self.composer.model.condition
         columns = [[d.told_rhyme, d.dynasty, d.author] for d in self.drafts]
-        rhyme, dynasty, author = torch.tensor(columns).to(device).unbind(1)
-        theme = self.theme.to(device)
-        told, plain = (condition(one, rhyme, dynasty, author) for one in (theme, theme * UNKNOWN))
+        rhyme, dynasty, author = padded(torch.tensor(columns)).to(device).unbind(1)
+        theme, count = padded(self.theme).to(device), len(columns)
+        told, plain = (condition(one, rhyme, dynasty, author)[:count] for one in (theme, theme * UNKNOWN))
         return Reader(self.composer.model, told, plain, GUIDANCE)
 
     def keep(self) -> None:
@@ -214,7 +214,7 @@ class _Bench:
         tokens = self.tokens[members, :rows]
         if slot // self.form.length in prosody.PARALLEL_BELOW.get(self.form.lines, ()):
             above = tokens[:, 0, slot - self.form.length]
-            logits += PARALLEL * (self.composer.rules.couplet_above[above] @ choice.below.T)[:, None]
+            logits += PARALLEL * product(self.composer.rules.couplet_above[above], choice.below.T)[:, None]
         fresh = self._lean(slot, choice, members, tokens, logits)
         blocked = choice.where[
             torch.cat([tokens[..., :slot], self.spoken[members, None].expand(-1, rows, -1)], -1)

@@ -12,6 +12,22 @@ from torch import Tensor
 
 from workers.nets.poet import Poet
 
+LEAST = 8
+"""Rows of a product for each thread: fewer are multiplied in another order, with other last digits."""
+
+
+def padded(rows: Tensor) -> Tensor:
+    """(N, ...) with rows of zeros behind: then a row's product does not depend on how many there are."""
+    missing = LEAST * torch.get_num_threads() - len(rows)
+    return rows if missing <= 0 else torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])])
+
+
+def product(rows: Tensor, table: Tensor) -> Tensor:
+    """``rows`` (..., K) times ``table`` (K, M), each row the same whoever else is there."""
+    flat = rows.reshape(-1, rows.shape[-1])
+    found: Tensor = (padded(flat) @ table)[: len(flat)]
+    return found.view(*rows.shape[:-1], -1)
+
 
 class Reader:
     """Steps ``model`` for D drafts with C rows each.
@@ -25,8 +41,9 @@ class Reader:
     def __init__(self, model: Poet, condition: Tensor, plain: Tensor, guidance: float) -> None:
         self.model = model
         enter, _recur, enter_bias, recur_bias = model.lstm.all_weights[0]
-        self.told = condition @ enter.T + enter_bias + recur_bias  # (D, 4 * hidden)
-        reminded = torch.lerp(model.remind(plain), model.remind(condition), 1.0 + guidance)
+        self.told = product(condition, enter.T) + enter_bias + recur_bias  # (D, 4 * hidden)
+        remind = model.remind.weight.T
+        reminded = torch.lerp(product(plain, remind), product(condition, remind), 1.0 + guidance)
         self.reminded = model.project.bias + reminded  # (D, embed)
         self.state: list[tuple[Tensor, Tensor]] = []
         """Hidden and cell, float (D, C, hidden), of each layer; empty before the first step."""
@@ -39,14 +56,18 @@ class Reader:
         """
         model = self.model
         root = model.config.embed**0.5
-        ours = model.above(model.character(above) * root) + model.slot.weight[slot] + model.code(codes)
+        ours = (
+            product(model.character(above) * root, model.above.weight.T)
+            + model.slot.weight[slot]
+            + model.code(codes)
+        )
         hidden = model.character(last) * root + ours[:, None]  # (D, C, embed)
         after: list[tuple[Tensor, Tensor]] = []
         for layer, (inwards, recurring, *biases) in enumerate(model.lstm.all_weights):
-            gates = hidden @ inwards.T
+            gates = product(hidden, inwards.T)
             gates += self.told[:, None] if layer == 0 else biases[0] + biases[1]
             if self.state:
-                gates += self.state[layer][0] @ recurring.T
+                gates += product(self.state[layer][0], recurring.T)
             enter, stay, news, leave = gates.chunk(4, -1)
             cell = enter.sigmoid() * news.tanh()
             if self.state:
@@ -54,8 +75,7 @@ class Reader:
             hidden = leave.sigmoid() * cell.tanh()
             after.append((hidden, cell))
         self.state = after
-        vectors: Tensor = hidden @ model.project.weight.T
-        return vectors + self.reminded[:, None]
+        return product(hidden, model.project.weight.T) + self.reminded[:, None]
 
     def keep(self, drafts: Tensor) -> None:
         """Forget all drafts but ``drafts`` (int64)."""
