@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from workers.engines import prosody
+from workers.engines.drawing import pick
 from workers.engines.verse_books import Book
 from workers.engines.verse_choice import Choice, Choices, Rules
 from workers.engines.verse_network import Reader, padded, product
@@ -239,7 +240,7 @@ class _Bench:
         warm = values / self.warm[members, None, None]
         chances = torch.softmax(warm, -1).masked_fill_(cool.cumsum(-1) - cool > NUCLEUS, 0.0)
         draws = self.draws[members, slot].view(len(members), rows, -1)
-        picked = _pick(chances, draws)
+        picked = pick(chances, draws)
         if place == self.form.length - 1:
             self._avoid_known_lines(slot, members, picked, ids, chances, draws)
         total = values.logsumexp(-1, keepdim=True)
@@ -331,7 +332,7 @@ class _Bench:
                 left = [i for i, tail in enumerate(tails) if head + words[tail] not in known]
                 likely = chances[place, own, left]
                 if bool(likely.any()):
-                    picked[place, own, draw] = left[int(_pick(likely, draws[place, own, draw, None]))]
+                    picked[place, own, draw] = left[int(pick(likely, draws[place, own, draw, None]))]
                 elif left:
                     picked[place, own, draw] = left[0]
 
@@ -363,11 +364,3 @@ def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
     """(rows, longest) int64, at least one wide."""
     size = max(1, *(len(row) for row in rows))
     return torch.tensor([[*row, *[UNKNOWN] * (size - len(row))] for row in rows])
-
-
-def _pick(chances: Tensor, draws: Tensor) -> Tensor:
-    """Indices (..., S) by inverse transform sampling: ``chances`` (..., K) need not sum to one."""
-    totals = chances.double().cumsum(-1)
-    places = torch.searchsorted(totals, draws.double() * totals[..., -1:], right=True)
-    # A draw close to one may round past the last character that has a chance.
-    return torch.minimum(places, (chances > 0).sum(-1, keepdim=True) - 1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from workers.engines.bloom import BloomFilter
+from workers.engines.drawing import pick
 from workers.engines.english.lexicon import CLOSING, FIRST_MARK, FIRST_WORD, MARKS, WITHIN, Lexicon
 from workers.engines.english.lines import Choice, Draft, Planner
 from workers.engines.english.prediction import Forecaster, Nodes
@@ -131,7 +132,7 @@ class Line:
         self._forget(rows)
         drawn = self._draw()
         at, draft_of = self.node[rows], rows // CANDIDATES
-        picked = pick(drawn.chances[at], self.luck[self.steps, rows])
+        picked = pick(drawn.chances[at], self.luck[self.steps, rows, None])[:, 0]
         chosen = drawn.ids[at, picked]
         likely = drawn.likely[at, picked]
         forced = self.given[draft_of, self.steps]
@@ -279,12 +280,3 @@ def _padded(lists: Sequence[Sequence[int]], size: int = 0, filling: int = UNKNOW
     """int64 (lists, size) with ``filling`` behind the shorter ones."""
     size = max([size, 1, *map(len, lists)])
     return torch.tensor([[*one, *[filling] * (size - len(one))] for one in lists], dtype=torch.int64)
-
-
-def pick(chances: Tensor, draws: Tensor) -> Tensor:
-    """Indices (rows,) by inverse transform sampling: ``chances`` (rows, K) need not sum to one."""
-    totals = chances.double().cumsum(1)
-    places = torch.searchsorted(totals, draws.double()[:, None] * totals[:, -1:], right=True)
-    # A draw close to one may round past the last word that has a chance.
-    last = (chances > 0).sum(1, keepdim=True) - 1
-    return torch.minimum(places, last)[:, 0]
