@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
-from gallery import events
+from gallery.live import events
 from gallery.models import Artwork, Job, ModerationEntry, Upload, User, Worker
 
 if TYPE_CHECKING:

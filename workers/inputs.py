@@ -11,8 +11,8 @@ from typing import Any
 
 from django.utils import translation
 
-from gallery import words
 from gallery.models import Artwork, Job, JobInput, Upload
+from gallery.presentation import labels
 from workers.troubles import InputMissing
 
 
@@ -88,5 +88,5 @@ class LocalInputs:
 
 def _missing(given: JobInput, what: str) -> InputMissing:
     with translation.override("en"):
-        label = words.role_label(given.job.kind, given.role)
+        label = labels.role_label(given.job.kind, given.role)
     return InputMissing(f"the {given.role!r} of job {given.job_id} {what}", role=given.role, label=label)

@@ -13,7 +13,8 @@ from celery import signals
 from django.db import connection
 
 from artsite.celery import app
-from gallery import dispatch, events
+from gallery import dispatch
+from gallery.live import events
 from workers.ears import Listening, ears
 from workers.hearing import Hearing
 from workers.presence import Presence

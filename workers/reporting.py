@@ -12,7 +12,8 @@ from django.db import Error as DatabaseProblem
 from django.db import connection
 from PIL import Image
 
-from gallery import events, failpoints
+from gallery import failpoints
+from gallery.live import events
 from gallery.models import Job
 from gallery.services import jobs
 from workers.lease import Lease

@@ -19,7 +19,8 @@ from django.db import Error as DatabaseProblem
 from django.db import InterfaceError, OperationalError, connection
 
 from artsite.logging import job_context
-from gallery import catalogue, events, failpoints
+from gallery import catalogue, failpoints
+from gallery.live import events
 from gallery.models import Job, JobState
 from gallery.services import jobs
 from gallery.services.artworks import (

@@ -19,8 +19,8 @@ from PIL import Image
 
 from gallery import catalogue, permissions
 from gallery.catalogue import clean_text
+from gallery.errors import Problem
 from gallery.models import Artwork, Embedding, Job, JobInput, Lineage, Moderation, User, Visibility
-from gallery.problems import Problem
 from gallery.services import files, provenance
 from gallery.services.embeddings import Vector, embedding_row
 

@@ -22,11 +22,11 @@ from django.core.files.base import File
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.problems import Problem
+from gallery.errors import Problem
 
 log = logging.getLogger(__name__)
 
-PROGRAM = Path(__file__).with_name("pixels.py")
+PROGRAM = Path(__file__).with_name("decode_image.py")
 WALL_SECONDS = 12.0
 WAIT_SECONDS = 20.0
 AT_ONCE = 2

@@ -21,12 +21,13 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from gallery import dispatch, events, failpoints
+from gallery import dispatch, failpoints
+from gallery.errors import storable
+from gallery.live import events
 from gallery.models import Job, JobState, User, Worker
 from gallery.models.job import LEASED
 from gallery.permissions import can_edit_job
-from gallery.problems import storable
-from gallery.services import clock
+from gallery.services import database_clock
 from gallery.services.artworks import PreparedArtwork, artworks_save
 
 AT_WORK = (JobState.STARTING, JobState.RUNNING)
@@ -83,7 +84,10 @@ def job_cancel(*, job_id: UUID, by: User) -> Job:
             raise PermissionDenied("only its owner may cancel a job")
         this = Job.objects.filter(pk=job_id)
         if move(
-            this.filter(state=JobState.QUEUED), state=JobState.CANCELED, finished_at=clock.now(), phase=""
+            this.filter(state=JobState.QUEUED),
+            state=JobState.CANCELED,
+            finished_at=database_clock.now(),
+            phase="",
         ) or move(this.filter(state__in=AT_WORK), state=JobState.CANCELING):
             announce([job_id])
     job.refresh_from_db()
@@ -125,7 +129,7 @@ def job_claim(*, queues: Collection[str], worker_name: str, limit_for: Callable[
         if Worker.objects.filter(name=worker_name, draining=True).exists():
             return []
         # With row locks two workers claim side by side; on SQLite the transaction is the lock.
-        in_time = waiting.filter(Q(deadline_at=None) | Q(deadline_at__gt=clock.now()))
+        in_time = waiting.filter(Q(deadline_at=None) | Q(deadline_at__gt=database_clock.now()))
         free = in_turn(in_time).select_for_update(skip_locked=True)
         head = free.first()
         if head is None:
@@ -141,9 +145,9 @@ def job_claim(*, queues: Collection[str], worker_name: str, limit_for: Callable[
             phase="",
             attempt=F("attempt") + 1,
             lease_token=token,
-            lease_expires_at=clock.shifted(settings.ARTSITE_LEASE_SECONDS),
+            lease_expires_at=database_clock.shifted(settings.ARTSITE_LEASE_SECONDS),
             worker_name=worker_name,
-            started_at=clock.now(),
+            started_at=database_clock.now(),
         )
         jobs = list(in_turn(_held(claimed, token)))
         announce(claimed)
@@ -189,7 +193,7 @@ def job_take_notes(*, job_id: UUID, token: UUID, notes: Notes) -> None:
 
 def job_heartbeat(*, job_ids: Collection[UUID], token: UUID) -> dict[UUID, str]:
     """Renew the lease; the state of every job that is still held. A missing job's lease is lost."""
-    _held(job_ids, token).update(lease_expires_at=clock.shifted(settings.ARTSITE_LEASE_SECONDS))
+    _held(job_ids, token).update(lease_expires_at=database_clock.shifted(settings.ARTSITE_LEASE_SECONDS))
     return job_states(job_ids=job_ids, token=token)
 
 
@@ -233,7 +237,7 @@ def _confirm_cancel(jobs: QuerySet[Job]) -> int:
         **FENCED,
         state=JobState.CANCELED,
         phase="",
-        finished_at=clock.now(),
+        finished_at=database_clock.now(),
     )
 
 
@@ -250,7 +254,7 @@ def job_finish(*, job_id: UUID, token: UUID, outputs: Sequence[PreparedArtwork],
             state=JobState.SUCCEEDED,
             phase="",
             notes=list(notes),
-            finished_at=clock.now(),
+            finished_at=database_clock.now(),
         )
         if not closed:
             return False
@@ -280,7 +284,7 @@ def job_fail(*, job_id: UUID, token: UUID, code: str, visitor: str, operator: st
             state=JobState.FAILED,
             phase="",
             notes=list(notes),
-            finished_at=clock.now(),
+            finished_at=database_clock.now(),
             error_code=code[:32],
             error_visitor=storable(visitor)[:300],
             error_operator=storable(operator)[:10_000],
@@ -292,4 +296,4 @@ def job_fail(*, job_id: UUID, token: UUID, code: str, visitor: str, operator: st
 
 def leases_out() -> QuerySet[Job]:
     """Jobs whose worker was silent for longer than its lease."""
-    return Job.objects.filter(state__in=LEASED, lease_expires_at__lt=clock.now())
+    return Job.objects.filter(state__in=LEASED, lease_expires_at__lt=database_clock.now())

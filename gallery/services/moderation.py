@@ -9,7 +9,7 @@ from django.utils import timezone
 from gallery import catalogue
 from gallery.models import Artwork, Moderation, ModerationAction, ModerationEntry, User, Visibility
 from gallery.permissions import can_moderate
-from gallery.words import REASONS
+from gallery.presentation.labels import REASONS
 
 NOTE_LIMIT = 500
 

@@ -15,11 +15,12 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, dispatch, events, failpoints
+from gallery import catalogue, dispatch, failpoints
 from gallery.catalogue import InvalidRecipe
+from gallery.live import events
 from gallery.models import Artwork, Job, JobInput, JobState, Upload, User, Visibility
 from gallery.permissions import usable_as_input
-from gallery.services.queue import serving_turn
+from gallery.selectors.queue import serving_turn
 
 QUEUE_FULL_RETRY_SECONDS = 30
 DAY = timedelta(days=1)

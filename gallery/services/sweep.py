@@ -15,8 +15,8 @@ from django.utils import timezone
 from gallery import dispatch
 from gallery.models import Job, JobState, Worker
 from gallery.models.job import LEASED, MAX_ATTEMPTS
-from gallery.services import clock, jobs
-from gallery.services.workers import online
+from gallery.selectors.workers import online
+from gallery.services import database_clock, jobs
 
 BELL_SECONDS = 15
 """A bell that was not answered for so long is taken for lost."""
@@ -56,7 +56,7 @@ def job_sweep() -> SweepReport:
             **jobs.FENCED,
             state=JobState.FAILED,
             phase="",
-            finished_at=clock.now(),
+            finished_at=database_clock.now(),
             error_code="worker_lost",
             error_visitor="The worker stopped three times while it made this work.",
             error_operator=f"the lease ran out in attempt {MAX_ATTEMPTS} of {MAX_ATTEMPTS}",
@@ -67,7 +67,7 @@ def job_sweep() -> SweepReport:
             **jobs.FENCED,
             state=JobState.CANCELED,
             phase="",
-            finished_at=clock.now(),
+            finished_at=database_clock.now(),
         ),
         expired=job_expire(),
         rung=_ring(),
@@ -81,9 +81,9 @@ def job_sweep() -> SweepReport:
 def job_expire() -> int:
     """queued -> expired, past the deadline. Returns how many."""
     return _change(
-        Job.objects.filter(state=JobState.QUEUED, deadline_at__lte=clock.now()),
+        Job.objects.filter(state=JobState.QUEUED, deadline_at__lte=database_clock.now()),
         state=JobState.EXPIRED,
-        finished_at=clock.now(),
+        finished_at=database_clock.now(),
         error_code="expired",
         error_visitor="Nobody could begin this work before its deadline.",
     )
@@ -109,7 +109,7 @@ def _ring() -> int:
     """
     unheard = jobs.in_turn(
         Job.objects.filter(state=JobState.QUEUED).filter(
-            Q(rung_at=None) | Q(rung_at__lt=clock.shifted(-BELL_SECONDS))
+            Q(rung_at=None) | Q(rung_at__lt=database_clock.shifted(-BELL_SECONDS))
         )
     )
     if not unheard.exists():
@@ -120,7 +120,7 @@ def _ring() -> int:
         ready = max(1, idle[queue])
         bells += unheard.filter(queue=queue).values_list("pk", "queue")[:ready]
     rung = Job.objects.filter(pk__in=[job_id for job_id, _ in bells], state=JobState.QUEUED)
-    rung.update(rung_at=clock.now())
+    rung.update(rung_at=database_clock.now())
     dispatch.ring(bells)
     return len(bells)
 

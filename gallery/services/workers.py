@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from gallery import dispatch, events
+from gallery import dispatch
+from gallery.errors import storable
+from gallery.live import events
 from gallery.models import Job, JobState, User, Worker
 from gallery.permissions import can_operate
-from gallery.problems import storable
-
-WORKER_SILENT_SECONDS = 30
-"""A worker that was not seen for so long is not online."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +32,6 @@ class Sighting:
     succeeded: int = 0
     failed: int = 0
     last_error: str = ""
-
-
-def online() -> QuerySet[Worker]:
-    """Workers that were seen lately and have not said goodbye."""
-    since = timezone.now() - timedelta(seconds=WORKER_SILENT_SECONDS)
-    return Worker.objects.filter(seen_at__gte=since, stopped_at=None)
 
 
 def worker_seen(*, sighting: Sighting) -> Worker:

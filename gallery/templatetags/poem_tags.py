@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from django import template
 
-from gallery.englishcraft import EnglishCraft, english_craft_of, is_english, stanza_starts
 from gallery.models import Artwork
-from gallery.poemcraft import Craft, craft_of
+from gallery.presentation.chinese_poem import Craft, craft_of
+from gallery.presentation.english_poem import EnglishCraft, english_craft_of, is_english, stanza_starts
 from gallery.templatetags.site_tags import is_chinese
 
 register = template.Library()

@@ -15,14 +15,18 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, keyset, mixer, presenters, prompts, selectors, stylemix, words
-from gallery.analysis import analysis_of
+from gallery import catalogue
 from gallery.catalogue import features
 from gallery.catalogue.cnn import STYLES, style_name
+from gallery.forms import blend, restyle
 from gallery.models import Artwork, Job, Moderation, Upload
-from gallery.seen_terms import GENRES, term
-from gallery.seen_terms import STYLES as STYLE_TERMS
-from gallery.services.queue import Expected
+from gallery.presentation import labels, payloads
+from gallery.presentation import prompt_segments as prompts
+from gallery.presentation.analysis import analysis_of
+from gallery.presentation.analysis_terms import GENRES, term
+from gallery.presentation.analysis_terms import STYLES as STYLE_TERMS
+from gallery.selectors import artworks, pagination
+from gallery.selectors.queue import Expected
 
 register = template.Library()
 
@@ -70,7 +74,7 @@ def heading(artwork: Artwork) -> str:
     parameters = artwork.recipe.get("parameters", {})
     if wanted := parameters.get("features"):
         return _dream_of(wanted)
-    unnamed = words.UNNAMED.get(f"{artwork.kind} {parameters.get('mode', '')}".strip())
+    unnamed = labels.UNNAMED.get(f"{artwork.kind} {parameters.get('mode', '')}".strip())
     return _after(parameters) or _seen(artwork) or str(unnamed or _("Untitled"))
 
 
@@ -116,7 +120,7 @@ def _seen(artwork: Artwork) -> str:
 @register.filter
 def role_of(kind: catalogue.KindSpec | None, role: str) -> str:
     """What the kind calls the picture in this role."""
-    return words.role_label(kind.slug if kind is not None else "", role)
+    return labels.role_label(kind.slug if kind is not None else "", role)
 
 
 @register.filter
@@ -132,19 +136,19 @@ def alternative(artwork: Artwork) -> str:
 @register.filter
 def picture_url(artwork: Artwork) -> str:
     """The address of the whole picture."""
-    return presenters.picture_url(artwork)
+    return payloads.picture_url(artwork)
 
 
 @register.filter
 def thumb_url(artwork: Artwork) -> str:
     """The address of the thumbnail, or of the picture when there is none."""
-    return presenters.thumbnail_url(artwork) or presenters.picture_url(artwork)
+    return payloads.thumbnail_url(artwork) or payloads.picture_url(artwork)
 
 
 @register.filter
 def upload_url(upload: Upload) -> str:
     """The address of a picture that the person brought."""
-    return presenters.upload_url(upload)
+    return payloads.upload_url(upload)
 
 
 @register.filter
@@ -182,28 +186,28 @@ def kind_label(slug: str) -> str:
 def state_label(job: Job | str) -> str:
     """The state of a job; of one at work, its phase."""
     if isinstance(job, str):
-        return words.state_label(job)
+        return labels.state_label(job)
     if job.state == "running" and job.phase:
-        return words.phase_label(job.phase)
-    return words.state_label(job.state)
+        return labels.phase_label(job.phase)
+    return labels.state_label(job.state)
 
 
 @register.filter
 def tone(state: str) -> str:
     """The colour of a state's mark."""
-    return words.TONES.get(state, "wait")
+    return labels.TONES.get(state, "wait")
 
 
 @register.filter
 def error_sentence(job: Job) -> str:
     """Why a job failed, for its owner."""
-    return words.error_sentence(job.error_code, job.error_visitor, kind=job.kind, notes=job.notes)
+    return labels.error_sentence(job.error_code, job.error_visitor, kind=job.kind, notes=job.notes)
 
 
 @register.filter
 def note_sentences(job: Job) -> list[str]:
     """What the engine wanted to say."""
-    return [sentence for note in job.notes if (sentence := words.note_sentence(note))]
+    return [sentence for note in job.notes if (sentence := labels.note_sentence(note))]
 
 
 @register.filter
@@ -215,7 +219,7 @@ def prompt_segments(source: Job | Artwork) -> list[prompts.Segment]:
 @register.filter
 def reason_label(code: str) -> str:
     """Why moderators decided so."""
-    return words.reason_label(code)
+    return labels.reason_label(code)
 
 
 @register.filter
@@ -227,19 +231,19 @@ def moderation_label(value: str) -> str:
 @register.filter
 def medium(artwork: Artwork) -> str:
     """What made it, as a museum label says "oil on canvas"."""
-    return str(words.MEDIA.get(artwork.kind, words.MEDIA[""]))
+    return str(labels.MEDIA.get(artwork.kind, labels.MEDIA[""]))
 
 
 @register.filter
 def relation_label(relation: str) -> str:
     """What a parent gave to its child."""
-    return str(words.RELATIONS.get(relation, relation))
+    return str(labels.RELATIONS.get(relation, relation))
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
     """A length of time in words."""
-    return "" if seconds is None else words.duration(float(seconds))
+    return "" if seconds is None else labels.duration(float(seconds))
 
 
 @register.filter
@@ -247,16 +251,16 @@ def wait_words(expected: Expected) -> str:
     """What somebody who submits now can expect."""
     if not expected.waiting and expected.start is not None and expected.start[1] < 2:
         return _("Nobody is waiting: it starts at once.")
-    sentence = words.line_words(expected.waiting, expected.start)
+    sentence = labels.line_words(expected.waiting, expected.start)
     return sentence[:1].upper() + sentence[1:] + _(".")
 
 
 @register.filter
-def standing_words(standing: presenters.StandingData) -> str:
+def standing_words(standing: payloads.StandingData) -> str:
     """Where a waiting job stands."""
     low, high = standing["eta_start"], standing["eta_start_high"]
     start = (low, high if high is not None else low) if low is not None else None
-    sentence = words.line_words(standing["position"], start)
+    sentence = labels.line_words(standing["position"], start)
     return sentence[:1].upper() + sentence[1:] + _(".")
 
 
@@ -285,7 +289,7 @@ def recipe_rows(artwork: Artwork) -> list[tuple[str, str]]:
 @register.filter
 def job_rows(job: Job) -> list[tuple[str, str]]:
     """The settings of a job as (label, value), the prompt apart."""
-    return parameter_rows(job.kind, job.parameters, [one.role for one in selectors.job_inputs(job)])
+    return parameter_rows(job.kind, job.parameters, [one.role for one in artworks.job_inputs(job)])
 
 
 def parameter_rows(kind: str, parameters: dict[str, Any], roles: Collection[str]) -> list[tuple[str, str]]:
@@ -293,7 +297,7 @@ def parameter_rows(kind: str, parameters: dict[str, Any], roles: Collection[str]
 
     ``roles`` of the input pictures: what a recipe did not use is not told.
     """
-    rooms = {mixer.KIND: mixer.unused, stylemix.KIND: stylemix.unused}
+    rooms = {blend.KIND: blend.unused, restyle.KIND: restyle.unused}
     unused = rooms[kind](parameters, roles) if kind in rooms else frozenset()
     spec = catalogue.KINDS.get(kind)
     rows: list[tuple[str, str]] = []
@@ -338,7 +342,7 @@ def theme(context: template.Context) -> str:
 @register.simple_tag
 def review_count() -> int:
     """How many works wait for a moderator."""
-    return selectors.review_count()
+    return artworks.review_count()
 
 
 @register.simple_tag
@@ -375,7 +379,7 @@ def query(context: template.Context, **changes: Any) -> str:
 
 @register.inclusion_tag("_pager.html", takes_context=True)
 def pager(
-    context: template.Context, page: keyset.Page[Any], newer: str = "", older: str = ""
+    context: template.Context, page: pagination.Page[Any], newer: str = "", older: str = ""
 ) -> dict[str, Any]:
     """Links to the pages beside this one."""
     return {"request": context["request"], "page": page, "newer": newer, "older": older}

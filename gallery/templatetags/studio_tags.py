@@ -12,12 +12,13 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, presenters
+from gallery import catalogue
 from gallery.catalogue import features
 from gallery.catalogue.gan import LONGEST_SIDE
-from gallery.familytree import Spot, Tree
-from gallery.lineage import Edge
 from gallery.models import Artwork
+from gallery.presentation import payloads
+from gallery.presentation.lineage_layout import Spot, Tree
+from gallery.selectors.lineage import Edge
 from gallery.templatetags.site_tags import heading, relation_label
 
 register = template.Library()
@@ -127,7 +128,7 @@ def is_generated(artwork: Artwork) -> bool:
 @register.filter
 def video_url(artwork: Artwork) -> str:
     """The address of a loop as MP4; empty for everything else."""
-    return presenters.video_url(artwork)
+    return payloads.video_url(artwork)
 
 
 @register.filter

@@ -14,20 +14,22 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery import catalogue, permissions, presenters, selectors
-from gallery.analysis import analysis_of
-from gallery.familytree import family_tree
-from gallery.forms import ArtworkForm, DecisionForm, visibility_options
-from gallery.inscription import ground_of, read_of
-from gallery.lineage import lineage_graph
+from gallery import catalogue, permissions
+from gallery.errors import Problem
+from gallery.forms.studio import ArtworkForm, DecisionForm, visibility_options
 from gallery.models import Artwork, Moderation, Visibility
 from gallery.permissions import Person
-from gallery.problems import Problem
+from gallery.presentation import payloads
+from gallery.presentation.analysis import analysis_of
+from gallery.presentation.lineage_layout import family_tree
+from gallery.presentation.poem_picture import ground_of, read_of
+from gallery.selectors import artworks as selectors
+from gallery.selectors.lineage import lineage_graph
+from gallery.selectors.similarity import similar_works
 from gallery.services import artworks
-from gallery.similar import similar_works
 from gallery.templatetags.site_tags import heading
-from gallery.views.gates import person_of
-from gallery.views.repeating import submit_again
+from gallery.views.access import person_of
+from gallery.views.resubmission import submit_again
 
 NEAR, FEW = 2, 30
 """Levels and works of the family tree on a work's own page."""
@@ -154,14 +156,14 @@ def before_of(person: Person, work: Artwork) -> Before | None:
         (one.artwork for one in selectors.parents_of(person, work) if one.relation == "image"), None
     )
     if parent is not None:
-        return Before(presenters.picture_url(parent), parent.width, parent.height, heading(parent))
+        return Before(payloads.picture_url(parent), parent.width, parent.height, heading(parent))
     if work.job is None:
         return None
     given = next((one for one in selectors.job_inputs(work.job) if one.role == "image"), None)
     upload = given.upload if given is not None else None
     if upload is None or upload.owner_id != person.pk:
         return None
-    return Before(presenters.upload_url(upload), upload.width, upload.height, _("The picture you brought"))
+    return Before(payloads.upload_url(upload), upload.width, upload.height, _("The picture you brought"))
 
 
 def _form(work: Artwork) -> ArtworkForm:

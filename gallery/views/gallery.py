@@ -7,9 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery import catalogue, selectors
+from gallery import catalogue
 from gallery.models import Visibility
-from gallery.views.gates import person_of
+from gallery.selectors import artworks
+from gallery.views.access import person_of
 
 SEARCH_LIMIT = 100
 
@@ -18,7 +19,7 @@ SEARCH_LIMIT = 100
 def gallery(request: HttpRequest) -> HttpResponse:
     """Public and approved works, newest first."""
     kind, search = _filters(request)
-    page = selectors.gallery_page(
+    page = artworks.gallery_page(
         kind=kind, search=search, onward=request.GET.get("onward", ""), back=request.GET.get("back", "")
     )
     return render(request, "gallery/index.html", {"page": page, "kind": kind, "search": search})
@@ -30,7 +31,7 @@ def my_works(request: HttpRequest) -> HttpResponse:
     """Everything that the person made and kept."""
     kind, search = _filters(request)
     show = request.GET.get("show", "")
-    page = selectors.works_page(
+    page = artworks.works_page(
         person_of(request),
         kind=kind,
         search=search,

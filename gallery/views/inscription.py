@@ -8,14 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery import permissions, selectors
-from gallery.inscription import ground_of, read_of
+from gallery import permissions
+from gallery.presentation.poem_picture import ground_of, read_of
+from gallery.selectors import artworks
 
 
 @require_safe
 def artwork_inscribe(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """The poem on its picture, for whoever may see both; the browser sets it and keeps it as a file."""
-    poem = selectors.artwork(artwork_id)
+    poem = artworks.artwork(artwork_id)
     if poem is None or not permissions.can_view(request.user, poem):
         raise Http404
     ground = ground_of(request.user, poem)

@@ -14,20 +14,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import catalogue, events, permissions, presenters, selectors, words
-from gallery.analysis import analysis_of
+from gallery import catalogue, permissions
 from gallery.catalogue import InvalidRecipe
 from gallery.catalogue.verse import ENGLISH, FORMS, VerseForm
-from gallery.forms import StudioForm
-from gallery.inscription import ground_of
-from gallery.mixer import KIND as BLEND
-from gallery.mixer import Mixer
+from gallery.forms.blend import KIND as BLEND
+from gallery.forms.blend import Mixer
+from gallery.forms.studio import StudioForm
+from gallery.live import events
 from gallery.models import Job, JobState, User
+from gallery.presentation import labels, payloads
+from gallery.presentation.analysis import analysis_of
+from gallery.presentation.poem_picture import ground_of
+from gallery.selectors import artworks as selectors
+from gallery.selectors.similarity import similar_works
 from gallery.services import jobs, submissions
-from gallery.similar import similar_works
 from gallery.templatetags.site_tags import poem_ratio, ratio, size_ratio
+from gallery.views.access import person_of, too_often
 from gallery.views.artworks import before_of
-from gallery.views.gates import person_of, too_often
 from gallery.views.studio import picker_of
 
 
@@ -56,7 +59,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "kind": catalogue.KINDS.get(row.kind),
         "mine": mine,
         "operator": permissions.can_operate(request.user),
-        "standing": presenters.standing_data(row),
+        "standing": payloads.standing_data(row),
         "artworks": artworks,
         "inputs": selectors.job_pictures(request.user, row),
         "retry_key": uuid4().hex,
@@ -64,9 +67,9 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_BARREN) else [],
         "slot_form": _english_form(row),
         "words": {
-            "phases": {name: str(label) for name, label in words.PHASES.items()},
-            "states": {name: str(label) for name, label in words.STATES.items()},
-            "tones": words.TONES,
+            "phases": {name: str(label) for name, label in labels.PHASES.items()},
+            "states": {name: str(label) for name, label in labels.STATES.items()},
+            "tones": labels.TONES,
             "seconds": _("%(seconds)d s"),
             "minutes": _("%(minutes)d min"),
         },
@@ -130,7 +133,7 @@ def _english_form(row: Job) -> VerseForm | None:
 def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The truth about one job, with the newest progress, previews and text: what polling pages read."""
     row = _visible(request, job_id)
-    payload = presenters.job_payload(row, request.user)
+    payload = payloads.job_payload(row, request.user)
     payload["live"] = [] if row.is_final else events.recall(row.pk)
     return JsonResponse(payload)
 
@@ -142,7 +145,7 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
     row = _own(request, job_id)
     jobs.job_cancel(job_id=row.pk, by=person_of(request))
     if request.headers.get("Accept", "").startswith("application/json"):
-        return JsonResponse(presenters.job_payload(selectors.job(job_id) or row, request.user))
+        return JsonResponse(payloads.job_payload(selectors.job(job_id) or row, request.user))
     return redirect("job", job_id=row.pk)
 
 

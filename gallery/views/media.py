@@ -15,9 +15,9 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from gallery import permissions
-from gallery.englishcraft import stanza_text
 from gallery.models import Artwork, Upload
-from gallery.presenters import TAG_LENGTH
+from gallery.presentation.english_poem import stanza_text
+from gallery.presentation.payloads import TAG_LENGTH
 from gallery.services import files
 from gallery.services.provenance import DIGITAL_SOURCE_TYPE
 

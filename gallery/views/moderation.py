@@ -12,11 +12,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import selectors
-from gallery.forms import DecisionForm
+from gallery.forms.studio import DecisionForm
 from gallery.models import ModerationEntry
+from gallery.selectors import artworks
 from gallery.services import moderation
-from gallery.views.gates import moderators_only, person_of
+from gallery.views.access import moderators_only, person_of
 
 DECISIONS = {
     "approve": moderation.artwork_approve,
@@ -29,12 +29,12 @@ DECISIONS = {
 @moderators_only
 def queue(request: HttpRequest) -> HttpResponse:
     """Public works that wait, oldest first, and the newest decision with its undo."""
-    page = selectors.to_review(request.GET.get("onward", ""), request.GET.get("back", ""))
+    page = artworks.to_review(request.GET.get("onward", ""), request.GET.get("back", ""))
     context = {
         "page": page,
-        "waiting": selectors.review_count(),
+        "waiting": artworks.review_count(),
         "form": DecisionForm(),
-        "last": selectors.last_decision(person_of(request)),
+        "last": artworks.last_decision(person_of(request)),
     }
     return render(request, "moderation/queue.html", context)
 
@@ -43,7 +43,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 @moderators_only
 def log(request: HttpRequest) -> HttpResponse:
     """Every decision, newest first."""
-    page = selectors.moderation_log(request.GET.get("onward", ""), request.GET.get("back", ""))
+    page = artworks.moderation_log(request.GET.get("onward", ""), request.GET.get("back", ""))
     return render(request, "moderation/log.html", {"page": page})
 
 
@@ -51,7 +51,7 @@ def log(request: HttpRequest) -> HttpResponse:
 @moderators_only
 def decide(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Approve, reject or remove one work."""
-    work = selectors.artwork(artwork_id)
+    work = artworks.artwork(artwork_id)
     form = DecisionForm(request.POST)
     wants_json = request.headers.get("Accept", "").startswith("application/json")
     if work is None:

@@ -10,11 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery import catalogue, permissions, selectors
-from gallery.forms import PictureControl
+from gallery import catalogue, permissions
+from gallery.forms.studio import PictureControl
 from gallery.models import Embedding
-from gallery.similar import MANY, similar_works
-from gallery.views.gates import person_of
+from gallery.selectors import artworks
+from gallery.selectors.similarity import MANY, similar_works
+from gallery.views.access import person_of
 
 LOOKS = "analyse"
 """The kind that looks at a picture which somebody brings."""
@@ -23,7 +24,7 @@ LOOKS = "analyse"
 @require_safe
 def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """The works most like one that the person may see."""
-    work = selectors.artwork(artwork_id)
+    work = artworks.artwork(artwork_id)
     if work is None or not work.file or not permissions.can_view(request.user, work):
         raise Http404
     context = {
@@ -43,6 +44,6 @@ def picture_search(request: HttpRequest) -> HttpResponse:
     context = {
         "picture": PictureControl(role),
         "key": uuid.uuid4().hex,
-        "own": selectors.recent_pictures(person),
+        "own": artworks.recent_pictures(person),
     }
     return render(request, "search/picture.html", context)

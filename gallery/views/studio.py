@@ -16,23 +16,24 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from gallery import catalogue, selectors
+from gallery import catalogue
 from gallery.catalogue import InvalidRecipe, KindSpec
-from gallery.forms import StudioForm, visibility_options
-from gallery.mixer import KIND as BLEND
-from gallery.mixer import Mixer
+from gallery.forms.blend import KIND as BLEND
+from gallery.forms.blend import Mixer
+from gallery.forms.restyle import KIND as RESTYLE
+from gallery.forms.restyle import StyleMix
+from gallery.forms.studio import StudioForm, visibility_options
 from gallery.models import Artwork, Job, Upload, User
-from gallery.services import images, queue, submissions, uploads
-from gallery.stylemix import KIND as RESTYLE
-from gallery.stylemix import StyleMix
-from gallery.views.gates import person_of
+from gallery.selectors import artworks, queue
+from gallery.services import images, submissions, uploads
+from gallery.views.access import person_of
 
 
 @require_safe
 @login_required
 def studio(request: HttpRequest) -> HttpResponse:
     """The studio's door: the first kind, or the kind of the recipe to make again."""
-    repeat = selectors.recipe_to_repeat(request.user, request.GET.get("again", ""))
+    repeat = artworks.recipe_to_repeat(request.user, request.GET.get("again", ""))
     kind = repeat.kind if repeat and repeat.kind in catalogue.KINDS else next(iter(catalogue.KINDS))
     query = request.GET.urlencode()
     return redirect(reverse("studio_kind", args=[kind]) + (f"?{query}" if query else ""))
@@ -53,7 +54,7 @@ def studio_kind(request: HttpRequest, kind: str) -> HttpResponse:
 def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
     """Defaults; a recipe to make again (``?again=``, ``&seed=new`` for another seed); or a picture."""
     person, wanted = person_of(request), request.GET
-    repeat = selectors.recipe_to_repeat(person, wanted.get("again", ""))
+    repeat = artworks.recipe_to_repeat(person, wanted.get("again", ""))
     if repeat is not None and repeat.kind == spec.slug:
         return StudioForm(
             spec,
@@ -64,7 +65,7 @@ def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
         )
     pictures: dict[str, Upload | Artwork] = {}
     for role in spec.inputs:
-        if (work := selectors.input_artwork(person, wanted.get(role.role, ""))) is not None:
+        if (work := artworks.input_artwork(person, wanted.get(role.role, ""))) is not None:
             pictures[role.role] = work
     begun = {param.name: param.begun(get_language()) for param in spec.params}
     values = {name: value for name, value in begun.items() if value is not None}
@@ -76,15 +77,15 @@ def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
 
 def picker_of(person: User, find: str = "") -> dict[str, Any]:
     """Works to choose a parent from: one's own and the gallery's newest, or those that ``find`` finds."""
-    own = selectors.works_page(person, search=find).rows if find else selectors.recent_pictures(person)
+    own = artworks.works_page(person, search=find).rows if find else artworks.recent_pictures(person)
     return {
         "find": find,
-        "own": [work for work in own if work.file][: selectors.STRIP],
+        "own": [work for work in own if work.file][: artworks.STRIP],
         "listed": [
             work
-            for work in selectors.gallery_page(search=find).rows
+            for work in artworks.gallery_page(search=find).rows
             if work.file and work.owner_id != person.pk
-        ][: selectors.STRIP],
+        ][: artworks.STRIP],
     }
 
 
@@ -96,8 +97,8 @@ def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 
         "expected": queue.expected_wait(spec.slug),
         "visibilities": visibility_options(),
         "styles": catalogue.styles() if form.styles else (),
-        "recent": selectors.recent_works(person, spec.slug),
-        "pictures": selectors.recent_pictures(person) if spec.inputs and spec.slug != BLEND else [],
+        "recent": artworks.recent_works(person, spec.slug),
+        "pictures": artworks.recent_pictures(person) if spec.inputs and spec.slug != BLEND else [],
     }
     if spec.slug == BLEND:
         mixer = Mixer(form)
@@ -145,7 +146,7 @@ def _change_places(request: HttpRequest, room: Mixer | StyleMix, person: User) -
     """One parent or style more or less: buttons of the form, for pages without scripts."""
     if "remove" in request.POST:
         room.remove(request.POST["remove"])
-    elif (work := selectors.input_artwork(person, request.POST["add"])) is not None:
+    elif (work := artworks.input_artwork(person, request.POST["add"])) is not None:
         room.put(work)
     else:
         room.form.errors.append(_("There is no such picture."))
@@ -161,9 +162,9 @@ def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None
             except images.PictureRejected as problem:
                 control.errors.append(str(problem.visitor))
         elif work_id := request.POST.get(f"{control.name}_work", ""):
-            control.picture = selectors.input_artwork(person, work_id)
+            control.picture = artworks.input_artwork(person, work_id)
         elif upload_id := request.POST.get(f"{control.name}_upload", ""):
-            control.picture = selectors.own_upload(person, upload_id)
+            control.picture = artworks.own_upload(person, upload_id)
 
 
 def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
@@ -192,10 +193,10 @@ def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
 
 def _same_but_for_upload(form: StudioForm, seed: int | None, person: User) -> Job | None:
     """The job of the same key, when it differs only in that its pictures were uploaded a moment apart."""
-    earlier = selectors.job_of_key(person, form.key)
+    earlier = artworks.job_of_key(person, form.key)
     if earlier is None:
         return None
-    given = {one.role: _content(one.upload or one.artwork) for one in selectors.job_inputs(earlier)}
+    given = {one.role: _content(one.upload or one.artwork) for one in artworks.job_inputs(earlier)}
     same = (
         earlier.kind == form.kind.slug
         and earlier.parameters == form.kind.clean(form.parameters, frozenset(form.inputs))

@@ -8,10 +8,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import selectors
 from gallery.models import Worker
-from gallery.services import workers
-from gallery.views.gates import operators_only, person_of
+from gallery.selectors import artworks, workers
+from gallery.services.workers import worker_drain
+from gallery.views.access import operators_only, person_of
 
 
 @require_safe
@@ -22,9 +22,9 @@ def desk(request: HttpRequest) -> HttpResponse:
     online = list(workers.online())
     names = {worker.name for worker in online}
     context = {
-        "queues": selectors.queues(online),
-        "workers": [(worker, worker.name in names) for worker in selectors.workers()],
-        "failures": selectors.recent_failures(),
+        "queues": artworks.queues(online),
+        "workers": [(worker, worker.name in names) for worker in artworks.workers()],
+        "failures": artworks.recent_failures(),
         "now": timezone.now(),
     }
     return render(request, "workers/index.html", context)
@@ -35,7 +35,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 def drain(request: HttpRequest) -> HttpResponse:
     """Let a worker finish what it holds, or let it take jobs again."""
     try:
-        workers.worker_drain(
+        worker_drain(
             name=request.POST.get("name", ""),
             draining=request.POST.get("draining") == "on",
             by=person_of(request),

@@ -38,7 +38,7 @@ def measure(works: int, questions: int) -> None:
     from django.core.management import call_command
 
     from gallery.models import Artwork, Embedding
-    from gallery.similar import FEW, Index, similar_works
+    from gallery.selectors.similarity import FEW, Index, similar_works
 
     call_command("migrate", verbosity=0, skip_checks=True)
     fill(works)

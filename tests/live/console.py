@@ -24,7 +24,9 @@ from django.core.management import call_command  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from gallery import dispatch, models  # noqa: E402
-from gallery.services import jobs, queue, submissions, sweep, workers  # noqa: E402
+from gallery.selectors import queue, workers  # noqa: E402
+from gallery.services import jobs, submissions, sweep  # noqa: E402
+from gallery.services.workers import worker_drain  # noqa: E402
 
 NAMES: dict[str, Any] = {
     **{name: getattr(models, name) for name in models.__all__},
@@ -36,6 +38,7 @@ NAMES: dict[str, Any] = {
     "settings": settings,
     "submissions": submissions,
     "sweep": sweep,
+    "worker_drain": worker_drain,
     "workers": workers,
 }
 

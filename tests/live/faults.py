@@ -33,7 +33,7 @@ def drain(stack: Stack, worker: str, draining: bool = True) -> None:
     """Let a worker take nothing (or go on), as an operator does."""
     stack.console.call("person", name="otto", permissions=["operate_workers"])
     stack.ask(
-        "workers.worker_drain(name=name, draining=draining, by=User.objects.get(username='otto')).pk",
+        "worker_drain(name=name, draining=draining, by=User.objects.get(username='otto')).pk",
         name=f"{worker}@test",
         draining=draining,
     )

@@ -8,7 +8,7 @@ import time
 
 def shout(job: str, rounds: int, pause: float) -> None:
     """Publish a preview of 32 KB for ``job`` again and again, as a worker with a fast engine would."""
-    from gallery import events
+    from gallery.live import events
     from gallery.models import Job
 
     row = Job.objects.get(pk=job)

@@ -19,7 +19,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from artsite.asgi import application
-from gallery import consumers, events
+from gallery.live import consumers, events
 from gallery.models import Job, JobState, User
 from tests.web import factories
 

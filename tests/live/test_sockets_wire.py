@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.live.stack import Stack
 
-EVENTS = "__import__('gallery.events', fromlist=['x'])"
+EVENTS = "__import__('gallery.live.events', fromlist=['x'])"
 
 
 @pytest.fixture(scope="module")

@@ -164,7 +164,7 @@ def test_a_drained_worker_finishes_and_takes_nothing_new(studio: Stack) -> None:
     studio.wait_state(first, "running")
     studio.console.call("person", name="otto", permissions=["operate_workers"])
     otto = "User.objects.get(username='otto')"
-    drain = f"workers.worker_drain(name='worker@test', draining=draining, by={otto})"
+    drain = f"worker_drain(name='worker@test', draining=draining, by={otto})"
     assert studio.ask(f"{drain}.draining", draining=True)
     second = studio.submit(prompt="later")
     studio.wait_state(first, "succeeded")

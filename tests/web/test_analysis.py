@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.utils.translation import override
 from PIL import Image
 
-from gallery.analysis import analysis_of
 from gallery.models import Artwork, Job, JobState, User
-from gallery.seen_terms import COLOURS, GENRES, PAINTERS, STYLES, THINGS
-from gallery.selectors import cards
+from gallery.presentation.analysis import analysis_of
+from gallery.presentation.analysis_terms import COLOURS, GENRES, PAINTERS, STYLES, THINGS
+from gallery.selectors.artworks import cards
 from gallery.services import artworks
 from gallery.services.artworks import PictureFile
 from gallery.services.provenance import DIGITAL_SOURCE_TYPE

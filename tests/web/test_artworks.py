@@ -18,8 +18,8 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
-from gallery import presenters
 from gallery.models import Artwork, Job, JobState, Lineage, Moderation, User, Visibility
+from gallery.presentation import payloads
 from gallery.services import artworks, files
 from gallery.services.artworks import ArtworkProblem, PictureFile, PoemText
 from tests.web import factories
@@ -242,7 +242,7 @@ def test_bytes_obey_visibility_and_moderation(
 ) -> None:
     artwork = build_one(painted(person))
     Artwork.objects.filter(pk=artwork.pk).update(visibility=visibility, moderation=moderation)
-    for url in (presenters.picture_url(artwork), presenters.thumbnail_url(artwork)):
+    for url in (payloads.picture_url(artwork), payloads.thumbnail_url(artwork)):
         for who, expected in (
             (None, others),
             (stranger, others),
@@ -258,25 +258,25 @@ def test_bytes_obey_visibility_and_moderation(
 def test_only_listed_works_with_their_hash_may_be_kept_by_caches(client: Client, person: User) -> None:
     artwork = build_one(painted(person))
     client.force_login(person)
-    assert client.get(presenters.picture_url(artwork))["Cache-Control"] == "private, no-store"
+    assert client.get(payloads.picture_url(artwork))["Cache-Control"] == "private, no-store"
     Artwork.objects.filter(pk=artwork.pk).update(visibility="public", moderation="approved")
     client.logout()
-    listed = client.get(presenters.picture_url(artwork))
+    listed = client.get(payloads.picture_url(artwork))
     assert listed["Cache-Control"] == "public, max-age=31536000, immutable"
     assert "Cookie" not in listed.get("Vary", "")
-    untagged = client.get(presenters.picture_url(artwork).partition("?")[0])
+    untagged = client.get(payloads.picture_url(artwork).partition("?")[0])
     assert untagged["Cache-Control"] == "private, no-store"
 
 
 def test_files_are_served_so_that_they_cannot_act(client: Client, person: User) -> None:
     artwork = build_one(painted(person))
     client.force_login(person)
-    response = client.get(f"{presenters.picture_url(artwork)}&download=1")
+    response = client.get(f"{payloads.picture_url(artwork)}&download=1")
     assert response["Content-Type"] == "image/png"
     assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Content-Disposition"].startswith('attachment; filename="artsite-')
-    assert client.post(presenters.picture_url(artwork)).status_code == 405
+    assert client.post(payloads.picture_url(artwork)).status_code == 405
 
 
 def test_a_poem_is_downloaded_as_text_that_says_what_made_it(
@@ -303,7 +303,7 @@ def test_a_poem_is_downloaded_as_text_that_says_what_made_it(
 
 
 def test_an_upload_is_its_owners_alone(client: Client, person: User, operator: User) -> None:
-    url = presenters.upload_url(factories.make_upload(person))
+    url = payloads.upload_url(factories.make_upload(person))
     assert status(client, url) == 404
     client.force_login(operator)
     assert status(client, url) == 404
@@ -322,15 +322,15 @@ def test_a_file_that_rotted_is_never_served(
     settings.MEDIA_ACCEL_LOCATION = accel  # type: ignore[attr-defined]
     artwork = build_one(painted(person))
     client.force_login(person)
-    assert status(client, presenters.picture_url(artwork)) == 200
+    assert status(client, payloads.picture_url(artwork)) == 200
     path = Path(default_storage.path(artwork.file.name))
     data = bytearray(path.read_bytes())
     data[-20] ^= 1
     path.write_bytes(data)
-    assert status(client, presenters.picture_url(artwork)) == 503
+    assert status(client, payloads.picture_url(artwork)) == 503
     assert "does not match its hash" in caplog.text
     path.unlink()
-    assert status(client, presenters.picture_url(artwork)) == 404
+    assert status(client, payloads.picture_url(artwork)) == 404
 
 
 def test_behind_a_proxy_the_proxy_sends_the_bytes(
@@ -339,8 +339,8 @@ def test_behind_a_proxy_the_proxy_sends_the_bytes(
     settings.MEDIA_ACCEL_LOCATION = "/protected/"  # type: ignore[attr-defined]
     artwork = build_one(painted(person))
     client.force_login(stranger)
-    assert "X-Accel-Redirect" not in client.get(presenters.picture_url(artwork))
+    assert "X-Accel-Redirect" not in client.get(payloads.picture_url(artwork))
     client.force_login(person)
-    response = client.get(presenters.picture_url(artwork))
+    response = client.get(payloads.picture_url(artwork))
     assert response["X-Accel-Redirect"] == f"/protected/{artwork.file.name}"
     assert response.content == b""

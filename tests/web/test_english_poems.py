@@ -9,8 +9,14 @@ import pytest
 from django.urls import reverse
 from django.utils.translation import override
 
-from gallery.englishcraft import EnglishCraft, draft_of_kept, english_craft_of, metre, stanza_starts
 from gallery.models import Artwork, Job, JobState, User, Visibility
+from gallery.presentation.english_poem import (
+    EnglishCraft,
+    draft_of_kept,
+    english_craft_of,
+    metre,
+    stanza_starts,
+)
 from gallery.templatetags.poem_tags import letters
 from tests.toy_english import details_of, lines_of
 from tests.web import factories

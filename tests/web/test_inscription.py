@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe
-from gallery.inscription import ground_of, read_of
 from gallery.models import Artwork, Job, JobState, Lineage, Moderation, User, Visibility
+from gallery.presentation.poem_picture import ground_of, read_of
 from gallery.services import artworks, submissions
 from gallery.services.artworks import PoemText
 from tests.web import factories

@@ -10,9 +10,9 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from PIL import Image
 
-from gallery.lineage import Graph, lineage_graph
 from gallery.models import Artwork, Job, JobState, Lineage, Moderation, User, Visibility
-from gallery.selectors import parents_of, recipe_to_repeat
+from gallery.selectors.artworks import parents_of, recipe_to_repeat
+from gallery.selectors.lineage import Graph, lineage_graph
 from gallery.services import artworks
 from gallery.services.artworks import PictureFile
 from tests.web import factories

@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image, ImageSequence
 
-from gallery import presenters
 from gallery.models import Artwork, JobState, User
+from gallery.presentation import payloads
 from gallery.services import artworks, files, moderation, provenance
 from gallery.services.artworks import AnimationFile
 from tests.web import factories
@@ -203,7 +203,7 @@ def test_the_latent_stays_in_the_row(client: Client, person: User, admin_client:
 
 def test_the_video_obeys_the_same_rules_as_the_picture(person: User, stranger: User, moderator: User) -> None:
     work = build(person)
-    url = presenters.video_url(work)
+    url = payloads.video_url(work)
 
     def seen_by(*people: User | None) -> list[int]:
         found = []
@@ -224,9 +224,9 @@ def test_the_video_obeys_the_same_rules_as_the_picture(person: User, stranger: U
 
 def test_a_still_picture_has_no_video(client: Client, person: User) -> None:
     still = factories.make_listed(person)
-    assert presenters.video_url(still) == ""
+    assert payloads.video_url(still) == ""
     assert client.get(reverse("media_video", args=[still.pk])).status_code == 404
-    assert presenters.artwork_data(still)["video"] == ""
+    assert payloads.artwork_data(still)["video"] == ""
 
 
 def test_pages_and_programs_learn_the_address_of_the_video(client: Client, person: User) -> None:
@@ -266,7 +266,7 @@ def test_players_get_the_range_that_they_ask_for(
 ) -> None:
     work = build(person)
     client.force_login(person)
-    url, whole = presenters.video_url(work), files.file_read(work.video.name)
+    url, whole = payloads.video_url(work), files.file_read(work.video.name)
     first, last = first % len(whole), last % len(whole)
     response = client.get(url, headers={"Range": wanted})
     assert response.status_code == 206
@@ -279,7 +279,7 @@ def test_players_get_the_range_that_they_ask_for(
 @pytest.mark.parametrize("wanted", ["bytes=9-3", "bytes=-", "items=0-1", "bytes=0-1,4-5", "bytes=a-b", "0-1"])
 def test_what_is_no_single_range_gets_the_whole(client: Client, person: User, wanted: str) -> None:
     client.force_login(person)
-    response = client.get(presenters.video_url(build(person)), headers={"Range": wanted})
+    response = client.get(payloads.video_url(build(person)), headers={"Range": wanted})
     assert response.status_code == 200
     assert response.content[4:8] == b"ftyp"
 
@@ -288,14 +288,14 @@ def test_what_is_no_single_range_gets_the_whole(client: Client, person: User, wa
 def test_a_range_beyond_the_end_is_refused_with_the_size(client: Client, person: User, wanted: str) -> None:
     work = build(person)
     client.force_login(person)
-    response = client.get(presenters.video_url(work), headers={"Range": wanted})
+    response = client.get(payloads.video_url(work), headers={"Range": wanted})
     size = len(files.file_read(work.video.name))
     assert (response.status_code, response["Content-Range"]) == (416, f"bytes */{size}")
 
 
 def test_a_range_of_another_version_gets_the_whole(client: Client, person: User) -> None:
     client.force_login(person)
-    url = presenters.video_url(build(person))
+    url = payloads.video_url(build(person))
     tag = client.get(url)["ETag"]
     same = client.get(url, headers={"Range": "bytes=0-9", "If-Range": tag})
     other = client.get(url, headers={"Range": "bytes=0-9", "If-Range": '"old"'})
@@ -307,7 +307,7 @@ def test_a_video_that_rotted_is_never_served(client: Client, person: User) -> No
     client.force_login(person)
     path = Path(default_storage.path(work.video.name))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    response = client.get(presenters.video_url(work), headers={"Range": "bytes=0-1"})
+    response = client.get(payloads.video_url(work), headers={"Range": "bytes=0-1"})
     assert response.status_code == 503
 
 
@@ -317,6 +317,6 @@ def test_behind_a_proxy_the_proxy_finds_the_range(
     settings.MEDIA_ACCEL_LOCATION = "/protected/"  # type: ignore[attr-defined]
     work = build(person)
     client.force_login(person)
-    response = client.get(presenters.video_url(work), headers={"Range": "bytes=0-1"})
+    response = client.get(payloads.video_url(work), headers={"Range": "bytes=0-1"})
     assert (response.status_code, response.content) == (200, b"")
     assert response["X-Accel-Redirect"] == f"/protected/{work.video.name}"

@@ -10,10 +10,10 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
-from gallery import presenters
-from gallery.familytree import LABEL, family_tree
-from gallery.lineage import lineage_graph
 from gallery.models import Artwork, Job, JobState, Moderation, User, Visibility
+from gallery.presentation import payloads
+from gallery.presentation.lineage_layout import LABEL, family_tree
+from gallery.selectors.lineage import lineage_graph
 from tests.web import factories
 from tests.web.pages import Page, client_of
 
@@ -230,7 +230,7 @@ def test_a_loop_is_played_and_offered_as_film_and_as_picture(client: Client, per
     # It starts by script only: who wants stillness gets it.
     assert {"muted", "loop", "playsinline", "controls"} <= set(film[0].split())
     assert "autoplay" not in film[0]
-    for address in (presenters.video_url(work), presenters.picture_url(work)):
+    for address in (payloads.video_url(work), payloads.picture_url(work)):
         assert f'href="{address}&amp;download=1"' in content
     assert "Enlarge" not in content.partition('class="uses"')[2].partition("</nav>")[0]
     assert "loop-badge" in client.get("/works/").content.decode()
@@ -243,7 +243,7 @@ def test_an_enlarged_picture_hangs_beside_what_it_was(client: Client, person: Us
     content = client.get(url("artwork", work)).content.decode()
     assert Page(content).problems == []
     assert "64 × 48 → 128 × 96 px" in content
-    assert presenters.picture_url(source) in content
+    assert payloads.picture_url(source) in content
     others = client_of(stranger).get(url("artwork", work)).content.decode()
     assert "data-compare" not in others
     assert str(source.pk) not in others
@@ -254,9 +254,9 @@ def test_an_upload_that_was_enlarged_is_shown_to_whoever_brought_it(person: User
     upload = factories.make_upload(person)
     factories.make_input(job, "image", upload)
     work = factories.make_listed(person, "upscale", job=job, width=128, height=128)
-    assert presenters.upload_url(upload) in client_of(person).get(url("artwork", work)).content.decode()
+    assert payloads.upload_url(upload) in client_of(person).get(url("artwork", work)).content.decode()
     others = client_of(stranger).get(url("artwork", work)).content.decode()
-    assert presenters.upload_url(upload) not in others
+    assert payloads.upload_url(upload) not in others
     results = client_of(person).get(reverse("job", args=[job.pk])).content.decode()
     assert "data-compare" in results
     assert Page(results).problems == []

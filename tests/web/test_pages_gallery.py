@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from gallery import selectors
 from gallery.models import Artwork, Moderation, ModerationAction, ModerationEntry, User, Visibility
+from gallery.selectors import artworks
 from tests.web import factories
 from tests.web.pages import Page, client_of
 
@@ -52,7 +52,7 @@ def test_only_public_and_approved_works_hang_here(person: User) -> None:
 
 
 def test_following_the_links_shows_every_work_once_and_leads_back(person: User) -> None:
-    hang(person, 2 * selectors.PAGE + 7)
+    hang(person, 2 * artworks.PAGE + 7)
     expected = [
         str(pk) for pk in Artwork.objects.order_by("-published_at", "-pk").values_list("pk", flat=True)
     ]
@@ -78,7 +78,7 @@ def test_following_the_links_shows_every_work_once_and_leads_back(person: User) 
 
 
 def test_a_page_does_not_shift_when_a_work_arrives(person: User) -> None:
-    hang(person, selectors.PAGE + 5)
+    hang(person, artworks.PAGE + 5)
     client = client_of(None)
     onward = re.search(r'rel="next" href="([^"]+)"', client.get("/").content.decode())
     assert onward
@@ -116,7 +116,7 @@ def test_filters_and_search(person: User) -> None:
 
 
 def test_the_filter_stays_on_the_next_page(person: User) -> None:
-    hang(person, selectors.PAGE + 2)
+    hang(person, artworks.PAGE + 2)
     onward = re.search(r'rel="next" href="([^"]+)"', client_of(None).get("/", {"q": "work"}).content.decode())
     assert onward
     assert "q=work" in onward[1]

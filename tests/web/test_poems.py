@@ -12,7 +12,7 @@ from django.urls import reverse
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe
 from gallery.models import Artwork, Job, JobState, User, Visibility
-from gallery.poemcraft import craft_of, draft_of_locked
+from gallery.presentation.chinese_poem import craft_of, draft_of_locked
 from tests.web import factories
 from tests.web.pages import client_of
 

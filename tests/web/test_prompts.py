@@ -8,8 +8,8 @@ import pytest
 from django.utils import translation
 
 from gallery.models import JobState, User
-from gallery.prompts import Segment, prompt_segments
-from gallery.words import error_sentence, note_sentence
+from gallery.presentation.labels import error_sentence, note_sentence
+from gallery.presentation.prompt_segments import Segment, prompt_segments
 from tests.web import factories
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from gallery.models import Job, User
-from gallery.services import jobs, queue
+from gallery.selectors import queue
+from gallery.services import jobs
 from gallery.services.submissions import job_submit
 from tests.web.factories import make_job, make_upload, make_user, make_worker
 

@@ -13,10 +13,10 @@ from django.urls import reverse
 from PIL import Image
 
 from gallery.models import Artwork, Embedding, JobState, Moderation, User, Visibility
+from gallery.selectors.similarity import CANDIDATES, ROUNDS, Index, similar_works
 from gallery.services import artworks
 from gallery.services.artworks import PictureFile, artwork_delete, artwork_set_visibility
 from gallery.services.embeddings import LENGTH, Vector, embedding_store
-from gallery.similar import CANDIDATES, ROUNDS, Index, similar_works
 from tests.toy_engines import ToySeeing
 from tests.web import factories
 from workers.embedding import Embedder

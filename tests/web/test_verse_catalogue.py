@@ -11,7 +11,7 @@ from django.utils.translation import override
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe
 from gallery.catalogue.verse import CHINESE, ENGLISH_POETS, FORMS, SONG_POETS, TANG_POETS
-from gallery.forms import StudioForm
+from gallery.forms.studio import StudioForm
 from gallery.models import Job, User
 from tests.web.pages import Page, client_of
 from workers.engines import prosody

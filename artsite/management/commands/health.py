@@ -48,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError(f"the web answers {status}")
 
     def _worker(self) -> None:
-        from gallery.services.workers import online
+        from gallery.selectors.workers import online
 
         if not online().filter(host=socket.gethostname()).exists():
             raise CommandError("no worker of this machine was seen lately")

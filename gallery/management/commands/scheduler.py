@@ -13,7 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from gallery import dispatch, events
+from gallery import dispatch
+from gallery.live import events
 from gallery.services.artworks import orphan_files_sweep
 from gallery.services.sessions import expired_sessions_sweep
 from gallery.services.sweep import job_sweep

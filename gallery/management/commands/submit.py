@@ -14,10 +14,14 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from gallery import catalogue, events, presenters, selectors
-from gallery.englishcraft import stanza_text
+from gallery import catalogue
+from gallery.live import events
 from gallery.models import Artwork, Job, JobState, Upload, User
-from gallery.services import images, queue, submissions, uploads
+from gallery.presentation import payloads
+from gallery.presentation.english_poem import stanza_text
+from gallery.selectors import artworks as selectors
+from gallery.selectors import queue
+from gallery.services import images, submissions, uploads
 
 POLL_SECONDS = 0.1
 BAR_WIDTH = 28
@@ -95,7 +99,7 @@ class Command(BaseCommand):
             raise CommandError(f"{reason} [{job.error_code or job.state}]\n{job.error_operator}".strip())
         written = _write(list(job.artworks.order_by("index")), kind, options["out"])
         if options["json"]:
-            payload = presenters.job_payload(job, owner) | {"files": [str(path) for path in written]}
+            payload = payloads.job_payload(job, owner) | {"files": [str(path) for path in written]}
             payload["facts"] = [work.facts for work in job.artworks.order_by("index")]
             self.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2, default=str))
             return

@@ -29,7 +29,7 @@ from channels.layers import get_channel_layer
 from django.core.cache import cache
 
 from gallery.models import Job, Worker
-from gallery.presenters import ArtworkData, state_data, worker_data
+from gallery.presentation.payloads import ArtworkData, state_data, worker_data
 
 log = logging.getLogger(__name__)
 

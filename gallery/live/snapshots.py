@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gallery import events, permissions, presenters
-from gallery.events import Envelope, envelope
+from gallery import permissions
+from gallery.live import events
+from gallery.live.events import Envelope, envelope
 from gallery.models import Job, JobState, Worker
 from gallery.models.job import LEASED
 from gallery.permissions import Person
+from gallery.presentation import payloads
 
 
 def may_watch(person: Person, job_id: str) -> bool:
@@ -29,7 +31,7 @@ def job_snapshot(person: Person, job_id: str) -> list[Envelope]:
     if job is None or not permissions.can_view_job(person, job):
         return []
     key, seq = str(job.pk), job.seq
-    messages = [envelope("job.state", presenters.full_state(job, person), job=key, seq=seq)]
+    messages = [envelope("job.state", payloads.full_state(job, person), job=key, seq=seq)]
     if job.state == JobState.SUCCEEDED:
         messages.append(envelope("job.output", outputs(person, key), job=key, seq=seq))
     elif job.state in LEASED:
@@ -39,18 +41,18 @@ def job_snapshot(person: Person, job_id: str) -> list[Envelope]:
 
 def outputs(person: Person, job_id: str) -> events.OutputData:
     """The results of a job that the person may see."""
-    return {"artworks": presenters.job_outputs(job_id, person)}
+    return {"artworks": payloads.job_outputs(job_id, person)}
 
 
 def places(job_ids: list[str]) -> dict[str, tuple[int, Mapping[str, Any] | None]]:
     """Job id -> its seq now, and its place in the queue while it waits."""
     jobs = Job.objects.filter(pk__in=job_ids)
-    return {str(job.pk): (job.seq, presenters.standing_data(job)) for job in jobs}
+    return {str(job.pk): (job.seq, payloads.standing_data(job)) for job in jobs}
 
 
 def worker_snapshot() -> list[Envelope]:
     """Every worker that did not say goodbye."""
     return [
-        envelope("worker.state", presenters.worker_data(worker))
+        envelope("worker.state", payloads.worker_data(worker))
         for worker in Worker.objects.filter(stopped_at=None)
     ]

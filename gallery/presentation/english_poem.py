@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from gallery.catalogue.verse import FORMS, poet_label
 from gallery.models import Artwork
-from gallery.poemcraft import DETAIL, MOST_OPTIONS, Alternative, numbers, percent
+from gallery.presentation.chinese_poem import DETAIL, MOST_OPTIONS, Alternative, numbers, percent
 
 FORMAT = 2
 LANGUAGE = "en"

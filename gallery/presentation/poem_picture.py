@@ -9,11 +9,12 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from gallery import presenters, selectors
-from gallery.analysis import reading_words
 from gallery.models import Artwork
 from gallery.permissions import Person
-from gallery.seen_terms import COLOURS, THINGS, term
+from gallery.presentation import payloads
+from gallery.presentation.analysis import reading_words
+from gallery.presentation.analysis_terms import COLOURS, THINGS, term
+from gallery.selectors import artworks
 from gallery.templatetags.site_tags import heading
 
 RELATION = "poem_of"
@@ -55,23 +56,23 @@ def ground_of(person: Person, poem: Artwork) -> Ground | None:
     """
     if poem.file:
         return None
-    parents = selectors.parents_of(person, poem)
+    parents = artworks.parents_of(person, poem)
     picture = next((one.artwork for one in parents if one.relation == RELATION), None)
     if picture is not None and picture.file:
         return Ground(
-            presenters.picture_url(picture),
-            presenters.thumbnail_url(picture) or presenters.picture_url(picture),
+            payloads.picture_url(picture),
+            payloads.thumbnail_url(picture) or payloads.picture_url(picture),
             picture.width,
             picture.height,
             heading(picture),
             reverse("artwork", args=[picture.pk]),
             picture.generated,
         )
-    given = selectors.job_inputs(poem.job) if poem.job is not None else []
+    given = artworks.job_inputs(poem.job) if poem.job is not None else []
     upload = next((one.upload for one in given if one.role == ROLE), None)
     if upload is None or upload.owner_id != person.pk:
         return None
-    url = presenters.upload_url(upload)
+    url = payloads.upload_url(upload)
     return Ground(url, url, upload.width, upload.height, str(_("The picture you brought")), "", False)
 
 

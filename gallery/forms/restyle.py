@@ -1,7 +1,7 @@
-"""The room where pictures are repainted: places for up to four styles, the region, and what goes together.
+"""The form of restyle: places for up to four styles, the region, and what goes together.
 
-A view on a :class:`gallery.forms.StudioForm` of the kind ``restyle``, as :mod:`gallery.mixer` is on that of
-``blend``: a recipe numbers its styles without gaps and holds only what it uses.
+A view on a :class:`gallery.forms.studio.StudioForm` of the kind ``restyle``, as :mod:`gallery.forms.blend` is
+on that of ``blend``: a recipe numbers its styles without gaps and holds only what it uses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from gallery import catalogue
 from gallery.catalogue.cnn import STYLES, style_name
-from gallery.forms import Control, PictureControl, StudioForm
+from gallery.forms.studio import Control, PictureControl, StudioForm
 from gallery.models import Artwork, Upload
 
 KIND = "restyle"

@@ -2,7 +2,7 @@
 
 A page sends ``{"type": "subscribe", "job": "<uuid>"}`` (or ``"channel": "workers"`` for operators) and
 ``unsubscribe`` likewise. Permission is asked on the row, the group is joined, and only **then** a full
-snapshot is read and sent; every later message is a snapshot of its kind (:mod:`gallery.events`).
+snapshot is read and sent; every later message is a snapshot of its kind (:mod:`gallery.live.events`).
 
 What the channel layer loses is repaired: every few seconds the rows of watched jobs are compared with
 what was sent. A strange or unknown job gets ``error`` with ``not_found``, never more.
@@ -34,11 +34,13 @@ from channels.utils import await_many_dispatch
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 
-from gallery import events, permissions, presenters, snapshots
-from gallery.events import Envelope, envelope
+from gallery import permissions
+from gallery.live import events, snapshots
+from gallery.live.events import Envelope, envelope
+from gallery.live.outbox import Outbox, OutboxFull
 from gallery.models import JobState
-from gallery.outbox import Outbox, OutboxFull
 from gallery.permissions import Person
+from gallery.presentation import payloads
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,7 +56,7 @@ RECHECK_SECONDS = 60.0
 
 NOT_SIGNED_IN, NOT_ALLOWED, TOO_SLOW, TOO_MANY = 4401, 4403, 4408, 4429
 BINARY, TOO_LONG, BROKEN, TRY_LATER = 1003, 1009, 1011, 1013
-STANDING = tuple(presenters.StandingData.__annotations__)
+STANDING = tuple(payloads.StandingData.__annotations__)
 
 _open_sockets: Counter[object] = Counter()
 
@@ -347,7 +349,7 @@ class LiveConsumer(AsyncConsumer):
     async def _refresh_workers(self) -> None:
         if self._workers is None:
             return
-        counts = await self._ask(presenters.queue_counts)
+        counts = await self._ask(payloads.queue_counts)
         if counts is not None and self._workers is not None and counts != self._workers.get("queues"):
             self._workers = {"queues": counts}
             self._put(envelope("queue.stats", self._workers))

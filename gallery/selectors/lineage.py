@@ -14,7 +14,7 @@ from uuid import UUID
 
 from gallery.models import Artwork, Lineage
 from gallery.permissions import Person, findable
-from gallery.selectors import cards
+from gallery.selectors.artworks import cards
 
 DEPTH = 3
 MOST_NODES = 60

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from django.urls import path, re_path
 
-from gallery.consumers import LiveConsumer
+from gallery.live.consumers import LiveConsumer
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 

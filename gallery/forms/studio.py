@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery import catalogue
 from gallery.catalogue import Choice, InputSpec, KindSpec, ParamSpec
 from gallery.models import Artwork, Upload, User, Visibility
-from gallery.words import REASONS
+from gallery.presentation.labels import REASONS
 
 VISIBILITY_MEANING = {
     Visibility.PRIVATE: _("Only you see it."),

@@ -17,7 +17,7 @@ from django.utils import timezone
 from gallery import catalogue
 from gallery.models import Job, JobState
 from gallery.models.job import LEASED
-from gallery.services.workers import online
+from gallery.selectors.workers import online
 
 SAMPLES = 50
 """Durations are quantiles over so many of the newest successes of a kind."""

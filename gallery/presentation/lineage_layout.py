@@ -1,7 +1,7 @@
 """Where the works of a family stand when it is drawn: rows of generations, and lines between them.
 
 Lengths are in px of the drawing. Nothing here reads the database: it lays out a
-:class:`gallery.lineage.Graph`.
+:class:`gallery.selectors.lineage.Graph`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from gallery.lineage import Edge, Graph, Node
+from gallery.selectors.lineage import Edge, Graph, Node
 
 SIDE = 96
 """A work is drawn in a square of this side."""

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from gallery.catalogue import InvalidRecipe
 from gallery.models import Artwork
-from gallery.selectors import Repeat
+from gallery.selectors.artworks import Repeat
 from gallery.services import submissions
-from gallery.views.gates import person_of, too_often
+from gallery.views.access import person_of, too_often
 
 
 def submit_again(

@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Artwork
-from gallery.seen_terms import COLOURS, GENRES, PAINTERS, STYLES, THINGS, term
+from gallery.presentation.analysis_terms import COLOURS, GENRES, PAINTERS, STYLES, THINGS, term
 
 DETAIL = "analysis"
 FORMAT = 1

@@ -12,7 +12,6 @@ from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from gallery import catalogue
-from gallery.keyset import Page, keyset_page
 from gallery.models import (
     Artwork,
     Job,
@@ -28,6 +27,7 @@ from gallery.models import (
 )
 from gallery.models.job import FINAL, LEASED
 from gallery.permissions import Person, can_view, findable, listed, usable_as_input
+from gallery.selectors.pagination import Page, keyset_page
 
 PAGE = 30
 JOBS_PAGE = 20

@@ -1,8 +1,8 @@
-"""The room where works are crossed: places for parents, what each gives, and what shall come of them.
+"""The form of a blend: places for parents, what each gives, and what shall come of them.
 
-A view on a :class:`gallery.forms.StudioForm` of the kind ``blend``. Pages show four places side by side; a
-recipe numbers its parents without gaps and holds only what its mode uses. :meth:`Mixer.tidy` leads from
-one to the other.
+A view on a :class:`gallery.forms.studio.StudioForm` of the kind ``blend``. Pages show four places side by
+side; a recipe numbers its parents without gaps and holds only what its mode uses. :meth:`Mixer.tidy` leads
+from one to the other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from gallery.catalogue.gan import PARENTS
-from gallery.forms import Control, PictureControl, StudioForm
+from gallery.forms.studio import Control, PictureControl, StudioForm
 from gallery.models import Artwork
 
 KIND = "blend"

@@ -178,7 +178,7 @@ def upload_url(upload: Upload) -> str:
 def standing_data(job: Job) -> StandingData | None:
     """Where a waiting job stands, counted now; None when it does not wait."""
     # The queue's rules publish events, and events are made of the data above.
-    from gallery.services import queue
+    from gallery.selectors import queue
 
     if job.state != JobState.QUEUED:
         return None

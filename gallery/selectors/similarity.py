@@ -18,7 +18,7 @@ from uuid import UUID
 
 from gallery.models import Artwork, Embedding
 from gallery.permissions import Person, findable
-from gallery.selectors import cards
+from gallery.selectors.artworks import cards
 
 FEW, MANY = 6, 30
 """Works beside another one, and on a page of their own."""

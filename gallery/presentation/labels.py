@@ -13,8 +13,9 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, prompts
+from gallery import catalogue
 from gallery.models import JobState
+from gallery.presentation import prompt_segments
 
 Text = str | Promise
 MOST_WORDS = 20
@@ -159,10 +160,10 @@ def note_sentence(note: Any) -> str:
     if not isinstance(note, Mapping):
         return ""
     if note.get("code") == "understood":
-        return _missed_sentence(prompts.missed(note.get("segments")))
+        return _missed_sentence(prompt_segments.missed(note.get("segments")))
     if note.get("code") == "unknown_words":
         words = [str(word) for word in note.get("words", []) if str(word)][:MOST_WORDS]
-        return _missed_sentence([prompts.Segment(word, "unknown") for word in words])
+        return _missed_sentence([prompt_segments.Segment(word, "unknown") for word in words])
     if note.get("code") == "projected":
         return _likeness_sentence([str(number) for number in note.get("parents", [])][:MOST_WORDS])
     return str(note.get("message", ""))
@@ -181,7 +182,7 @@ def _likeness_sentence(parents: Sequence[str]) -> str:
     ) % {"parents": _(", ").join(parents)}
 
 
-def _missed_sentence(missed: Sequence[prompts.Segment]) -> str:
+def _missed_sentence(missed: Sequence[prompt_segments.Segment]) -> str:
     """Which words were ignored, each with the nearest one that the network knows."""
     if not missed:
         return ""
