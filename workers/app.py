@@ -9,6 +9,7 @@ from artsite.celery import app
 # The tasks import models, whoever imports this module first.
 django.setup()
 
-from workers import process, tasks  # noqa: E402
+from workers import tasks  # noqa: E402
+from workers.runtime import process  # noqa: E402
 
 __all__ = ["app", "process", "tasks"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from artsite.celery import app
 from gallery.dispatch import RUN_JOB
-from workers import process
+from workers.runtime import process
 
 
 @app.task(name=RUN_JOB, ignore_result=True)

@@ -1,0 +1,1 @@
+"""What goes over sockets: consumers, messages, and how they are published."""

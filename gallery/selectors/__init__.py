@@ -1,0 +1,1 @@
+"""Every read that pages, sockets and workers use."""

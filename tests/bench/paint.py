@@ -1,7 +1,8 @@
 """How fast the engine paints: ``python -m tests.bench.paint [--rounds 5] [--threads 2]``.
 
 On one machine in one run: the engine's throughput at 8 pictures beside the raw forward loop of the same
-networks (workers/training/evaluation/speed.py), turn by turn, and the seconds of four paintings of 512 px.
+networks (workers/training/generator/evaluation/speed.py), turn by turn, and the seconds of four paintings of
+512 px.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from tests.bench.studio import load
 from workers import device as devices
 from workers.engines.paint import PaintEngine
-from workers.training.evaluation.speed import SIZE, RawLoop, seconds_for_four, throughput
+from workers.training.generator.evaluation.speed import SIZE, RawLoop, seconds_for_four, throughput
 
 BATCH = 8
 RATIO = 0.9

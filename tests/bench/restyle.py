@@ -22,11 +22,11 @@ from tests.bench.studio import load
 from workers import device as devices
 from workers import images
 from workers.engines.base import SilentReport, Task
-from workers.engines.canvas import canvas_side, padded, sized
 from workers.engines.restyle import LEAST_SIDE, MARGIN, RestyleEngine
-from workers.nets.strips import paint_in_strips
-from workers.training.evaluation.restyle import peak_megabytes
-from workers.training.restyle import sample_pictures
+from workers.engines.stylisation.resizing import canvas_side, padded, sized
+from workers.nets.tiled_style_transfer import paint_in_strips
+from workers.training.style_transfer.optimisation_baseline import peak_megabytes
+from workers.training.style_transfer.train import sample_pictures
 
 TARGETS = {512: 1.5, 1024: 6.0, 2048: 0.0}
 """px -> seconds that it may take on two idle cores; 0: no target."""

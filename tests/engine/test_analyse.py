@@ -13,15 +13,15 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from tests.engine.ateliers import Recording, write_models
-from tests.engine.seers import CARD, TOY, toy_classifier, write_classifier
+from tests.engine.toy_classifier import CARD, TOY, toy_classifier, write_classifier
+from tests.engine.toy_painting import Recording, write_models
 from workers import weights
 from workers.engines.analyse import AnalyseEngine
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Report, Result, SilentReport, Task
-from workers.engines.composition import NAMES, composition_of, palette_of
-from workers.engines.evidence import evidence, hidden, packed, windows
-from workers.engines.reading import Reading, reading_of
-from workers.engines.seeing import Seeing, looked_size
+from workers.engines.vision.analysis_schema import Reading, reading_of
+from workers.engines.vision.classifier import Seeing, looked_size
+from workers.engines.vision.colour_analysis import NAMES, composition_of, palette_of
+from workers.engines.vision.occlusion import evidence, hidden, packed, windows
 from workers.nets.classifier import Classifier, ClassifierConfig
 
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.engine.ateliers import TOY, Recording, outputs, pixels, write_models
-from workers.engines import projection
+from tests.engine.toy_painting import TOY, Recording, outputs, pixels, write_models
 from workers.engines.base import Animation, InvalidRequest, JobCanceled, Picture, SilentReport, Task
 from workers.engines.blend import BlendEngine
-from workers.engines.latents import Latent, depth_groups
 from workers.engines.paint import PaintEngine
+from workers.engines.painting import projection
+from workers.engines.painting.latents import Latent, depth_groups
 from workers.images import to_tensor
 
 

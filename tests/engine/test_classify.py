@@ -9,19 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from tests.engine.seers import TOY, toy_classifier
+from tests.engine.toy_classifier import TOY, toy_classifier
 from tests.engine.toy_training_data import write_training_data
 from workers.nets.classifier import Classifier
-from workers.training.classify import Batches, Trainer, accuracy, answers_of
-from workers.training.data import Painting
-from workers.training.evaluate_analyse import calibration_error, hottest, least_calibration_error, randomised
-from workers.training.evaluation.confusion import confusion, confusion_plot, reliability_plot
-from workers.training.export_classify import embeddings, quantised, temperature_of
-from workers.training.judge import JudgeConfig, JudgeNet
-from workers.training.labels import STYLES, heads_of, labels_of, style_of
-from workers.training.outliers import outliers
-from workers.training.sights import OPINION, SIZE, Sights, load_sights, views
-from workers.training.teacher import Teacher
+from workers.training.classifier.data import OPINION, SIZE, Sights, load_sights, views
+from workers.training.classifier.evaluate import (
+    calibration_error,
+    hottest,
+    least_calibration_error,
+    randomised,
+)
+from workers.training.classifier.export import embeddings, quantised, temperature_of
+from workers.training.classifier.labels import STYLES, heads_of, labels_of, style_of
+from workers.training.classifier.outliers import outliers
+from workers.training.classifier.plots import confusion, confusion_plot, reliability_plot
+from workers.training.classifier.scene_classifier import JudgeConfig, JudgeNet
+from workers.training.classifier.train import Batches, Trainer, accuracy, answers_of
+from workers.training.common.data import Painting
+from workers.training.common.perceptual_teacher import Teacher
 
 
 @pytest.fixture(scope="module")

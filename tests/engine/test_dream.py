@@ -12,12 +12,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from tests.engine.ateliers import Recording, pixels
+from tests.engine.toy_painting import Recording, pixels
 from workers import weights
-from workers.animation import check_loop
 from workers.engines.base import Animation, InvalidRequest, JobCanceled, Report, Result, Task
 from workers.engines.dream import DreamEngine, mist
-from workers.engines.excitement import (
+from workers.engines.vision.activation_maximisation import (
     STAGES,
     Ascent,
     Feature,
@@ -27,8 +26,9 @@ from workers.engines.excitement import (
     excitement,
     read_features,
 )
-from workers.engines.zooming import Zoom
+from workers.engines.vision.zoom_loop import Zoom
 from workers.nets.classifier import Classifier, ClassifierConfig
+from workers.runtime.video_encoding import check_loop
 
 TOY = ClassifierConfig(
     heads={"style": ("Impressionism", "Cubism"), "genre": ("landscape", "portrait")},

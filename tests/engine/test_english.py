@@ -10,17 +10,17 @@ import torch
 
 from workers import weights
 from workers.engines.base import InvalidRequest
-from workers.engines.bloom import BloomFilter
-from workers.engines.english import forms
-from workers.engines.english.craft import craft
-from workers.engines.english.lexicon import FIRST_WORD, packed
-from workers.engines.english.lines import Draft
-from workers.engines.english.writer import EnglishWriter
-from workers.nets.lyricist import Lyricist, LyricistConfig
-from workers.training.english_corpus import SPECIALS
-from workers.training.english_export import lexicon
-from workers.training.evaluation import english_rules
-from workers.training.pronunciation import dictionary
+from workers.engines.poetry.bloom_filter import BloomFilter
+from workers.engines.poetry.english import forms
+from workers.engines.poetry.english.annotation import craft
+from workers.engines.poetry.english.lexicon import FIRST_WORD, packed
+from workers.engines.poetry.english.model import EnglishWriter
+from workers.engines.poetry.english.planning import Draft
+from workers.nets.english_verse_lstm import Lyricist, LyricistConfig
+from workers.training.english_verse import rule_checker
+from workers.training.english_verse.corpus import SPECIALS
+from workers.training.english_verse.export import lexicon
+from workers.training.english_verse.pronunciation import dictionary
 
 FORMS = [form.slug for form in forms.FORMS]
 # Short words of all sounds; a few long ones, so that beats matter.
@@ -80,7 +80,7 @@ def test_syllables_rhymes_and_beats_are_right_whatever_the_model_says(
     writer: EnglishWriter, form: str
 ) -> None:
     for lines in write(writer, drafts(writer, form, range(4))):
-        verdict = english_rules.judge(lines, form)
+        verdict = rule_checker.judge(lines, form)
         assert verdict.right, (lines, verdict)
         assert verdict.beats == 1.0, lines
 
@@ -91,8 +91,8 @@ def test_syllables_rhymes_and_beats_are_right_whatever_the_model_says(
 def test_lines_begin_with_the_letters_of_an_acrostic(writer: EnglishWriter, form: str, acrostic: str) -> None:
     letters = "".join(c for c in acrostic.lower() if c.isalpha())
     for lines in write(writer, drafts(writer, form, range(3), acrostic)):
-        assert english_rules.acrostic(lines).lower().startswith(letters)
-        assert english_rules.judge(lines, form).right, lines
+        assert rule_checker.acrostic(lines).lower().startswith(letters)
+        assert rule_checker.judge(lines, form).right, lines
 
 
 def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishWriter) -> None:
@@ -111,7 +111,7 @@ def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: Englis
     assert again[1] == first[1]
     assert again[2].lower().endswith(end.lower())
     assert again[0] != first[0]
-    assert english_rules.judge(again, "quatrain").right, again
+    assert rule_checker.judge(again, "quatrain").right, again
 
 
 @pytest.mark.parametrize(
@@ -226,13 +226,13 @@ def test_a_letter_with_one_word_is_reached_from_any_length(models: Path) -> None
     writer = EnglishWriter(torch.device("cpu"))
     for lines in write(writer, drafts(writer, "haiku", range(4), "XXX")):
         assert all(line.startswith("Xerox") for line in lines)
-        assert english_rules.judge(lines, "haiku").right
+        assert rule_checker.judge(lines, "haiku").right
 
 
 def test_a_line_of_the_training_is_left_for_another_candidate(models: Path) -> None:
     writer = EnglishWriter(torch.device("cpu"))
     first = write(writer, drafts(writer, "haiku", range(1)))[0][0]
-    known = BloomFilter.of({" ".join(english_rules.words(first))}, 4096)
+    known = BloomFilter.of({" ".join(rule_checker.words(first))}, 4096)
     save_toy(models, known_lines=bytes(known.data))
     again = EnglishWriter(torch.device("cpu"))
     assert write(again, drafts(again, "haiku", range(1)))[0][0] != first
@@ -264,16 +264,16 @@ def test_words_fit_by_their_main_stress(shape: str, template: str, start: int, f
 
 
 def test_the_checker_knows_verse_that_everybody_knows() -> None:
-    assert english_rules.count("Shall I compare thee to a summer’s day?") == 10
-    assert english_rules.rhymes("day", "may")
-    assert english_rules.rhymes("ocean", "motion")
-    assert not english_rules.rhymes("day", "day")
-    assert not english_rules.rhymes("night", "knight")
-    assert not english_rules.rhymes("love", "move")
+    assert rule_checker.count("Shall I compare thee to a summer’s day?") == 10
+    assert rule_checker.rhymes("day", "may")
+    assert rule_checker.rhymes("ocean", "motion")
+    assert not rule_checker.rhymes("day", "day")
+    assert not rule_checker.rhymes("night", "knight")
+    assert not rule_checker.rhymes("love", "move")
     right = (
         "The moon is on the silent sea,",
         "The night is cold and deep,",
         "And all the",
         "The world asleep.",
     )
-    assert not english_rules.judge(right, "quatrain").right
+    assert not rule_checker.judge(right, "quatrain").right

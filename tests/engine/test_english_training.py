@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from workers.engines.english.writer import EnglishWriter
-from workers.nets.lyricist import START, UNKNOWN, Lyricist, LyricistConfig
-from workers.training import english, english_corpus, evaluate_english
-from workers.training.evaluate_english import trigram_nats
-from workers.training.evaluation import english_rules
-from workers.training.pronunciation import dictionary
+from workers.engines.poetry.english.model import EnglishWriter
+from workers.nets.english_verse_lstm import START, UNKNOWN, Lyricist, LyricistConfig
+from workers.training.english_verse import corpus, rule_checker, train
+from workers.training.english_verse import evaluate as evaluate_english
+from workers.training.english_verse.evaluate import trigram_nats
+from workers.training.english_verse.pronunciation import dictionary
 
 RHYMES = ["day", "way", "say", "night", "light", "sight", "tree", "sea", "free", "more", "shore", "door"]
 
@@ -43,15 +43,15 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_lines_are_tokens_in_one_spelling() -> None:
-    assert english_corpus.tokens("“To-day -- ’tis lov’d,—”") == ("today", ",", "'tis", "loved", ",")
-    assert english_corpus.tokens("…!, Rosy-mouthed?!") == ("rosy", "mouthed", "?")
+    assert corpus.tokens("“To-day -- ’tis lov’d,—”") == ("today", ",", "'tis", "loved", ",")
+    assert corpus.tokens("…!, Rosy-mouthed?!") == ("rosy", "mouthed", "?")
 
 
 def test_chunks_hold_each_line_from_its_end(data: Path) -> None:
-    poems = english_corpus.read(data)
+    poems = corpus.read(data)
     assert not any(p.author == "X" for p in poems)  # dialect
-    words = english_corpus.vocabulary(poems, 100)
-    chunk = english_corpus.encode(poems[:1], words, ["Poet 0"])[0]
+    words = corpus.vocabulary(poems, 100)
+    chunk = corpus.encode(poems[:1], words, ["Poet 0"])[0]
     firsts = np.flatnonzero(chunk.fresh)
     line = [words[token] for token in chunk.target[firsts[0] : firsts[1]]]
     assert line == [";", "day", "the", "and", ",", "river", "golden", "the", "saw", "i"]
@@ -62,44 +62,44 @@ def test_chunks_hold_each_line_from_its_end(data: Path) -> None:
 
 
 def test_the_softmax_of_two_levels_is_a_distribution_and_the_loss_its_logarithm(data: Path) -> None:
-    words, names, training, _ = english.prepare(data, 100)
+    words, names, training, _ = train.prepare(data, 100)
     torch.manual_seed(0)
     model = Lyricist(LyricistConfig(len(words), 12, embed=8, hidden=8, authors=1 + len(names)))
-    batch = english_corpus.Batches(training, words, seed=1).draw([0, 1, 2], told=True)
-    inputs, target = english.reading(model, batch, torch.device("cpu"))
+    batch = corpus.Batches(training, words, seed=1).draw([0, 1, 2], told=True)
+    inputs, target = train.reading(model, batch, torch.device("cpu"))
     chances = model.log_chances(model.features(inputs)[0])
     assert torch.allclose(chances.exp().sum(-1), torch.ones(target.shape), atol=1e-5)
     counted = target != UNKNOWN
     expected = -chances.gather(2, target[..., None])[..., 0][counted].mean()
-    loss, count = english.loss_of(model, batch, torch.device("cpu"))
+    loss, count = train.loss_of(model, batch, torch.device("cpu"))
     assert count == int(counted.sum())
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def options(data: Path, out: Path, *more: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    english.add_arguments(parser)
+    train.add_arguments(parser)
     small = ["--embed", "8", "--hidden", "8", "--head", "20", "--vocabulary", "60", "--batch", "200"]
     return parser.parse_args(["--data", str(data), "--out", str(out), "--minutes", "1", *small, *more])
 
 
 def test_a_run_learns_goes_on_and_writes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "run"
-    english.main(options(data, out, "--steps", "3"))
-    english.main(options(data, out, "--steps", "8"))
+    train.main(options(data, out, "--steps", "3"))
+    train.main(options(data, out, "--steps", "8"))
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     ends = [line for line in lines if "untold" in line]
     assert [line["step"] for line in ends] == [3, 8]
     assert ends[1]["validation"] < ends[0]["validation"] < math.log(100)
     with pytest.raises(SystemExit, match="another vocabulary"):
-        english.main(options(data, out, "--steps", "9", "--vocabulary", "5", "--head", "3"))
-    english.main(options(data, out, "--export", str(tmp_path / "verse-english")))
+        train.main(options(data, out, "--steps", "9", "--vocabulary", "5", "--head", "3"))
+    train.main(options(data, out, "--export", str(tmp_path / "verse-english")))
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     writer = EnglishWriter(torch.device("cpu"))
     evaluate(tmp_path, data)
     draft = writer.draft("haiku", torch.Generator().manual_seed(1), author="Poet 1")
     assert max(writer.write([draft])) == sum(draft.form.syllables)
-    assert english_rules.judge(writer.lines(draft), "haiku").right
+    assert rule_checker.judge(writer.lines(draft), "haiku").right
 
 
 def evaluate(models: Path, data: Path) -> None:
@@ -121,7 +121,7 @@ def evaluate(models: Path, data: Path) -> None:
 
 
 def test_the_trigram_is_asked_for_known_words_alone(data: Path) -> None:
-    words, _, training, held_out = english.prepare(data, 12)
+    words, _, training, held_out = train.prepare(data, 12)
     nats = trigram_nats(training, held_out or training, len(words))
     assert 0 < nats < math.log(len(words))
 

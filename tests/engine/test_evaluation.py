@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.training.captions import COLOUR_LIMITS
-from workers.training.evaluation import measures, plots, sheets
-from workers.training.evaluation.fidelity import colour_scores, colour_table, dominant_colours
-from workers.training.evaluation.making import spoken
-from workers.training.evaluation.prompts import PROMPTS, SHEET
-from workers.training.judge import SCENES
-from workers.training.metrics import Moments, frechet
+from workers.training.classifier.scene_classifier import SCENES
+from workers.training.common import statistics
+from workers.training.common.feature_metrics import Moments, frechet
+from workers.training.generator.evaluation import plots, sheets
+from workers.training.generator.evaluation.prompt_fidelity import (
+    colour_scores,
+    colour_table,
+    dominant_colours,
+)
+from workers.training.generator.evaluation.prompts import PROMPTS, SHEET
+from workers.training.generator.evaluation.sampling import spoken
+from workers.training.matcher.captions import COLOUR_LIMITS
 
 
 def cloud(count: int, centre: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -30,14 +35,14 @@ def test_frechet_distance_of_a_set_to_itself_is_nothing() -> None:
 
 def test_precision_and_recall_of_known_sets() -> None:
     real = np.concatenate([cloud(150), cloud(150, 50, 1)])
-    assert measures.precision_recall(real, real) == (1, 1)
-    assert measures.precision_recall(real, real + 1000) == (0, 0)
+    assert statistics.precision_recall(real, real) == (1, 1)
+    assert statistics.precision_recall(real, real + 1000) == (0, 0)
     # One of two modes, painted well: all of it is real, half of what is real is missing.
-    precision, recall = measures.precision_recall(real, real[:150] + 1e-3)
+    precision, recall = statistics.precision_recall(real, real[:150] + 1e-3)
     assert precision == 1
     assert recall == pytest.approx(0.5, abs=0.02)
     # Every mode and as much nonsense besides.
-    precision, recall = measures.precision_recall(real, np.concatenate([real, cloud(300, -500, 2)]))
+    precision, recall = statistics.precision_recall(real, np.concatenate([real, cloud(300, -500, 2)]))
     assert precision == pytest.approx(0.5, abs=0.02)
     assert recall == 1
 
@@ -45,10 +50,10 @@ def test_precision_and_recall_of_known_sets() -> None:
 def test_copies_of_training_pictures_are_noticed() -> None:
     train, held = cloud(500), cloud(200, seed=1)
     fresh, copied = cloud(200, seed=2), train[:200] + 1e-4
-    of_held, _ = measures.nearest(held, [train])
-    honest = measures.memorisation(measures.nearest(fresh, [train])[0], of_held)
-    near, whose = measures.nearest(copied, [train - 100, train])
-    thief = measures.memorisation(near, of_held)
+    of_held, _ = statistics.nearest(held, [train])
+    honest = statistics.memorisation(statistics.nearest(fresh, [train])[0], of_held)
+    near, whose = statistics.nearest(copied, [train - 100, train])
+    thief = statistics.memorisation(near, of_held)
     assert list(whose) == list(range(200))
     assert honest["below_first_percentile"] < 0.05
     assert honest["median_ratio"] == pytest.approx(1, abs=0.1)
@@ -58,27 +63,27 @@ def test_copies_of_training_pictures_are_noticed() -> None:
 
 def test_repeated_pairs_are_counted_once() -> None:
     rows = np.array([[0.0, 0], [0, 1], [10, 0], [10, 1], [50, 50]])
-    assert measures.closest_pair(rows) == pytest.approx(1)
-    assert measures.pairs_nearer_than(rows, 1.5) == 2
-    assert measures.pairs_nearer_than(rows, 1) == 0
-    assert measures.mean_pairwise(rows[:2]) == pytest.approx(1)
+    assert statistics.closest_pair(rows) == pytest.approx(1)
+    assert statistics.pairs_nearer_than(rows, 1.5) == 2
+    assert statistics.pairs_nearer_than(rows, 1) == 0
+    assert statistics.mean_pairwise(rows[:2]) == pytest.approx(1)
 
 
 def test_a_jump_in_a_loop_is_a_large_step() -> None:
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], 1)
-    assert measures.unevenness(measures.loop_steps(circle)) == pytest.approx(1)
+    assert statistics.unevenness(statistics.loop_steps(circle)) == pytest.approx(1)
     # What is not closed jumps from the last frame to the first.
     line = np.stack([np.arange(24.0), np.zeros(24)], 1)
-    assert measures.unevenness(measures.loop_steps(line)) == pytest.approx(23)
+    assert statistics.unevenness(statistics.loop_steps(line)) == pytest.approx(23)
 
 
 def test_area_under_the_curve() -> None:
     scores, positive = np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True])
-    assert measures.area(scores, positive) == pytest.approx(0.875)
-    assert measures.area(-scores, positive) == pytest.approx(0.125)
+    assert statistics.area(scores, positive) == pytest.approx(0.875)
+    assert statistics.area(-scores, positive) == pytest.approx(0.125)
     with pytest.raises(ValueError, match="positives and negatives"):
-        measures.area(scores, np.ones(4, bool))
+        statistics.area(scores, np.ones(4, bool))
 
 
 def test_the_colour_that_covers_most_dominates() -> None:

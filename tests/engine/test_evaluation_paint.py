@@ -13,17 +13,18 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.engine.ateliers import write_models
+from tests.engine.toy_painting import write_models
 from tests.engine.toy_training_data import write_training_data
 from workers import weights
 from workers.engines.blend import BlendEngine
 from workers.engines.paint import PaintEngine
-from workers.training import evaluate_paint, judge
-from workers.training.evaluation import bridges, fidelity, likeness, plots, speed
-from workers.training.evaluation.making import asked
-from workers.training.evaluation.prompts import Prompt
-from workers.training.judge import Judge
-from workers.training.teacher import Teacher
+from workers.training.classifier import scene_classifier
+from workers.training.classifier.scene_classifier import Judge
+from workers.training.common.perceptual_teacher import Teacher
+from workers.training.generator import evaluate as evaluate_paint
+from workers.training.generator.evaluation import distribution, loop_evenness, plots, prompt_fidelity, speed
+from workers.training.generator.evaluation.prompts import Prompt
+from workers.training.generator.evaluation.sampling import asked
 
 FEW = (
     Prompt("blue sea", "蓝色的大海", "blue", "sea", "sea"),
@@ -42,9 +43,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     data = write_training_data(root / "data")
     write_models(root / "models")
     parser = argparse.ArgumentParser()
-    judge.add_arguments(parser)
+    scene_classifier.add_arguments(parser)
     command = ["--data", str(data), "--out", str(root / "judge"), "--cache", str(root / "cache")]
-    judge.main(parser.parse_args([*command, "--batch", "8", "--steps", "1"]))
+    scene_classifier.main(parser.parse_args([*command, "--batch", "8", "--steps", "1"]))
     yield root
     torch.set_num_threads(threads)
     for number, handler in before.items():
@@ -95,7 +96,7 @@ def test_fidelity_lays_two_languages_side_by_side(folders: Path, tmp_path: Path)
     engine = PaintEngine()
     views = evaluate_paint.load_views(folders / "data", 140, Teacher(folders / "data"), folders / "cache")
     loaded = Judge.load(folders / "judge", torch.device("cpu"))
-    figures, pictures = fidelity.measure(engine, engine.atelier.matching, loaded, views, 2, FEW)
+    figures, pictures = prompt_fidelity.measure(engine, engine.atelier.matching, loaded, views, 2, FEW)
     assert pictures[FEW[0]].shape == (2, 128, 128, 3)
     assert [row["measure"] for row in figures["table"]] == [
         "colour_dominates",
@@ -118,7 +119,7 @@ def test_fidelity_lays_two_languages_side_by_side(folders: Path, tmp_path: Path)
 def test_variety_compares_prompts_with_real_paintings_of_their_words(folders: Path) -> None:
     engine, teacher = PaintEngine(), Teacher(folders / "data")
     views = evaluate_paint.load_views(folders / "data", 140, teacher, folders / "cache")
-    reference = likeness.Reference.split(views, 12)
+    reference = distribution.Reference.split(views, 12)
     assert not set(reference.asked) & set(reference.other)
     assert not views.validation[reference.asked].any()
     made = {prompt: asked(engine, prompt.english, 3, 1) for prompt in FEW[:2]}
@@ -127,13 +128,13 @@ def test_variety_compares_prompts_with_real_paintings_of_their_words(folders: Pa
     def words(prompt: str) -> tuple[str, ...]:
         return tuple(engine.atelier.matching.read(prompt).words)
 
-    figures = likeness.variety(made, same, reference, teacher, words)
+    figures = distribution.variety(made, same, reference, teacher, words)
     assert figures["within_prompt_over_real"] > 0
     assert figures["repeated_pairs"] == 6
 
 
 def test_a_bridge_is_measured_all_the_way_round(folders: Path) -> None:
-    figures = bridges.measure(
+    figures = loop_evenness.measure(
         PaintEngine(), BlendEngine(), Teacher(folders / "data"), [("blue sea", "green forest")], 16
     )
     assert figures["worst"] == figures["largest_over_median"]["blue sea -> green forest"] >= 1

@@ -11,9 +11,9 @@ from tests.engine.toy_training_data import coloured, write_photographs, write_tr
 from workers import weights
 from workers.engines.restyle import RestyleEngine
 from workers.training import __main__ as training
-from workers.training import evaluate_restyle
-from workers.training.evaluation.restyle import Bar, Named, seams
-from workers.training.teacher import Teacher
+from workers.training.common.perceptual_teacher import Teacher
+from workers.training.style_transfer import evaluate
+from workers.training.style_transfer.optimisation_baseline import Bar, Named, seams
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_figures_go_onto_the_card_and_a_second_run_needs_no_optimisation(
     models: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Costs are those of this machine: minutes at the sizes that count.
-    monkeypatch.setattr(evaluate_restyle, "costs", lambda engine, largest: {"seams": {}})
+    monkeypatch.setattr(evaluate, "costs", lambda engine, largest: {"seams": {}})
     cache = tmp_path / "cache"
     asked = [
         "evaluate", "restyle", "--data", str(folder), "--side", "64", "--steps", "3", "--photos", "2",
@@ -86,6 +86,6 @@ def test_figures_go_onto_the_card_and_a_second_run_needs_no_optimisation(
 
 
 def test_the_sheet_has_a_row_for_each_picture(models: Path) -> None:
-    drawn = evaluate_restyle.sheet(RestyleEngine(), [coloured(1), coloured(2)])
-    side = evaluate_restyle.TILE + 4
+    drawn = evaluate.sheet(RestyleEngine(), [coloured(1), coloured(2)])
+    side = evaluate.TILE + 4
     assert drawn.size == (3 * side + 4, 2 * side + 4)

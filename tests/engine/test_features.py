@@ -15,10 +15,10 @@ from PIL import Image
 
 from tests.engine.test_dream import CARD, CHANNELS, TOY, toy
 from workers import weights
-from workers.engines.excitement import drives
+from workers.engines.vision.activation_maximisation import drives
 from workers.training.__main__ import main
-from workers.training.feature_words import Name, given, label_name, named, numbered, scores
-from workers.training.features import candidates, distinct, drawn
+from workers.training.classifier.feature_visualisation import candidates, distinct, drawn
+from workers.training.classifier.feature_words import Name, given, label_name, named, numbered, scores
 
 ARGUMENTS = ["--weights", "analyse", "--count", "10", "--side", "64", "--steps", "6", "--threads", "1"]
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.engine.ateliers import write_models
 from tests.engine.test_picture_theme import EVERY
+from tests.engine.toy_painting import write_models
 from workers import images, weights
-from workers.engines.impressions import MOST, UNUSUAL, USUAL_FILE, Impressions
-from workers.engines.matching import MODEL, Matching
-from workers.engines.picture_theme import Seen, theme_of
-from workers.engines.verse_themes import Theme
+from workers.engines.poetry.chinese.themes import Theme
+from workers.engines.poetry.picture_theme import Seen, theme_of
+from workers.engines.vision.text_image_matcher import MODEL, Matching
+from workers.engines.vision.zero_shot_tags import MOST, UNUSUAL, USUAL_FILE, Impressions
 
 CPU = torch.device("cpu")
 

@@ -12,10 +12,17 @@ import pytest
 import torch
 
 from tests.engine.toy_training_data import write_training_data
-from workers.training import judge
-from workers.training.data import Painting
-from workers.training.judge import SCENES, UNKNOWN, Judge, reliability, scene_of, tags_of
-from workers.training.metrics import uint8_batches
+from workers.training.classifier import scene_classifier
+from workers.training.classifier.scene_classifier import (
+    SCENES,
+    UNKNOWN,
+    Judge,
+    reliability,
+    scene_of,
+    tags_of,
+)
+from workers.training.common.data import Painting
+from workers.training.common.feature_metrics import uint8_batches
 
 
 def painting(title: str, genre: str = "landscape") -> Painting:
@@ -84,12 +91,12 @@ def test_reliability_says_what_is_taken_for_what() -> None:
 def test_a_training_resumes_and_its_checkpoint_judges(tmp_path: Path) -> None:
     data = write_training_data(tmp_path / "data")
     parser = argparse.ArgumentParser()
-    judge.add_arguments(parser)
+    scene_classifier.add_arguments(parser)
     command = ["--data", str(data), "--out", str(tmp_path / "judge"), "--cache", str(tmp_path / "cache")]
     command += ["--batch", "16", "--steps", "3"]
-    judge.main(parser.parse_args(command))
+    scene_classifier.main(parser.parse_args(command))
     assert Judge.load(tmp_path / "judge", torch.device("cpu")).reliability["steps"] == 3
-    judge.main(parser.parse_args([*command, "--resume"]))
+    scene_classifier.main(parser.parse_args([*command, "--resume"]))
     loaded = Judge.load(tmp_path / "judge", torch.device("cpu"))
     assert loaded.reliability["steps"] == 6
     assert loaded.reliability["pictures"] > 0

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from workers import weights
-from workers.engines.matching import Matching
+from workers.engines.vision.text_image_matcher import Matching
 from workers.nets.matcher import LONGEST, Matcher, MatcherConfig, condition, token_ids
-from workers.training.captions import Captioned
-from workers.training.match import (
+from workers.training.matcher.captions import Captioned
+from workers.training.matcher.train import (
     Lesson,
     Lessons,
     contradictions,

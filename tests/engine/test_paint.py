@@ -15,14 +15,14 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.engine.ateliers import CARD, TOY, Recording, outputs, pixels, write_models
+from tests.engine.toy_painting import CARD, TOY, Recording, outputs, pixels, write_models
 from workers import weights
 from workers.engines.base import InvalidRequest, JobCanceled, SilentReport, Task
 from workers.engines.blend import BlendEngine
-from workers.engines.latents import Latent
 from workers.engines.paint import PaintEngine
+from workers.engines.painting.latents import Latent
 from workers.images import to_tensor
-from workers.nets.painter import Painter, PainterConfig
+from workers.nets.generator import Painter, PainterConfig
 
 
 @pytest.fixture

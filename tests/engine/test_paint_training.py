@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from workers.engines.matching import Matching
+from workers.engines.vision.text_image_matcher import Matching
 from workers.nets.matcher import Matcher, MatcherConfig
-from workers.training.augment import augment
-from workers.training.captions import COLOUR_LIMITS, Captioned, is_view, measured_words, told_words
-from workers.training.data import Painting
-from workers.training.gan import Batches, layout_distance, mismatched, mixed_by_depth
-from workers.training.guess import guessed, implied
-from workers.training.metrics import Moments, frechet, kernel_distance
-from workers.training.upscale import degrade, halved
+from workers.training.common.data import Painting
+from workers.training.common.feature_metrics import Moments, frechet, kernel_distance
+from workers.training.generator.augmentation import augment
+from workers.training.generator.train import Batches, layout_distance, mismatched, mixed_by_depth
+from workers.training.matcher.captions import COLOUR_LIMITS, Captioned, is_view, measured_words, told_words
+from workers.training.matcher.pseudo_labels import guessed, implied
+from workers.training.upscaler.train import degrade, halved
 
 
 def painting(title: str, artist: str = "", style: str = "", genre: str = "") -> Painting:

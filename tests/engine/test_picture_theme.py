@@ -7,9 +7,9 @@ import string
 
 import pytest
 
-from workers.engines.picture_theme import Seen, prompt_of, telling_colours, theme_of, title_of
-from workers.engines.reading import Reading, Swatch
-from workers.engines.verse_themes import THEME_SIZE, Theme, understand
+from workers.engines.poetry.chinese.themes import THEME_SIZE, Theme, understand
+from workers.engines.poetry.picture_theme import Seen, prompt_of, telling_colours, theme_of, title_of
+from workers.engines.vision.analysis_schema import Reading, Swatch
 
 
 class AllChinese:

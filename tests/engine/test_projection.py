@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from tests.engine.ateliers import TOY, write_models
-from workers.engines import projection
-from workers.engines.atelier import Atelier, open_atelier
+from tests.engine.toy_painting import TOY, write_models
 from workers.engines.base import JobCanceled
-from workers.engines.latents import Latent
-from workers.engines.projection import project
+from workers.engines.painting import projection
+from workers.engines.painting.latents import Latent
+from workers.engines.painting.pipeline import Atelier, open_atelier
+from workers.engines.painting.projection import project
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from workers.engines import prosody
 from workers.engines.base import InvalidRequest
-from workers.engines.bloom import BloomFilter
-from workers.engines.verse_lexicon import CHINESE, ENGLISH, TRADITIONAL
-from workers.engines.verse_themes import acrostic_characters, simplify, title, understand
+from workers.engines.language.theme_lexicon import CHINESE, ENGLISH, TRADITIONAL
+from workers.engines.poetry.bloom_filter import BloomFilter
+from workers.engines.poetry.chinese import prosody
+from workers.engines.poetry.chinese.themes import acrostic_characters, simplify, title, understand
 
 VOCABULARY = set("月秋乡思山江海雨雪花春夏冬风云夜故人大笔机相茶王")
 
@@ -147,6 +147,7 @@ def test_the_lexicon_is_large_and_well_formed() -> None:
 
 
 def test_reading_a_theme_needs_no_torch() -> None:
-    modules = "workers.engines.verse_themes, workers.engines.prosody, workers.engines.english.wishes"
+    poetry = "workers.engines.poetry"
+    modules = f"{poetry}.chinese.themes, {poetry}.chinese.prosody, {poetry}.english.request"
     code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,11 +15,11 @@ from tests.engine.toy_restyle import STYLES, TOY, write_restyle
 from workers import weights
 from workers.engines import restyle
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
-from workers.engines.canvas import canvas_side, with_luminance
-from workers.engines.region import region_of
 from workers.engines.restyle import RestyleEngine
-from workers.engines.style_mix import mix_codes
-from workers.nets.restyler import Restyler, colour_statistics, match_colours
+from workers.engines.stylisation.region_mask import region_of
+from workers.engines.stylisation.resizing import canvas_side, with_luminance
+from workers.engines.stylisation.style_mixing import mix_codes
+from workers.nets.style_transfer import Restyler, colour_statistics, match_colours
 
 
 @pytest.fixture

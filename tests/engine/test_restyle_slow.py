@@ -14,10 +14,16 @@ from PIL import Image
 from tests.engine.toy_restyle import STYLES, write_classifier, write_restyle
 from workers import images, weights
 from workers.engines.base import EngineError, InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
-from workers.engines.optimising import levels_of, optimise, style_error
 from workers.engines.restyle import RestyleEngine
-from workers.engines.seeing import Seeing
-from workers.engines.style_targets import ReadyTargets, mix_targets, packed, target_of, unpacked
+from workers.engines.stylisation.optimisation import levels_of, optimise, style_error
+from workers.engines.stylisation.style_statistics import (
+    ReadyTargets,
+    mix_targets,
+    packed,
+    target_of,
+    unpacked,
+)
+from workers.engines.vision.classifier import Seeing
 from workers.training import __main__ as training
 
 CPU = torch.device("cpu")

@@ -14,8 +14,8 @@ from tests.engine.toy_training_data import coloured, write_photographs, write_tr
 from workers import weights
 from workers.engines.restyle import RestyleEngine
 from workers.training import __main__ as training
-from workers.training import restyle
-from workers.training.restyle_together import begin
+from workers.training.style_transfer import train
+from workers.training.style_transfer.train_joint import begin
 
 SLUGS = [f"style_{number}" for number in range(22)]
 """As many as the sample sheets ask for."""
@@ -93,7 +93,7 @@ def test_the_first_stages_make_weights_too(
 ) -> None:
     monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path / "models"))
-    monkeypatch.setattr(restyle, "scaled_config", lambda width: TOY)
+    monkeypatch.setattr(train, "scaled_config", lambda width: TOY)
     run = tmp_path / "run"
     asked = [
         "restyle", "--data", str(folder), "--out", str(run), "--minutes", "0.0001", "--batch", "1",

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from workers.engines.base import JobCanceled
-from workers.nets.restyler import Restyler, RestylerConfig
-from workers.nets.strips import paint_in_strips, stages_of, strips_of
+from workers.nets.style_transfer import Restyler, RestylerConfig
+from workers.nets.tiled_style_transfer import paint_in_strips, stages_of, strips_of
 
 TOY = RestylerConfig(
     widths=(8, 8, 16), full=8, blocks=1, code=8, style_widths=(8, 8, 8, 8), hidden=16, project=4

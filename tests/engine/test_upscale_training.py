@@ -18,15 +18,15 @@ from PIL import Image
 from tests.engine.toy_training_data import write_training_data
 from workers import weights
 from workers.engines.upscale import UpscaleEngine
-from workers.nets.painter import Painter, PainterConfig
+from workers.nets.generator import Painter, PainterConfig
 from workers.nets.upscaler import UpscalerConfig
-from workers.training import evaluate_upscale, export_upscaler, upscale
-from workers.training.data import is_validation
-from workers.training.degrade import degrade, halved
-from workers.training.lattice import pattern, steepness
-from workers.training.perceptual import perceptual_distance, psnr
-from workers.training.pieces import Pieces
-from workers.training.teacher import Teacher
+from workers.training.common.data import is_validation
+from workers.training.common.perceptual_distance import perceptual_distance, psnr
+from workers.training.common.perceptual_teacher import Teacher
+from workers.training.upscaler import evaluate, export, train
+from workers.training.upscaler.degradation import degrade, halved
+from workers.training.upscaler.grid_loss import pattern, steepness
+from workers.training.upscaler.patches import Pieces
 
 TOY = UpscalerConfig(channels=8, blocks=1, fine=8)
 
@@ -84,9 +84,9 @@ def options(module: object, *words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def trainer(data: Path, generated: upscale.Generated | None = None) -> upscale.Trainer:
+def trainer(data: Path, generated: train.Generated | None = None) -> train.Trainer:
     torch.manual_seed(1)
-    made = upscale.Trainer(
+    made = train.Trainer(
         TOY,
         Teacher(data),
         Pieces(data, 10),
@@ -110,7 +110,7 @@ def test_the_judge_waits_until_there_is_something_to_judge(data: Path) -> None:
     assert not torch.equal(values(made.net), net)
     assert torch.equal(values(made.judge), judge)
     assert "right" not in losses
-    losses = made.step(upscale.ALONE, stream)
+    losses = made.step(train.ALONE, stream)
     assert not torch.equal(values(made.judge), judge)
     assert np.isfinite(list(losses.values())).all()
 
@@ -123,10 +123,10 @@ def test_a_generators_own_pictures_are_learned_from_and_kept(data: Path, tmp_pat
         "conditions": torch.randn(3, 4),
     }
     torch.save({"step": 1, "elapsed": 1.0, "state": state}, tmp_path / "checkpoint.pt")
-    generated = upscale.Generated(tmp_path / "checkpoint.pt", count=16)
+    generated = train.Generated(tmp_path / "checkpoint.pt", count=16)
     assert generated.pool.shape == (16, 3, 64, 64)
     made = trainer(data, generated)
-    losses = made.step(upscale.ALONE, torch.Generator().manual_seed(2))
+    losses = made.step(train.ALONE, torch.Generator().manual_seed(2))
     assert losses["kept"] > 0
     assert made.state()["own"]
 
@@ -138,27 +138,23 @@ def test_a_run_resumes_and_what_it_made_becomes_an_engine(
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(models))
     words = ("--data", str(data), "--out", str(run), "--channels", "8", "--blocks", "1")
     words += ("--batch", "4", "--crop", "64", "--minutes", "0.05")
-    upscale.main(options(upscale, *words))
+    train.main(options(train, *words))
     before = torch.load(run / "checkpoint.pt", weights_only=True)
-    upscale.main(options(upscale, *words, "--resume"))
+    train.main(options(train, *words, "--resume"))
     after = torch.load(run / "checkpoint.pt", weights_only=True)
     assert after["step"] > before["step"] > 0
     assert {path.name for path in run.iterdir()} >= {"sheet.jpg", "curves.png", "log.jsonl"}
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     assert last["of_bicubic"] > 0
 
-    export_upscaler.main(
-        options(export_upscaler, "--checkpoint", str(run / "checkpoint.pt"), "--to", str(models))
-    )
+    export.main(options(export, "--checkpoint", str(run / "checkpoint.pt"), "--to", str(models)))
     card = weights.load_card(models / "paint-upscaler")
     assert card["steps"] == after["step"]
     assert "own pictures" not in card["data"]
     enlarged = UpscaleEngine().enlarge(strokes(5, 40, 32), 2)
     assert enlarged.size == (80, 64)
 
-    evaluate_upscale.main(
-        options(evaluate_upscale, "--data", str(data), "--pictures", "2", "--largest", "64")
-    )
+    evaluate.main(options(evaluate, "--data", str(data), "--pictures", "2", "--largest", "64"))
     quality = weights.load_card(models / "paint-upscaler")["quality"]
     assert quality["4x"]["bicubic"]["of_bicubic"] == 1
     assert quality["2x"]["nearest"]["psnr"] > 0
@@ -196,7 +192,7 @@ def test_blocks_and_meshes_are_seen_and_other_pictures_are_not() -> None:
     stream = torch.Generator().manual_seed(4)
     noise = torch.rand(4, 3, 96, 96, generator=stream) * 2 - 1
     small = torch.rand(4, 3, 24, 24, generator=stream) * 2 - 1
-    smooth = upscale.bicubic(small, 4)
+    smooth = train.bicubic(small, 4)
     blocks = torch.nn.functional.interpolate(small, scale_factor=4.0)
     assert steepness(blocks) > 20 * max(steepness(noise), steepness(smooth))
     mesh = smooth + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(48, 48)

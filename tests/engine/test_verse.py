@@ -13,15 +13,15 @@ import pytest
 import torch
 
 from workers import weights
-from workers.engines import prosody
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Poem, Result, SilentReport, Task
-from workers.engines.bloom import BloomFilter
+from workers.engines.poetry.bloom_filter import BloomFilter
+from workers.engines.poetry.chinese import prosody
+from workers.engines.poetry.chinese.lstm_stepper import Reader
+from workers.engines.poetry.chinese.themes import simplify
 from workers.engines.verse import VerseEngine
-from workers.engines.verse_network import Reader
-from workers.engines.verse_themes import simplify
-from workers.nets.poet import Poet, PoetConfig, Reading
-from workers.training import poems
-from workers.training.verse import ChunkedCrossEntropy
+from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
+from workers.training.chinese_verse import corpus as poems
+from workers.training.chinese_verse.train import ChunkedCrossEntropy
 
 FORMS = [form.slug for form in prosody.FORMS]
 _SOME = "月秋乡思山江春夏冬风" + "".join(chr(0x4E00 + 7 * i) for i in range(600))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from workers.training.evaluation.verse_retrieval import Retrieval
-from workers.training.evaluation.verse_rules import Judge, shares
-from workers.training.poems import PoemText
+from workers.training.chinese_verse.corpus import PoemText
+from workers.training.chinese_verse.rule_checker import Judge, shares
+from workers.training.chinese_verse.theme_retrieval import Retrieval
 
 # Wang Zhihuan, Li Bai, Du Fu: with the tones that the books give their characters.
 STOREY = ("白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼")

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.engine.ateliers import write_models
-from tests.engine.seers import write_classifier
 from tests.engine.test_verse import Recorder, save_toy, task, written
+from tests.engine.toy_classifier import write_classifier
+from tests.engine.toy_painting import write_models
 from workers import weights
 from workers.engines.base import JobCanceled, Poem, Task
-from workers.engines.impressions import USUAL_FILE
-from workers.engines.matching import MODEL
 from workers.engines.verse import VerseEngine
+from workers.engines.vision.text_image_matcher import MODEL
+from workers.engines.vision.zero_shot_tags import USUAL_FILE
 
 
 @pytest.fixture

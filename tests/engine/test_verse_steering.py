@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.engine.test_verse import WORDS, save_toy, tables, task, written
-from workers.engines import prosody, verse_books
 from workers.engines.base import InvalidRequest, Poem
+from workers.engines.poetry.chinese import prosody, rhyme_dictionaries
 from workers.engines.verse import VerseEngine
 
 
@@ -206,7 +206,7 @@ def test_alternatives_are_what_the_rules_allow(engine: VerseEngine) -> None:
 def test_todays_rhymes_are_those_of_todays_readings(engine: VerseEngine) -> None:
     for poem in written(engine.run([task(rhyme_book="modern", count=4)])[0]):
         assert poem.details["rhyme_book"] == "modern"
-        groups = {verse_books.spoken(poem.lines[line][-1]) for line in (1, 3)}
+        groups = {rhyme_dictionaries.spoken(poem.lines[line][-1]) for line in (1, 3)}
         assert len(groups) == 1
         assert next(iter(groups))[0] == prosody.TONE_LEVEL
         assert poem.details["craft"]["breaches"]["tone"] == []
@@ -226,13 +226,13 @@ def test_todays_rhymes_are_those_of_todays_readings(engine: VerseEngine) -> None
     ],
 )
 def test_readings_of_today(character: str, tone: str, group: int) -> None:
-    assert verse_books.spoken(character) == (
+    assert rhyme_dictionaries.spoken(character) == (
         {"平": prosody.TONE_LEVEL, "仄": prosody.TONE_OBLIQUE}[tone],
         group,
     )
 
 
 def test_pinyin_has_one_reading_a_character() -> None:
-    assert verse_books.pinyin("白日依山尽") == ["bái", "rì", "yī", "shān", "jǐn"]
-    assert verse_books.pinyin("□𣃁山x")[2:] == ["shān", ""]
-    assert len(verse_books.pinyin("朝辞白帝彩云间")) == 7
+    assert rhyme_dictionaries.pinyin("白日依山尽") == ["bái", "rì", "yī", "shān", "jǐn"]
+    assert rhyme_dictionaries.pinyin("□𣃁山x")[2:] == ["shān", ""]
+    assert len(rhyme_dictionaries.pinyin("朝辞白帝彩云间")) == 7

@@ -15,13 +15,13 @@ import pytest
 import torch
 
 from workers import weights
-from workers.engines import prosody
 from workers.engines.base import SilentReport, Task
+from workers.engines.poetry.chinese import prosody
 from workers.engines.verse import VerseEngine
-from workers.nets.poet import Poet, PoetConfig
-from workers.training import verse
+from workers.nets.chinese_verse_lstm import Poet, PoetConfig
 from workers.training.__main__ import main
-from workers.training.evaluation import manners
+from workers.training.chinese_verse import train
+from workers.training.verse_common import author_attribution
 
 LEVEL = [[chr(0x5000 + 50 * rhyme + i) for i in range(50)] for rhyme in range(2)]
 OBLIQUE = [chr(0x6000 + i) for i in range(120)]
@@ -112,20 +112,20 @@ def test_a_corpus_becomes_an_engine(data: Path, tmp_path: Path, monkeypatch: pyt
 
 def test_a_manner_that_was_learned_is_found() -> None:
     nats = np.array([[2.0, 1.0, 3.0], [2.0, 1.0, 1.5], [2.0, 4.0, 3.0], [2.0, 2.0, 1.0]])
-    told = manners.figures(nats, [1, 2, 2, 2])
+    told = author_attribution.figures(nats, [1, 2, 2, 2])
     assert (told["poet_poems"], told["poet_found"], told["poet_found_by_chance"]) == (4, 0.75, 0.5)
     assert told["poet_saves"] == pytest.approx(1 - math.exp((1.0 + 1.5 + 3.0 + 1.0) / 4 - 2.0))
-    assert manners.figures(np.zeros((0, 3)), []) == {"poet_poems": 0}
+    assert author_attribution.figures(np.zeros((0, 3)), []) == {"poet_poems": 0}
 
 
 def test_held_out_poems_are_read_in_every_manner(data: Path) -> None:
-    words, _tables, _training, held_out = verse.prepare(data, 230)
+    words, _tables, _training, held_out = train.prepare(data, 230)
     torch.manual_seed(1)
     model = Poet(PoetConfig(len(words), 8, 8, authors=3)).eval()
     for corpus in held_out:
         corpus.author[:] = 1 + np.arange(len(corpus.author)) % 2
     with torch.no_grad():
         model.author.weight.zero_()
-    told = manners.chinese(model, held_out, len(words), most=6)
+    told = author_attribution.chinese(model, held_out, len(words), most=6)
     # Nobody's manner differs from another's yet.
     assert (told["poet_poems"], told["poet_saves"]) == (6, pytest.approx(0.0, abs=1e-6))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from workers.engines.lexicon import GROUPS, Segment, Vocabulary, terms_of, words_of
-from workers.engines.lexicon.characters import simplified
-from workers.engines.lexicon.terms import CHINESE, ENGLISH, FOREIGN, Terms
+from workers.engines.language.prompt_lexicon import GROUPS, Segment, Vocabulary, terms_of, words_of
+from workers.engines.language.prompt_lexicon.characters import simplified
+from workers.engines.language.prompt_lexicon.terms import CHINESE, ENGLISH, FOREIGN, Terms
 
 ALL = Vocabulary(words_of())
 

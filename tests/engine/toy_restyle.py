@@ -8,7 +8,7 @@ import torch
 
 from workers import weights
 from workers.nets.classifier import Classifier, ClassifierConfig
-from workers.nets.restyler import Restyler, RestylerConfig
+from workers.nets.style_transfer import Restyler, RestylerConfig
 
 TOY = RestylerConfig(
     widths=(8, 8, 16), full=8, blocks=1, code=8, style_widths=(8, 8, 8, 8), hidden=16, project=4

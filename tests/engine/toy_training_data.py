@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from workers.training.data import is_validation
+from workers.training.common.data import is_validation
 
 TRAINING, VALIDATION = 60, 12
 _FIRE = {  # squeeze, expand, input channels of SqueezeNet 1.0

@@ -16,7 +16,7 @@ from tests.live.stack import Console, Stack, fresh_database
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgres]
 PROCESSES = 4
-HANDS = "import_module('tests.live.hands')"
+HANDS = "import_module('tests.live.console_actions')"
 
 
 @pytest.fixture

@@ -318,7 +318,7 @@ def test_f20_a_reader_that_never_reads_slows_nobody(stack: Stack, holds: list[st
         console = stack.start_console()
         console.call(
             "evaluate",
-            expression="import_module('tests.live.hands').shout(job, rounds, pause)",
+            expression="import_module('tests.live.console_actions').shout(job, rounds, pause)",
             job=job,
             rounds=150,
             pause=0.05,

@@ -14,7 +14,7 @@ import pytest
 from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, REPEATS, Keeper, drain, wait_frozen
 from tests.live.invariants import Witness, assert_hold
 from tests.live.stack import Stack, fresh_database
-from workers.lease import STALLED_EXIT
+from workers.runtime.lease import STALLED_EXIT
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300 + 60 * REPEATS)]
 POINTS = ("claimed", "step", "written", "commit", "committed")

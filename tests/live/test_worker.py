@@ -16,8 +16,8 @@ from PIL import Image
 from tests import toy_engines
 from tests.live.conftest import MakeStack
 from tests.live.stack import Stack
-from workers.hearing import LOOK_SECONDS
-from workers.runner import DEVICE_EXIT
+from workers.runtime.consumer_watchdog import LOOK_SECONDS
+from workers.runtime.runner import DEVICE_EXIT
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,9 @@ from gallery.templatetags.site_tags import heading
 from tests.toy_engines import ToyAnalyse
 from tests.web import factories
 from tests.web.pages import client_of
-from workers.engines.composition import NAMES
-from workers.training.labels import GENRES as TRAINED_GENRES
-from workers.training.labels import STYLES as TRAINED_STYLES
+from workers.engines.vision.colour_analysis import NAMES
+from workers.training.classifier.labels import GENRES as TRAINED_GENRES
+from workers.training.classifier.labels import STYLES as TRAINED_STYLES
 
 pytestmark = pytest.mark.django_db
 TOLD = ToyAnalyse().analysis()

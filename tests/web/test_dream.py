@@ -156,7 +156,7 @@ def test_features_have_names_in_both_languages() -> None:
 
 
 def test_the_pages_and_the_engine_agree_on_the_numbers(root: Path) -> None:
-    engine = (root / "workers/engines/excitement.py").read_text("utf-8")
+    engine = (root / "workers/engines/vision/activation_maximisation.py").read_text("utf-8")
     assert f"\nMOST = {sheets.MOST}\n" in engine
     assert f"\nHEAVIEST = {sheets.HEAVIEST}\n" in engine
 

@@ -10,8 +10,8 @@ from PIL import Image
 from gallery.models import Artwork, Job, Moderation, User, Visibility
 from gallery.services import submissions
 from tests.web import factories
-from workers.inputs import LocalInputs
-from workers.troubles import InputMissing, trouble_of
+from workers.runtime.errors import InputMissing, trouble_of
+from workers.runtime.inputs import LocalInputs
 
 pytestmark = pytest.mark.django_db
 LATENT = {"format": 1, "styles": "AAAA", "shape": [1, 1], "noise_seed": 7, "noise_index": 0}

@@ -20,9 +20,9 @@ from gallery.presentation import payloads
 from gallery.services import artworks, files, moderation, provenance
 from gallery.services.artworks import AnimationFile
 from tests.web import factories
-from workers import animation
 from workers.engines.base import Animation, EngineError
-from workers.runner import as_file
+from workers.runtime import video_encoding
+from workers.runtime.runner import as_file
 
 pytestmark = pytest.mark.django_db
 MARK = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -67,7 +67,7 @@ def test_a_loop_is_an_animated_webp_that_repeats_for_ever_and_is_marked(person: 
 
 
 def test_the_frames_of_a_loop_last_what_they_should() -> None:
-    with Image.open(BytesIO(animation.encode_webp(loop().frames, 1.0))) as image:
+    with Image.open(BytesIO(video_encoding.encode_webp(loop().frames, 1.0))) as image:
         lasted = []
         for number in range(12):
             image.seek(number)

@@ -19,9 +19,9 @@ from gallery.services.artworks import PictureFile, artwork_delete, artwork_set_v
 from gallery.services.embeddings import LENGTH, Vector, embedding_store
 from tests.toy_engines import ToySeeing
 from tests.web import factories
-from workers.embedding import Embedder
-from workers.filling import Filler
-from workers.runner import Runner
+from workers.runtime.embedding import Embedder
+from workers.runtime.embedding_backfill import Filler
+from workers.runtime.runner import Runner
 
 pytestmark = pytest.mark.django_db
 NOBODY = AnonymousUser()

@@ -14,10 +14,10 @@ from gallery.catalogue.verse import CHINESE, ENGLISH_POETS, FORMS, SONG_POETS, T
 from gallery.forms.studio import StudioForm
 from gallery.models import Job, User
 from tests.web.pages import Page, client_of
-from workers.engines import prosody
-from workers.engines.english import forms as english
-from workers.training.english_corpus import WELL_KNOWN
-from workers.training.poems import POETS
+from workers.engines.poetry.chinese import prosody
+from workers.engines.poetry.english import forms as english
+from workers.training.chinese_verse.corpus import POETS
+from workers.training.english_verse.corpus import WELL_KNOWN
 
 VERSE = catalogue.kind("verse")
 STUDIO = "/studio/verse/"

@@ -13,13 +13,13 @@ from PIL import Image
 from workers import device as devices
 from workers import images, weights
 from workers.engines.base import InvalidRequest, Picture, Result, Task
-from workers.engines.composition import composition_of, light_of, palette_of
-from workers.engines.evidence import evidence, packed
-from workers.engines.matching import MODEL as MATCHER
-from workers.engines.matching import Matching
-from workers.engines.reading import Analysis, Composition, Near, Reading, Share
-from workers.engines.seeing import MODEL, Seeing
-from workers.engines.singly import one_by_one
+from workers.engines.batching import one_by_one
+from workers.engines.vision.analysis_schema import Analysis, Composition, Near, Reading, Share
+from workers.engines.vision.classifier import MODEL, Seeing
+from workers.engines.vision.colour_analysis import composition_of, light_of, palette_of
+from workers.engines.vision.occlusion import evidence, packed
+from workers.engines.vision.text_image_matcher import MODEL as MATCHER
+from workers.engines.vision.text_image_matcher import Matching
 
 LONGEST = 1024
 """Long side of the picture that the analysis is laid over, px."""

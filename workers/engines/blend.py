@@ -14,8 +14,6 @@ from PIL import Image, UnidentifiedImageError
 
 from workers import device as devices
 from workers import images
-from workers.engines import bridge, projection
-from workers.engines.atelier import Atelier, open_atelier
 from workers.engines.base import (
     Animation,
     InvalidRequest,
@@ -26,8 +24,10 @@ from workers.engines.base import (
     Task,
     TooLarge,
 )
-from workers.engines.easel import Canvas, Order, compose_all, finish_all, size_of
-from workers.engines.latents import Latent, LatentUnreadable, depth_groups, mix, mutated
+from workers.engines.painting import latent_loop, projection
+from workers.engines.painting.latents import Latent, LatentUnreadable, depth_groups, mix, mutated
+from workers.engines.painting.pipeline import Atelier, open_atelier
+from workers.engines.painting.rendering import Canvas, Order, compose_all, finish_all, size_of
 
 ROLES = ("parent_1", "parent_2", "parent_3", "parent_4")
 MODES = ("mix", "mutate", "bridge")
@@ -128,7 +128,7 @@ class BlendEngine:
             # Uploads, and works of another model, have no latent here: the painter looks for a likeness.
             task.report.note("projected", parents=[int(role[-1]) for role in wish.pictures])
         made = (
-            bridge.work(self.atelier, wish.frames, wish.size)
+            latent_loop.work(self.atelier, wish.frames, wish.size)
             if wish.mode == "bridge"
             else wish.count * (1 + self.atelier.cost(wish.size))
         )
@@ -210,7 +210,7 @@ class BlendEngine:
 
         parents = [wish.parents[role] for role in wish.roles]
         try:
-            frames, latents = bridge.walk(
+            frames, latents = latent_loop.walk(
                 self.atelier, parents, self._locked(wish), wish.frames, wish.size, step
             )
         except (JobCanceled, JobReleased):

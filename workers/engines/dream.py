@@ -19,10 +19,10 @@ from workers.engines.base import (
     Result,
     Task,
 )
-from workers.engines.excitement import COLOUR, Ascent, Feature, channels_of, read_features
-from workers.engines.seeing import Seeing
-from workers.engines.singly import one_by_one
-from workers.engines.zooming import Zoom, inside, nearer
+from workers.engines.batching import one_by_one
+from workers.engines.vision.activation_maximisation import COLOUR, Ascent, Feature, channels_of, read_features
+from workers.engines.vision.classifier import Seeing
+from workers.engines.vision.zoom_loop import Zoom, inside, nearer
 
 LEAST = 32  # long side of the smallest octave, px
 SHOW = 5  # steps between two previews

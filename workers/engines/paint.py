@@ -16,14 +16,14 @@ from PIL import Image, UnidentifiedImageError
 
 from workers import device as devices
 from workers import images
-from workers.engines.atelier import Atelier, open_atelier
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
-from workers.engines.easel import Canvas, Order, chunks, compose_all, finish_all, size_of
-from workers.engines.framing import ASPECTS, best_place, window
-from workers.engines.latents import Latent
-from workers.engines.lexicon import Understood
-from workers.engines.palette import palette_of, with_palette
-from workers.engines.refining import refine
+from workers.engines.language.prompt_lexicon import Understood
+from workers.engines.painting.colour_transfer import palette_of, with_palette
+from workers.engines.painting.cropping import ASPECTS, best_place, window
+from workers.engines.painting.latents import Latent
+from workers.engines.painting.pipeline import Atelier, open_atelier
+from workers.engines.painting.refinement import refine
+from workers.engines.painting.rendering import Canvas, Order, chunks, compose_all, finish_all, size_of
 
 MOST = 16
 MOST_CANDIDATES = 8

@@ -18,16 +18,23 @@ from workers.engines.base import (
     Result,
     Task,
 )
-from workers.engines.canvas import canvas_side, detail_of, padded, sized, with_detail, with_luminance
-from workers.engines.optimising import optimise
-from workers.engines.region import within
-from workers.engines.restyle_wish import Manner, Wish, understand
-from workers.engines.seeing import Seeing
-from workers.engines.singly import one_by_one
-from workers.engines.style_mix import mix_codes
-from workers.engines.style_targets import SIDES, ReadyTargets, Target, mix_targets, target_of
-from workers.nets.restyler import Restyler, RestylerConfig
-from workers.nets.strips import paint_in_strips, stages_of
+from workers.engines.batching import one_by_one
+from workers.engines.stylisation.optimisation import optimise
+from workers.engines.stylisation.region_mask import within
+from workers.engines.stylisation.request import Manner, Wish, understand
+from workers.engines.stylisation.resizing import (
+    canvas_side,
+    detail_of,
+    padded,
+    sized,
+    with_detail,
+    with_luminance,
+)
+from workers.engines.stylisation.style_mixing import mix_codes
+from workers.engines.stylisation.style_statistics import SIDES, ReadyTargets, Target, mix_targets, target_of
+from workers.engines.vision.classifier import Seeing
+from workers.nets.style_transfer import Restyler, RestylerConfig
+from workers.nets.tiled_style_transfer import paint_in_strips, stages_of
 
 MODEL = "restyle"
 SKETCHES = (192, 448)

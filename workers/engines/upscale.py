@@ -16,7 +16,7 @@ from PIL import Image
 from workers import device as devices
 from workers import images, weights
 from workers.engines.base import InvalidRequest, Picture, Result, Task
-from workers.engines.singly import one_by_one
+from workers.engines.batching import one_by_one
 from workers.nets.upscaler import FACTOR, MARGIN, TEXTURE, Upscaler, UpscalerConfig, draw_noise, framed
 
 MODEL = "paint-upscaler"

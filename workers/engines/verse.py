@@ -10,7 +10,6 @@ import torch
 
 from workers import device as devices
 from workers import weights
-from workers.engines import verse_wishes
 from workers.engines.base import (
     EngineError,
     InvalidRequest,
@@ -21,12 +20,13 @@ from workers.engines.base import (
     TooLarge,
     step_all,
 )
-from workers.engines.english.forms import FORM_BY_SLUG as ENGLISH_FORMS
-from workers.engines.english.orders import EnglishOrders
-from workers.engines.english.writer import NAME as ENGLISH
-from workers.engines.picture_reader import PictureReader
-from workers.engines.verse_chinese import ChineseWriter
-from workers.engines.verse_writers import Order, Writer
+from workers.engines.poetry.chinese import request
+from workers.engines.poetry.chinese.writer import ChineseWriter
+from workers.engines.poetry.english.forms import FORM_BY_SLUG as ENGLISH_FORMS
+from workers.engines.poetry.english.model import NAME as ENGLISH
+from workers.engines.poetry.english.writer import EnglishOrders
+from workers.engines.poetry.picture_reader import PictureReader
+from workers.engines.poetry.protocol import Order, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class VerseEngine:
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
         """Poems of one form keep step with each other; everything else may differ."""
-        return verse_wishes.form_slug(parameters)
+        return request.form_slug(parameters)
 
     def model_of(self, parameters: Mapping[str, Any]) -> tuple[str, str]:
         """The name and the digest of the weights that write a poem; the digest is "" where there are none."""
@@ -76,8 +76,9 @@ class VerseEngine:
         """One result per task, in order; see :class:`workers.engines.base.Engine`.
 
         Parameters: ``prompt``, ``form``, ``count`` (1..8), ``opening`` (a draft), ``acrostic``,
-        ``temperature`` (0.3..1.5); for Chinese forms those of :func:`workers.engines.verse_wishes.read`, for
-        English ones those of :func:`workers.engines.english.wishes.read`. A picture in the role ``image``
+        ``temperature`` (0.3..1.5); for Chinese forms those of
+        :func:`workers.engines.poetry.chinese.request.read`, for English ones those of
+        :func:`workers.engines.poetry.english.request.read`. A picture in the role ``image``
         adds to the theme.
         """
         forms = {self.batch_key(task.parameters) for task in tasks}

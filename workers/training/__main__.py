@@ -9,28 +9,43 @@ import argparse
 import importlib
 
 COMMANDS = {
-    "gan": ("workers.training.gan", "train the painting generator (kind: paint)"),
-    "match": ("workers.training.match", "train the encoders of texts and pictures (kind: paint)"),
-    "export-match": ("workers.training.export_match", "measure and export the encoders"),
-    "judge": ("workers.training.judge", "train the classifier that measures fidelity (kind: paint)"),
+    "gan": ("workers.training.generator.train", "train the painting generator (kind: paint)"),
+    "match": ("workers.training.matcher.train", "train the encoders of texts and pictures (kind: paint)"),
+    "export-match": ("workers.training.matcher.export", "measure and export the encoders"),
+    "judge": (
+        "workers.training.classifier.scene_classifier",
+        "train the classifier that measures fidelity (kind: paint)",
+    ),
     "upscaler": (
-        "workers.training.upscale",
+        "workers.training.upscaler.train",
         "train the network that doubles pictures (kinds: paint, upscale)",
     ),
-    "export-upscaler": ("workers.training.export_upscaler", "make weights of an upscaler's checkpoint"),
-    "export-paint": ("workers.training.export_paint", "make weights of a painter's checkpoint"),
-    "classify": ("workers.training.classify", "train the network that sees (kinds: analyse, dream)"),
-    "export-classify": ("workers.training.export_classify", "calibrate and export the network that sees"),
-    "restyle": ("workers.training.restyle", "train the style transfer network (kind: restyle)"),
+    "export-upscaler": ("workers.training.upscaler.export", "make weights of an upscaler's checkpoint"),
+    "export-paint": ("workers.training.generator.export", "make weights of a painter's checkpoint"),
+    "classify": ("workers.training.classifier.train", "train the network that sees (kinds: analyse, dream)"),
+    "export-classify": ("workers.training.classifier.export", "calibrate and export the network that sees"),
+    "restyle": ("workers.training.style_transfer.train", "train the style transfer network (kind: restyle)"),
     "restyle-together": (
-        "workers.training.restyle_together",
+        "workers.training.style_transfer.train_joint",
         "go on with painter and encoder of it as one network",
     ),
-    "features": ("workers.training.features", "draw and name what excites the network (kind: dream)"),
-    "style-targets": ("workers.training.style_targets", "show the ready styles to the network that sees"),
-    "impressions": ("workers.training.impressions", "measure what is usual in views (kind: verse)"),
-    "verse": ("workers.training.verse", "train the poem language model (kind: verse)"),
-    "english": ("workers.training.english", "train the language model of English verse (kind: verse)"),
+    "features": (
+        "workers.training.classifier.feature_visualisation",
+        "draw and name what excites the network (kind: dream)",
+    ),
+    "style-targets": (
+        "workers.training.style_transfer.export_statistics",
+        "show the ready styles to the network that sees",
+    ),
+    "impressions": (
+        "workers.training.matcher.zero_shot_calibration",
+        "measure what is usual in views (kind: verse)",
+    ),
+    "verse": ("workers.training.chinese_verse.train", "train the poem language model (kind: verse)"),
+    "english": (
+        "workers.training.english_verse.train",
+        "train the language model of English verse (kind: verse)",
+    ),
     "evaluate": ("workers.training.evaluate", "measure a model, draw its sheet, fill in its card"),
 }
 

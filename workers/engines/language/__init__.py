@@ -1,0 +1,1 @@
+"""Reading prompts in English and Chinese."""

@@ -1,0 +1,143 @@
+"""A bridge: a closed walk through the latents of its parents, in steps that look even.
+
+Equal steps in latent space are unequal to the eye. The walk is sampled densely, the distances between
+neighbours are measured in the matcher's features and in coarse pixels, and the frames are placed evenly along
+their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from workers import images
+from workers.engines.painting.latents import Latent, mix
+from workers.engines.painting.pipeline import Atelier
+
+DENSE = 2  # samples per frame
+ROUNDS = 2  # of measuring the dense samples and placing them anew
+REPAIRS = 2  # more rounds on the frames themselves, where they are not even yet
+COARSE = 16  # side at which pixels are compared: what the matcher takes for the same may still jump
+EVEN = 1.5
+"""Largest step by median step that needs no repair."""
+
+Floats = npt.NDArray[np.float64]
+Measure = Callable[[Floats], npt.NDArray[np.float64]]
+
+
+def work(atelier: Atelier, frames: int, size: int) -> int:
+    """Steps that :func:`walk` reports, in units of one composed picture."""
+    return frames * (DENSE * ROUNDS + 1 + REPAIRS + atelier.cost(size))
+
+
+def at(parents: Sequence[Latent], position: float, locked: dict[int, int], latent: int) -> Latent:
+    """The latent at ``position`` in [0, parents) of the closed walk; ``locked``: level -> parent."""
+    first = int(position) % len(parents)
+    part = position - int(position)
+    shares = torch.zeros(parents[0].styles.shape[0], len(parents), dtype=torch.float64)
+    shares[:, first] += 1 - part
+    shares[:, (first + 1) % len(parents)] += part
+    for level, parent in locked.items():
+        shares[level] = 0
+        shares[level, parent] = 1
+    return mix(parents, shares, latent)
+
+
+def steps_between(features: npt.NDArray[np.float64]) -> Floats:
+    """Features (M, F) of a closed walk -> the distance from each to the next, the last to the first (M,)."""
+    return np.asarray(np.linalg.norm(np.roll(features, -1, 0) - features, axis=1), np.float64)
+
+
+def evened(positions: Floats, lengths: Floats, end: float, count: int) -> Floats:
+    """``count`` positions from the first on, evenly along a closed walk whose steps have ``lengths``."""
+    # A still walk has no length: a little is added everywhere, so that places remain places.
+    lengths = lengths + max(1e-9, 1e-3 * float(lengths.mean()))
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    wanted = np.arange(count) / count * along[-1]
+    return np.asarray(np.interp(wanted, along, np.append(positions, end)), np.float64)
+
+
+def walk(
+    atelier: Atelier,
+    parents: Sequence[Latent],
+    locked: dict[int, int],
+    frames: int,
+    size: int,
+    step: Callable[[int, Image.Image | None], None],
+) -> tuple[list[Image.Image], list[Latent]]:
+    """The frames of a loop that begins at the first parent, and their latents.
+
+    ``step(work, frame)`` hears of work done, with a picture to show now and then; it may raise to stop.
+    """
+    end = float(len(parents))
+    brush = (parents[0].noise[0].seed, parents[0].noise[0].index)
+    composed: list[torch.Tensor] = []
+
+    def latent_at(position: float) -> Latent:
+        return at(parents, float(position), locked, atelier.config.latent)
+
+    def measure(positions: Floats, keep: bool = False) -> npt.NDArray[np.float64]:
+        found = []
+        composed.clear()
+        for begin in range(0, len(positions), atelier.chunk):
+            some = positions[begin : begin + atelier.chunk]
+            pictures = atelier.compose_latents([latent_at(position) for position in some])
+            with torch.no_grad():
+                seen = atelier.matching.features(pictures).cpu()
+                coarse = F.adaptive_avg_pool2d(pictures, COARSE).flatten(1).cpu()
+            found.append((seen, coarse))
+            if keep:
+                composed.extend(pictures.cpu())
+            step(len(some), images.to_image(pictures[0]))
+        kinds = [
+            np.asarray(torch.cat(part).double().numpy(), np.float64) for part in zip(*found, strict=True)
+        ]
+        # Each in units of its own mean step: neither outweighs the other.
+        return np.concatenate([one / max(float(steps_between(one).mean()), 1e-9) for one in kinds], 1)
+
+    dense = DENSE * frames
+    positions = np.arange(dense) / dense * end
+    for number in range(ROUNDS):
+        lengths = steps_between(measure(positions))
+        positions = evened(positions, lengths, end, dense if number + 1 < ROUNDS else frames)
+    lengths = steps_between(measure(positions, keep=True))
+    best, kept, repairs = _unevenness(lengths), (positions, list(composed)), 0
+    while repairs < REPAIRS and best > EVEN:
+        repairs += 1
+        positions = evened(positions, lengths, end, frames)
+        lengths = steps_between(measure(positions, keep=True))
+        if _unevenness(lengths) < best:
+            best, kept = _unevenness(lengths), (positions, list(composed))
+    step((REPAIRS - repairs) * frames, None)
+    composed.clear()
+    return _render(atelier, kept[1], size, brush, step), [latent_at(p) for p in kept[0]]
+
+
+def _unevenness(lengths: Floats) -> float:
+    return float(lengths.max() / max(float(np.median(lengths)), 1e-9))
+
+
+def _render(
+    atelier: Atelier,
+    composed: list[torch.Tensor],
+    size: int,
+    brush: tuple[int, int],
+    step: Callable[[int, Image.Image | None], None],
+) -> list[Image.Image]:
+    """Finish the frames, all with the same brushwork: strokes that change at random would flicker."""
+    finished: list[Image.Image] = []
+    for begin in range(0, len(composed), atelier.finish_chunk):
+        some = torch.stack(composed[begin : begin + atelier.finish_chunk])
+
+        def tick(_: torch.Tensor, done: int, count: int = len(some)) -> None:
+            step(done * count, None)
+
+        pictures = atelier.finish(some, size, [brush] * len(some), tick)
+        finished += images.to_images(pictures)
+        step(0, finished[-1])
+    return finished

@@ -1,0 +1,1 @@
+"""Writing verse: what both languages share."""

@@ -1,0 +1,1 @@
+"""Chinese regulated verse: planning, decoding and annotation."""

@@ -1,0 +1,179 @@
+"""Chinese regulated verse to order: from a task to its drafts, and from finished drafts to poems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from workers import device as devices
+from workers import weights
+from workers.engines.base import Poem, Task
+from workers.engines.poetry import picture_theme
+from workers.engines.poetry.bloom_filter import BloomFilter
+from workers.engines.poetry.chinese import prosody, request, rhyme_dictionaries, themes
+from workers.engines.poetry.chinese.annotation import craft
+from workers.engines.poetry.chinese.decoding import Composer, Draft
+from workers.engines.poetry.chinese.planning import Plan, plan
+from workers.engines.poetry.chinese.rhyme_dictionaries import Book
+from workers.engines.poetry.chinese.vocabulary_masks import Rules
+from workers.engines.poetry.protocol import Look
+from workers.nets.chinese_verse_lstm import UNKNOWN, Poet, PoetConfig
+
+TABLES = ("tones", "rhymes", "doubles", "couplet_above", "couplet_below", "known_lines")
+
+
+@dataclass(slots=True)
+class ChineseOrder:
+    """A task and its poems in the making; see :class:`workers.engines.poetry.protocol.Order`."""
+
+    writer: ChineseWriter
+    task: Task
+    theme: themes.Theme
+    wish: request.Wish
+    seen: picture_theme.Seen | None = None
+    drafts: list[Draft] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+
+    def drop(self) -> None:
+        """Write no more of it."""
+        for draft in self.drafts:
+            draft.dropped = True
+
+    def show(self, done: int) -> None:
+        """A line is chosen as a whole; it appears while the next one is being written."""
+        self._show(done - self.wish.form.length)
+
+    def _show(self, characters: int) -> None:
+        """Report the first ``characters`` of each poem, one line of verse per line of text."""
+        if characters <= 0:
+            return
+        length = self.wish.form.length
+        for index, draft in enumerate(self.drafts):
+            visible = draft.text[:characters]
+            lines = [visible[i : i + length] for i in range(0, len(visible), length)]
+            self.task.report.text("\n".join(lines[::-1] if draft.swap else lines), index)
+
+    def poems(self) -> tuple[Poem, ...]:
+        """The finished poems, after the rest of them was shown."""
+        form = self.wish.form
+        for shown in range(form.slots - form.length + 1, form.slots + 1):
+            self._show(shown)
+        return tuple(self._poem(*made) for made in zip(self.drafts, self.plans, strict=True))
+
+    def _poem(self, draft: Draft, planned: Plan) -> Poem:
+        prompt, seen = str(self.task.parameters.get("prompt", "")), self.seen
+        title = themes.title(prompt, self.theme, self.wish.acrostic, draft.text)
+        if seen is not None and not prompt.strip():
+            title = picture_theme.title_of(seen)
+        return Poem(
+            lines=draft.lines,
+            title=title,
+            details={
+                "form": draft.form.slug,
+                "form_name": draft.form.chinese,
+                "pattern": prosody.pattern_name(draft.form, planned.pattern) if planned.pattern else "",
+                "rhyme": "" if planned.rhyme is None else draft.book.names[planned.rhyme],
+                "rhyme_book": draft.book.slug,
+                "author": self.wish.poet,
+                "theme": self.theme.characters,
+                "acrostic": self.wish.acrostic,
+                "craft": craft(draft, planned, self.writer.index),
+            }
+            | ({"picture": seen.to_details()} if seen is not None else {}),
+        )
+
+
+class ChineseWriter:
+    """Writes with the weights ``name``; see :class:`workers.engines.poetry.protocol.Writer`.
+
+    Raises :class:`workers.weights.WeightsError` when the weights are missing or damaged.
+    """
+
+    def __init__(self, device: torch.device, name: str = "verse") -> None:
+        self.device = device
+        loaded = weights.load(name)
+        self.model_name = str(loaded.card["name"])
+        self.model_digest = loaded.digest
+        config = loaded.card["config"]
+        try:
+            tables = {table: loaded.tensors.pop(table) for table in TABLES}
+            self.words = [*config["specials"], *config["characters"]]
+            self.poets = tuple(str(poet) for poet in config.get("authors_named", ()))
+            names: list[str] = list(config["rhymes_named"])
+            model = Poet(PoetConfig.from_dict(config))
+            model.load_state_dict(loaded.tensors)
+            if len(self.words) != model.config.vocabulary or len(tables["tones"]) != len(self.words):
+                raise ValueError(f"{len(self.words)} words for a vocabulary of {model.config.vocabulary}")
+            if len(self.poets) >= model.config.authors:
+                raise ValueError(f"{len(self.poets)} poets for {model.config.authors} rows")
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise weights.WeightsCorrupt(f"{loaded.folder}: {error}") from error
+        self.model = model.to(self.device).eval().requires_grad_(False)
+        self.index = {word: i for i, word in enumerate(self.words) if i >= len(config["specials"])}
+        weighted = torch.tensor(config["rhyme_weights"], dtype=torch.float32)
+        tones, rhymes = tables.pop("tones"), tables.pop("rhymes")
+        self.books = {
+            rhyme_dictionaries.PINGSHUI: rhyme_dictionaries.pingshui(names, tones, rhymes, weighted)
+        }
+        self._pattern_weights = torch.tensor(config["pattern_weights"], dtype=torch.float32)
+        known = BloomFilter(tables.pop("known_lines").numpy().tobytes())
+        self.composer = Composer(model, Rules(self.words, known_lines=known, **tables), self.device)
+
+    def order(self, task: Task, look: Look) -> ChineseOrder:
+        """Understand a task and plan its poems. Raises InvalidRequest, JobCanceled, JobReleased."""
+        parameters = task.parameters
+        rhymes = tuple(self.books[rhyme_dictionaries.PINGSHUI].names)
+        wish = request.read(parameters, rhymes, self.poets)
+        theme = themes.understand(str(parameters.get("prompt", "")), self.index)
+        if theme.unknown:
+            task.report.note("unknown_words", words=list(theme.unknown))
+        seen = look(task)
+        if seen is not None:
+            theme = picture_theme.theme_of(seen, theme, self.index)
+        order = ChineseOrder(self, task, theme, wish, seen)
+        for number in range(int(parameters.get("count", 1))):
+            self._draft(order, devices.generator(task.seed, number))
+        return order
+
+    def book(self, slug: str) -> Book:
+        """A book of rhymes; today's is made when it is first asked for."""
+        if slug not in self.books:
+            self.books[slug] = rhyme_dictionaries.modern(self.words, self.books[rhyme_dictionaries.PINGSHUI])
+        return self.books[slug]
+
+    def _draft(self, order: ChineseOrder, generator: torch.Generator) -> None:
+        """Plan one more poem of an order."""
+        wish = order.wish
+        tokens = {
+            slot: self.index.get(themes.simplify(character), UNKNOWN)
+            for slot, character in wish.given.items()
+        }
+        theme = tuple(self.index[character] for character in order.theme.characters)
+        book = self.book(wish.book)
+        weights_of_form = self._pattern_weights[prosody.network_number(wish.form)]
+        old = self.books[rhyme_dictionaries.PINGSHUI]
+        planned = plan(wish, tokens, book, old, weights_of_form, theme, generator)
+        draft = Draft(
+            wish.form,
+            book,
+            planned.rhyme,
+            planned.codes,
+            theme,
+            {slot: (tokens[slot], character) for slot, character in wish.given.items()},
+            wish.temperature,
+            generator,
+            wish.dynasty,
+            planned.mirror,
+            planned.swap,
+            author=1 + self.poets.index(wish.poet) if wish.poet else 0,
+        )
+        order.plans.append(planned)
+        order.drafts.append(draft)
+
+    def write(self, orders: Sequence[ChineseOrder]) -> Iterator[tuple[int, int]]:
+        """Write the poems of orders of one form; yields (characters decided, characters)."""
+        drafts = [draft for order in orders for draft in order.drafts]
+        for decided in self.composer.write(drafts):
+            yield decided, drafts[0].form.slots

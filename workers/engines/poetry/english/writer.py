@@ -1,0 +1,116 @@
+"""English verse to order: from a task to its drafts, and from finished drafts to poems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from workers import device as devices
+from workers.engines.base import Poem, Task
+from workers.engines.poetry import picture_theme
+from workers.engines.poetry.english import request, themes
+from workers.engines.poetry.english.annotation import craft
+from workers.engines.poetry.english.lexicon import MARKS
+from workers.engines.poetry.english.model import NAME, EnglishWriter, Theme
+from workers.engines.poetry.english.planning import Draft
+from workers.engines.poetry.picture_theme import Seen
+from workers.engines.poetry.protocol import Look
+
+
+@dataclass(slots=True)
+class EnglishOrder:
+    """A task and its poems in the making; see :class:`workers.engines.poetry.protocol.Order`."""
+
+    writer: EnglishWriter
+    task: Task
+    theme: Theme
+    wish: request.Wish
+    seen: Seen | None = None
+    drafts: list[Draft] = field(default_factory=list)
+    shown: int = 0
+
+    def drop(self) -> None:
+        """Write no more of it."""
+        for draft in self.drafts:
+            draft.dropped = True
+
+    def show(self, done: int) -> None:
+        """Report the finished lines when there is one more: words come from the end of a line."""
+        finished = min(len(draft.tokens) for draft in self.drafts)
+        if finished > self.shown:
+            self.shown = finished
+            for index, draft in enumerate(self.drafts):
+                self.task.report.text("\n".join(self.writer.lines(draft)), index)
+
+    def poems(self) -> tuple[Poem, ...]:
+        """The finished poems."""
+        return tuple(self._poem(draft) for draft in self.drafts)
+
+    def _poem(self, draft: Draft) -> Poem:
+        lines, form = self.writer.lines(draft), draft.form
+        title = themes.title(str(self.task.parameters.get("prompt", "")))
+        if not title and self.seen is not None:
+            title = picture_theme.english_title_of(self.seen)
+        details = {
+            "form": form.slug,
+            "form_name": form.name,
+            "language": "en",
+            "scheme": form.scheme,
+            "stanzas": list(form.stanzas),
+            "author": self.wish.poet,
+            "acrostic": self.wish.acrostic,
+            "theme": [self.writer.lexicon.words[token] for token in draft.theme],
+            "craft": craft(draft, self.writer.lexicon),
+        }
+        if self.seen is not None:
+            details["picture"] = self.seen.to_details()
+        return Poem(lines, title or lines[0].rstrip("".join(MARKS)), details)
+
+
+class EnglishOrders:
+    """Writes with the weights ``name``; see :class:`workers.engines.poetry.protocol.Writer`.
+
+    Raises :class:`workers.weights.WeightsError` when the weights are missing or damaged.
+    """
+
+    def __init__(self, device: torch.device, name: str = NAME) -> None:
+        self.writer = EnglishWriter(device, name)
+        self.model_name, self.model_digest = self.writer.name, self.writer.digest
+
+    def order(self, task: Task, look: Look) -> EnglishOrder:
+        """Understand a task and plan its poems. Raises InvalidRequest, JobCanceled, JobReleased."""
+        parameters = task.parameters
+        wish = request.read(parameters)
+        named = themes.mentions(str(parameters.get("prompt", "")))
+        theme = self.writer.theme(named)
+        if theme.unknown:
+            task.report.note("unknown_words", words=list(theme.unknown))
+        order = EnglishOrder(self.writer, task, theme, wish)
+        for number in range(int(parameters.get("count", 1))):
+            order.drafts.append(
+                self.writer.draft(
+                    wish.form.slug,
+                    devices.generator(task.seed, number),
+                    author=wish.poet,
+                    acrostic=wish.acrostic,
+                    temperature=wish.temperature,
+                    given=wish.given,
+                )
+            )
+        order.seen = look(task)
+        if order.seen is not None:
+            # What a person said comes first: of the poem, then of the painting; then what a network saw.
+            painted = themes.mentions(order.seen.prompt)
+            saw = [themes.Mention(word, (word,)) for word in picture_theme.english_words_of(order.seen)]
+            order.theme = self.writer.theme([*named, *painted, *saw])
+        for draft in order.drafts:
+            draft.theme = order.theme.tokens
+        return order
+
+    def write(self, orders: Sequence[EnglishOrder]) -> Iterator[tuple[int, int]]:
+        """Write the poems of orders of one form; yields (syllables written, syllables)."""
+        drafts = [draft for order in orders for draft in order.drafts]
+        for done in self.writer.write(drafts):
+            yield done, sum(drafts[0].form.syllables)

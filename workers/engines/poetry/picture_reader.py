@@ -1,0 +1,66 @@
+"""Looking at the picture that a poem is for: with the network that sees when it is there, else by eye."""
+
+from __future__ import annotations
+
+import logging
+
+from workers import device as devices
+from workers import images, weights
+from workers.engines.analyse import LONGEST, VIEWS, AnalyseEngine
+from workers.engines.base import Task
+from workers.engines.poetry.picture_theme import Seen, prompt_of, telling_colours
+from workers.engines.vision.analysis_schema import Reading, reading_of
+from workers.engines.vision.colour_analysis import composition_of, light_of, palette_of
+from workers.engines.vision.zero_shot_tags import Impressions
+
+logger = logging.getLogger(__name__)
+
+ROLE = "image"
+
+
+class PictureReader:
+    """Reads the picture of a task. The network is loaded when the first picture comes, once."""
+
+    def __init__(self) -> None:
+        self._analyse: AnalyseEngine | None = None
+        self._impressions: Impressions | None = None
+        self._asked = False
+
+    def read(self, task: Task) -> Seen | None:
+        """What is in the picture in the role ``image``; None without one.
+
+        A work that was analysed is not looked at again. Where the network's weights are missing, only light
+        and colours are read: the poem is written all the same. Raises JobCanceled, JobReleased.
+        """
+        path = task.inputs.get(ROLE)
+        if path is None:
+            return None
+        task.report.phase("looking")
+        # Many pictures may come at once: each shows that the work goes on, and may be canceled.
+        task.report.step(0, None)
+        work = task.works.get(ROLE, {})
+        details = work.get("details") or {}
+        image = images.open_rgb(path, LONGEST)
+        self._load()
+        reading = reading_of(details)
+        if reading is None and self._analyse is not None:
+            reading = self._analyse.read(image)
+        elif reading is None:
+            reading = Reading(light=light_of(composition_of(image)))
+        perhaps: tuple[str, ...] = ()
+        if self._impressions is not None and reading.genre in (None, *VIEWS):
+            perhaps = self._impressions.of(image)
+        return Seen(reading, perhaps, telling_colours(palette_of(image)), prompt_of(details))
+
+    def _load(self) -> None:
+        if self._asked:
+            return
+        self._asked = True
+        try:
+            self._analyse = AnalyseEngine()
+        except weights.WeightsError as problem:
+            logger.warning("pictures of poems are read by their light and colours: %s", problem)
+        try:
+            self._impressions = Impressions.load(devices.pick())
+        except weights.WeightsError as problem:
+            logger.warning("pictures of poems leave no impressions: %s", problem)

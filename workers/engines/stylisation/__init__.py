@@ -1,0 +1,1 @@
+"""Style transfer: statistics, optimisation, regions and sizes."""

@@ -1,0 +1,135 @@
+"""What a style is for the slow mode: statistics of our classifier's features at several sizes.
+
+Means, deviations and Gram matrices (Gatys et al. 2016) of how the network sees the style. For a picture that
+was brought they are computed; for the ready styles, whose pictures are not shipped, they come from a weights
+folder that ``python -m workers.training style-targets`` makes with the classifier that is shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from workers import images, weights
+from workers.engines.stylisation.resizing import padded, sized
+from workers.engines.stylisation.style_mixing import shares_of
+from workers.engines.vision.classifier import Seeing
+from workers.nets.classifier import STRIDE, Classifier
+
+MODEL = "restyle-targets"
+SIDES = (128, 256, 512)
+"""Long sides at which pictures are optimised and styles are looked at."""
+GRAMS = 3
+"""So many of the first stages have Gram matrices: the deepest one's would be most of all numbers."""
+LONGEST = 1024
+LEAST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Statistics of one stage: mean and deviation (C), Gram matrix per position (C, C) or None."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+    gram: torch.Tensor | None
+
+
+Target = tuple[Look, ...]
+"""One :class:`Look` per stage of the classifier."""
+
+
+def look(features: torch.Tensor, with_gram: bool) -> Look:
+    """Statistics of features (1, C, h, w); differentiable."""
+    flat = features[0].flatten(1)  # (C, positions)
+    mean = flat.mean(1)
+    deviation = ((flat - mean[:, None]).square().mean(1) + 1e-6).sqrt()
+    return Look(mean, deviation, flat @ flat.T / flat.shape[1] if with_gram else None)
+
+
+def looks(net: Classifier, picture: torch.Tensor) -> Target:
+    """How the network sees a picture (1, 3, H, W) in [-1, 1]; differentiable."""
+    return tuple(look(found, stage < GRAMS) for stage, found in enumerate(net.features(picture)))
+
+
+@torch.no_grad()
+def target_of(net: Classifier, style: Image.Image, side: int, device: torch.device) -> Target:
+    """How the network sees a style picture whose long side has about ``side`` px."""
+    longest = min(LONGEST, max(LEAST, side))
+    picture = images.to_tensor(sized(style, longest)).to(device)
+    return looks(net, padded(picture, 0, LEAST, STRIDE)[0])
+
+
+def mix_targets(targets: Sequence[Target], given: Sequence[float]) -> Target:
+    """What would be seen on a canvas that the styles cover by these weights."""
+    shares = shares_of(given)
+    mixed = []
+    for stage in zip(*targets, strict=True):
+        mean = sum((one.mean * share for one, share in zip(stage, shares, strict=True)), torch.zeros(()))
+        square = sum(
+            (
+                (one.mean.square() + one.deviation.square()) * share
+                for one, share in zip(stage, shares, strict=True)
+            ),
+            torch.zeros(()),
+        )
+        grams = [one.gram for one in stage if one.gram is not None]
+        gram = sum((g * s for g, s in zip(grams, shares, strict=True)), torch.zeros(())) if grams else None
+        mixed.append(Look(mean, (square - mean.square()).clamp_min(1e-6).sqrt(), gram))
+    return tuple(mixed)
+
+
+def packed(target: Target, prefix: str) -> dict[str, torch.Tensor]:
+    """Tensors for a weights folder; of a symmetric matrix one half."""
+    found = {}
+    for stage, one in enumerate(target):
+        found[f"{prefix}.s{stage}.mean"] = one.mean.cpu()
+        found[f"{prefix}.s{stage}.deviation"] = one.deviation.cpu()
+        if one.gram is not None:
+            row, column = torch.triu_indices(*one.gram.shape).unbind()
+            found[f"{prefix}.s{stage}.gram"] = one.gram.cpu()[row, column]
+    return found
+
+
+def unpacked(tensors: Mapping[str, torch.Tensor], prefix: str, device: torch.device) -> Target:
+    """The inverse of :func:`packed`. Raises KeyError."""
+    found = []
+    for stage in range(4):
+        mean, deviation = (
+            tensors[f"{prefix}.s{stage}.{name}"].float().to(device) for name in ("mean", "deviation")
+        )
+        gram = None
+        if (half := tensors.get(f"{prefix}.s{stage}.gram")) is not None:
+            gram = torch.zeros(len(mean), len(mean), device=device)
+            row, column = torch.triu_indices(*gram.shape, device=device).unbind()
+            gram[row, column] = half.float().to(device)
+            gram[column, row] = half.float().to(device)
+        found.append(Look(mean, deviation, gram))
+    return tuple(found)
+
+
+class ReadyTargets:
+    """The ready styles as one classifier sees them."""
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
+        self._tensors = tensors
+        self._device = device
+
+    @classmethod
+    def load(cls, seeing: Seeing, name: str = MODEL) -> ReadyTargets:
+        """Raises :class:`workers.weights.WeightsError`, also when another classifier made them."""
+        loaded = weights.load(name)
+        made_by = str(loaded.card.get("config", {}).get("sees", ""))
+        if made_by != seeing.digest:
+            raise weights.WeightsCorrupt(
+                f"{loaded.folder}: made with the classifier {made_by[:12]}, not {seeing.digest[:12]}: "
+                "run python -m workers.training style-targets"
+            )
+        return cls(loaded.tensors, seeing.device)
+
+    def target(self, slug: str, side: int) -> Target:
+        """The ready style ``slug`` at the size nearest to ``side``. Raises KeyError."""
+        nearest = min(SIDES, key=lambda known: abs(known / side - 1) + abs(side / known - 1))
+        return unpacked(self._tensors, f"{slug}.{nearest}", self._device)

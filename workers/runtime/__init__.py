@@ -1,0 +1,1 @@
+"""One worker process: claims jobs, runs engines, reports progress, keeps its lease."""

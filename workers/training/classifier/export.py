@@ -1,0 +1,201 @@
+"""``python -m workers.training export-classify``: a ``classify`` checkpoint becomes calibrated weights.
+
+Probabilities are calibrated (temperature scaling, Guo et al. 2017) on paintings that are neither trained on
+nor measured on; beside the network go the embeddings of known paintings with their titles (text: the
+paintings themselves are not shipped), and the cosines from which on the matcher's words count as read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from workers import device as devices
+from workers import weights
+from workers.engines.analyse import KNOWN_FILE, SEASONS
+from workers.engines.vision.classifier import KNOWN, MODEL, Seeing
+from workers.engines.vision.text_image_matcher import MODEL as MATCHER
+from workers.engines.vision.text_image_matcher import Matching
+from workers.nets.classifier import Classifier, ClassifierConfig
+from workers.training.classifier.data import Sights, load_sights
+from workers.training.classifier.labels import UNKNOWN
+from workers.training.classifier.train import answers_of, whole
+from workers.training.common.perceptual_teacher import Teacher
+from workers.training.matcher.captions import Captioned, load_views
+
+DATA = (
+    "About 15,700 paintings by painters who died in 1955 or before, and Song and Ming scrolls, with artist, "
+    "style, genre and title; public domain in most countries (works published after 1930 may not be in the "
+    "US). Among the collections: WikiArt scans (CC BY-NC-SA collection), the Art Institute of Chicago (CC0), "
+    "PeopleArt (research use). 1,500 photographs (BSDS500: non-commercial research; PACS and others) and "
+    "1,500 drawn pictures as outliers. Teacher, in training only and not shipped: SqueezeNet 1.0 (BSD)."
+)
+MOST_KNOWN = 9000
+PASSED = 0.95
+"""Share of paintings that must count as known."""
+OBJECTS = (
+    "sea", "river", "lake", "mountain", "forest", "field", "garden", "city", "street", "bridge", "boat",
+    "house", "church", "snow", "rain", "night", "sunset", "moon", "flowers", "cliff", "waterfall", "road",
+    "harbour", "storm", "fog",
+)  # fmt: skip
+PRECISION = 0.75
+"""A word counts as read from the cosine on at which it was right so often in training."""
+FEWEST = 12
+SIDES = (0, 16, 32)
+"""Pixels that are tried beyond the side of training."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the ``export-classify`` command."""
+    parser.epilog = __doc__
+    parser.add_argument("--data", type=Path, required=True, help="training data folder")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of a `classify` run")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
+    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+
+
+def temperature_of(logits: torch.Tensor, known: torch.Tensor) -> float:
+    """The temperature at which the log-likelihood of the right answers is highest."""
+    grid = torch.linspace(0.3, 3.0, 109)
+    losses = [float(F.cross_entropy(logits / t, known, ignore_index=UNKNOWN)) for t in grid]
+    return round(float(grid[int(np.argmin(losses))]), 4)
+
+
+def best_side(net: Classifier, sights: Sights, rows: npt.NDArray[np.int64]) -> int:
+    """The side, from that of training on, at which the right labels of ``rows`` are likeliest.
+
+    Random crops show things larger than whole pictures do, so that a network which learned from them sees
+    best a little larger (Touvron et al. 2019).
+    """
+    losses = {}
+    for side in (net.config.side + more for more in SIDES):
+        losses[side] = 0.0
+        for head, logits in answers_of(net, sights, rows, side).items():
+            known = torch.from_numpy(sights.labels[head][rows])
+            temperature = temperature_of(logits, known)
+            losses[side] += float(F.cross_entropy(logits / temperature, known, ignore_index=UNKNOWN))
+    print("negative log-likelihood by side:", {side: round(loss, 4) for side, loss in losses.items()})
+    return min(losses, key=losses.__getitem__)
+
+
+@torch.inference_mode()
+def embeddings(
+    net: Classifier, sights: Sights, rows: npt.NDArray[np.int64], side: int | None = None
+) -> torch.Tensor:
+    """Unit embeddings (n, E) of whole pictures, seen with ``side**2`` pixels (None: as for answers)."""
+    device = next(net.parameters()).device
+    found = []
+    for row in rows:
+        x = whole(sights, int(row), side or net.config.side).to(device)
+        both = F.normalize(net.embedding(net.features(torch.cat([x, x.flip(3)]))), dim=1)
+        found.append(F.normalize(both.mean(0), dim=0).cpu())
+    return torch.stack(found)
+
+
+def quantised(vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors (N, E) -> int8, each scaled to its largest number."""
+    return (vectors / vectors.abs().amax(1, keepdim=True) * 127).round().to(torch.int8)
+
+
+def chosen_known(sights: Sights) -> npt.NDArray[np.int64]:
+    """Training paintings with a title and an artist, at most MOST_KNOWN."""
+    rows = [
+        n for n in sights.of(0) if n < len(sights.rows) and sights.rows[n].title and sights.rows[n].artist
+    ]
+    order = np.random.default_rng(2).permutation(np.array(rows, np.int64))
+    return np.sort(order[:MOST_KNOWN])
+
+
+@torch.inference_mode()
+def sure_of(matching: Matching, views: Captioned) -> dict[str, float]:
+    """Word -> cosine with a picture from which on it counts as read, learned on training views."""
+    train = np.flatnonzero(~views.validation)
+    side = matching.net.config.size
+    seen = []
+    for start in range(0, len(train), 64):
+        pictures = [Image.fromarray(p) for p in views.pictures[train[start : start + 64]]]
+        small = np.stack([np.asarray(p.resize((side, side), Image.Resampling.LANCZOS)) for p in pictures])
+        x = torch.from_numpy(small).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        seen.append(matching.pictures(x.to(matching.device)).cpu())
+    pictures_seen = torch.cat(seen)
+    found = {}
+    for word in (*OBJECTS, *SEASONS):
+        if word not in matching.vocabulary.words or word not in views.words:
+            continue
+        fits = (pictures_seen @ matching.texts([[word]])[0].cpu()).numpy()
+        truth = views.captions[train, views.words.index(word)] > 0
+        order = np.argsort(-fits)
+        right = np.cumsum(truth[order]) / np.arange(1, len(order) + 1)
+        enough = np.flatnonzero(right >= PRECISION)
+        if len(enough) and enough[-1] + 1 >= FEWEST:
+            found[word] = round(float(fits[order[enough[-1]]]), 4)
+    return found
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Calibrate, embed the known paintings and write weights with their card."""
+    device = devices.pick()
+    saved = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
+    config = ClassifierConfig.from_card(saved["state"]["config"])
+    net = Classifier(config)
+    net.load_state_dict(saved["state"]["average"])
+    net.eval().to(device)
+    teacher = Teacher(arguments.data).to(device)
+    sights = load_sights(arguments.data, teacher, arguments.cache)
+    rows = sights.of(2)
+    config = dataclasses.replace(config, side=best_side(net, sights, rows))
+    net.config = config
+    answers = answers_of(net, sights, rows, config.side)
+    labels = {head: torch.from_numpy(known[rows]) for head, known in sights.labels.items()}
+    temperature = {head: temperature_of(answers[head], labels[head]) for head in answers}
+    is_painting = answers["source"].div(temperature["source"]).softmax(1)[:, 0]
+    unlike_below = float(is_painting[labels["source"] == 0].quantile(1 - PASSED))
+    known = chosen_known(sights)
+    matching = Matching.load(MATCHER, device)
+    sure = sure_of(matching, load_views(arguments.data, 140, teacher, arguments.cache))
+    tensors = dict(net.state_dict()) | {f"{KNOWN}vectors": quantised(embeddings(net, sights, known))}
+    card = {
+        "name": MODEL,
+        "kind": "analyse",
+        "architecture": "Classifier: residual network, means and deviations of three depths, a head per "
+        "question (workers/nets/classifier.py)",
+        "config": config.to_card(),
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "temperature": temperature,
+        "unlike_below": round(unlike_below, 4),
+        "sure_of": sure,
+        "matcher": matching.digest,
+        "data": DATA,
+        "steps": saved["step"],
+        "training": {
+            "minutes": round(saved["elapsed"] / 60),
+            "side": saved["state"]["config"]["side"],
+            "device": f"{device.type}, float32",
+            "gpu_recipe": "python -m workers.training classify --data DIR --minutes 60 --batch 256 "
+            "--rate 0.003 --stem 48 --widths 96 192 384 --blocks 2 3 4",
+        },
+        "quality": {},
+        "limits": [
+            "Knows twelve styles, forty painters and seven genres, all of 1955 or before: whatever it is "
+            "shown, it answers with one of these, and says when the picture is unlike all it knows.",
+            "Realism and Renaissance are hardly ever guessed: the data has few of them.",
+            "Style and painter go together in its data: it partly recognises hands, not movements.",
+            "Heat maps say what the network relied on, not what a historian would.",
+            "Objects and season are read in landscapes and city views only.",
+        ],
+    }
+    folder = arguments.to / MODEL
+    folder.mkdir(parents=True, exist_ok=True)
+    titles = [[sights.rows[n].title[:120], sights.rows[n].artist] for n in known]
+    (folder / KNOWN_FILE).write_text(json.dumps(titles, ensure_ascii=False, indent=0) + "\n", "utf-8")
+    digest = weights.save(folder, tensors, card)
+    Seeing.load(device)
+    print(digest, temperature, unlike_below, sure)

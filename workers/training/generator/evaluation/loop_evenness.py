@@ -1,0 +1,68 @@
+"""Is a bridge even? Loops between pictures that have little in common, step by step in teacher features."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from workers import images
+from workers.engines.base import Animation, Engine, Picture, SilentReport, Task
+from workers.engines.paint import PaintEngine
+from workers.training.common.feature_metrics import pooled
+from workers.training.common.perceptual_teacher import Teacher
+from workers.training.common.statistics import loop_steps, unevenness
+from workers.training.generator.evaluation.prompts import BRIDGES
+from workers.training.generator.evaluation.sampling import PAINTED, ask
+
+FRAMES = 24
+
+
+def bridge(engine: PaintEngine, blend: Engine, parents: Sequence[Picture], frames: int) -> list[torch.Tensor]:
+    """A loop through ``parents``, its frames (1, 3, S, S). Raises what the engine answers instead."""
+    with tempfile.TemporaryDirectory(prefix="artsite-bridge-") as folder:
+        inputs, works = {}, {}
+        for number, parent in enumerate(parents, 1):
+            path = Path(folder) / f"{number}.png"
+            parent.image.save(path)
+            inputs[f"parent_{number}"] = path
+            works[f"parent_{number}"] = {
+                "kind": "paint",
+                "model": engine.model_name,
+                "digest": engine.model_digest,
+                "details": parent.details,
+            }
+        parameters = {"mode": "bridge", "frames": frames, "size": str(PAINTED)}
+        (result,) = blend.run([Task(parameters, 1, SilentReport(), inputs, works)])
+    if result.error is not None:
+        raise result.error
+    (loop,) = result.outputs
+    if not isinstance(loop, Animation):
+        raise TypeError(f"a bridge is an animation, not a {type(loop).__name__}")
+    return [images.to_tensor(frame) for frame in loop.frames]
+
+
+def measure(
+    engine: PaintEngine,
+    blend: Engine,
+    teacher: Teacher,
+    pairs: Sequence[tuple[str, str]] = BRIDGES,
+    frames: int = FRAMES,
+) -> dict[str, Any]:
+    """Largest step over the median step of a loop between each pair of prompts."""
+    found = {}
+    for number, pair in enumerate(pairs):
+        parents = [ask(engine, prompt, 1, 100 + 2 * number + k)[0] for k, prompt in enumerate(pair)]
+        steps = loop_steps(pooled(teacher, bridge(engine, blend, parents, frames)))
+        found[" -> ".join(pair)] = round(unevenness(steps), 2)
+    return {
+        "protocol": f"Loops of {frames} frames at {PAINTED} px; steps between neighbouring frames (the last "
+        "to the first, too) in mean-pooled fire9 features at 128 px; largest step over the median step.",
+        "largest_over_median": found,
+        "worst": max(found.values()),
+        "mean": round(float(np.mean(list(found.values()))), 2),
+    }

@@ -1,0 +1,76 @@
+"""Pictures to measure: asked of the engine as a visitor does, or painted by the thousand for captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from workers import images
+from workers.engines.base import Picture, SilentReport, Task
+from workers.engines.paint import PaintEngine
+from workers.engines.painting.latents import Latent
+from workers.engines.painting.pipeline import Atelier
+from workers.training.common.feature_metrics import SIZE
+
+Pictures = npt.NDArray[np.uint8]
+PAINTED = 256
+"""Side at which pictures are painted before they are reduced: the upscaler's hand is in every measure."""
+TRUNCATION = 0.8
+"""What visitors get unless they ask otherwise."""
+
+
+def ask(
+    engine: PaintEngine,
+    prompt: str,
+    count: int,
+    seed: int,
+    truncation: float = TRUNCATION,
+    size: int = PAINTED,
+) -> list[Picture]:
+    """``count`` pictures for ``prompt``. Raises what the engine answers instead."""
+    parameters = {"prompt": prompt, "count": count, "truncation": truncation, "size": str(size)}
+    (result,) = engine.run([Task(parameters, seed, SilentReport())])
+    if result.error is not None:
+        raise result.error
+    return [output for output in result.outputs if isinstance(output, Picture)]
+
+
+def reduced(pictures: torch.Tensor) -> Pictures:
+    """(N, 3, S, S) in [-1, 1] -> uint8 (N, 128, 128, 3), by area."""
+    if pictures.shape[-1] != SIZE:
+        pictures = F.interpolate(pictures, size=(SIZE, SIZE), mode="area")
+    values = pictures.clamp(-1, 1).add(1).mul(127.5).round().to("cpu", torch.uint8)
+    return np.asarray(values.permute(0, 2, 3, 1).contiguous().numpy())
+
+
+def asked(
+    engine: PaintEngine, prompt: str, count: int, seed: int, truncation: float = TRUNCATION
+) -> Pictures:
+    """:func:`ask` at 256 px, reduced: uint8 (count, 128, 128, 3)."""
+    found = ask(engine, prompt, count, seed, truncation)
+    return reduced(torch.cat([images.to_tensor(picture.image) for picture in found]))
+
+
+@torch.no_grad()
+def for_captions(atelier: Atelier, texts: Sequence[Sequence[str]], seed: int) -> Pictures:
+    """A picture for each list of the matcher's words, at truncation 1: uint8 (N, 128, 128, 3)."""
+    found = []
+    for start in range(0, len(texts), atelier.chunk):
+        part = texts[start : start + atelier.chunk]
+        subjects = atelier.subjects(atelier.matching.conditions(part))
+        streams = [(seed, start + number) for number in range(len(part))]
+        z = torch.stack([atelier.draw(*stream) for stream in streams])
+        styles = atelier.styles(z, subjects)
+        latents = [Latent.of(row, *stream) for row, stream in zip(styles, streams, strict=True)]
+        found.append(reduced(atelier.finish(atelier.compose_latents(latents), PAINTED, streams)))
+    return np.concatenate(found)
+
+
+def spoken(captions: npt.NDArray[np.float32], words: Sequence[str], seed: int) -> list[list[str]]:
+    """Multi-hot captions (N, K) over ``words`` -> their words in random order, as people say them."""
+    order = np.random.default_rng(seed)
+    return [[words[k] for k in order.permutation(np.flatnonzero(row))] for row in captions]

@@ -1,0 +1,59 @@
+"""``python -m workers.training style-targets``: the ready styles as the shipped classifier sees them.
+
+The slow mode of ``restyle`` needs more of a style than its code: statistics of features. The pictures of the
+ready styles are not shipped, so their statistics are, made anew whenever the classifier is. Seconds on a CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from workers import device as devices
+from workers import weights
+from workers.engines.restyle import MODEL as RESTYLE
+from workers.engines.stylisation.style_statistics import GRAMS, MODEL, SIDES, ReadyTargets, packed, target_of
+from workers.engines.vision.classifier import Seeing
+from workers.training.common import data
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``python -m workers.training style-targets``."""
+    parser.epilog = __doc__
+    parser.add_argument("--data", type=Path, required=True, help="the training data folder")
+    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Look at every style that the restyle network knows, and write what was seen."""
+    seeing = Seeing.load(devices.pick())
+    known = [str(slug) for slug in weights.load_card(weights.find(RESTYLE))["config"]["styles"]]
+    pictures = {entry.slug: entry.path for entry in data.styles(arguments.data)}
+    missing = [slug for slug in known if slug not in pictures]
+    if missing:
+        raise SystemExit(f"no picture of {', '.join(missing)} in {arguments.data}")
+    tensors: dict[str, torch.Tensor] = {}
+    for slug in known:
+        with Image.open(pictures[slug]) as opened:
+            picture = opened.convert("RGB")
+        for side in SIDES:
+            tensors |= packed(target_of(seeing.net, picture, side, seeing.device), f"{slug}.{side}")
+    card = {
+        "name": MODEL,
+        "architecture": f"Means, deviations and (first {GRAMS} stages) Gram matrices of the classifier's "
+        f"features of each ready style at {', '.join(map(str, SIDES))} px "
+        "(workers/engines/stylisation/style_statistics.py)",
+        "config": {"sees": seeing.digest, "styles": known, "sides": list(SIDES)},
+        "data": "The pictures of the ready styles (see the card of restyle); none of them is shipped.",
+        "steps": 0,
+        "quality": {},
+        "limits": ["Belongs to one classifier: another one needs other statistics."],
+        "licence": "Apache-2.0",
+    }
+    digest = weights.save(arguments.to / MODEL, tensors, card)
+    if arguments.to == weights.SHIPPED:
+        ReadyTargets.load(seeing)
+    print(f"{len(known)} styles, {digest}")

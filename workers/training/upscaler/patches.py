@@ -1,0 +1,71 @@
+"""Pieces of pictures to learn enlarging from: paintings of 256 px, larger style pictures, photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from workers.images import shrink
+from workers.training.common.data import is_validation, load_squares, paintings, photos, styles
+
+LARGE, PHOTO = 256, 224
+SMALLEST = 64
+"""Side of the smallest piece that the teacher can judge, px."""
+SHARES = (0.6, 0.27, 0.13)
+"""Of paintings, style pictures and photographs. The style pictures are few, but the only ones that
+show brushwork at the size at which our pictures end."""
+
+
+def crops(pictures: torch.Tensor, count: int, side: int, generator: torch.Generator) -> torch.Tensor:
+    """Random crops of uint8 (N, 3, H, W), half of them mirrored: float (count, 3, side, side) in [-1, 1]."""
+    chosen = torch.randint(len(pictures), (count,), generator=generator).tolist()
+    return torch.stack([_crop(pictures[number], side, generator) for number in chosen])
+
+
+def _crop(picture: torch.Tensor, side: int, generator: torch.Generator) -> torch.Tensor:
+    top = int(torch.randint(picture.shape[1] - side + 1, (), generator=generator))
+    left = int(torch.randint(picture.shape[2] - side + 1, (), generator=generator))
+    piece = picture[:, top : top + side, left : left + side].float().div_(127.5).sub_(1)
+    return piece.flip(2) if float(torch.rand((), generator=generator)) < 0.5 else piece
+
+
+class Pieces:
+    """Training pictures in memory (uint8); validation pictures are left out."""
+
+    def __init__(self, data: Path, limit: int) -> None:
+        """Read at most ``limit`` paintings, and photographs and styles in proportion, from ``data``."""
+        rows = [r for r in paintings(data) if "large" in r.shard and not is_validation(r.file)]
+        rows.sort(key=lambda r: (r.genre not in ("landscape", "cityscape"), r.file))
+        found = [entry for entry in photos(data) if not is_validation(entry[1])]
+        self.paintings = _squares(data, [(r.shard, r.file) for r in rows[:limit]], LARGE)
+        self.photos = _squares(data, found[: max(1, limit // 3)], PHOTO)
+        self.styles = [picture for style in styles(data) for picture in _sizes(style.path)]
+
+    def draw(self, count: int, side: int, generator: torch.Generator) -> torch.Tensor:
+        """Random pieces: float (count, 3, side, side) in [-1, 1]."""
+        kinds = torch.multinomial(torch.tensor(SHARES), count, True, generator=generator).tolist()
+        pools = (self.paintings, self.styles, self.photos)
+        found = []
+        for kind in kinds:
+            pool = pools[kind]
+            number = int(torch.randint(len(pool), (), generator=generator))
+            found.append(_crop(pool[number], side, generator))
+        return torch.stack(found)
+
+
+def _squares(data: Path, entries: list[tuple[str, str]], size: int) -> torch.Tensor:
+    return torch.from_numpy(load_squares(data, entries, size)).permute(0, 3, 1, 2).contiguous()
+
+
+def _sizes(path: Path) -> list[torch.Tensor]:
+    """A picture as it is, and smaller: strokes of all widths, and the smaller one is sharp and clean."""
+    with Image.open(path) as file:
+        image = file.convert("RGB")
+    longest = max(image.size)
+    smaller = [shrink(image, round(longest * scale)) for scale in (1.0, 0.7, 0.5)]
+    return [
+        torch.from_numpy(np.asarray(one).copy()).permute(2, 0, 1) for one in smaller if min(one.size) >= 128
+    ]
