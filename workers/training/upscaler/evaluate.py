@@ -36,7 +36,8 @@ PROTOCOL = (
     "texture 0.5. distance: teacher features at {layers}, mean absolute difference over the true picture's "
     "mean, averaged (workers/training/common/perceptual_distance.py); of_bicubic: its ratio to bicubic's. "
     "PSNR in dB. jpeg: the small picture went through JPEG at quality {quality}. "
-    "seams: gradient across the borders of tiles of 64 px over the gradient elsewhere, as a share of the same ratio without tiles (1: no seams)."
+    "seams: gradient across the borders of tiles of 64 px over the gradient elsewhere, "
+    "as a share of the same ratio without tiles (1: no seams)."
 )
 Enlarge = Callable[[Image.Image, int], Image.Image]
 
