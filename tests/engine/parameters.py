@@ -1,0 +1,16 @@
+"""Complete parameters of a kind, as the runner hands them to an engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gallery import catalogue
+
+
+def complete(kind: str, /, **given: Any) -> dict[str, Any]:
+    """``given`` and, for every other parameter of ``kind``, its default. ``given`` is not checked."""
+    spec = catalogue.kind(kind)
+    parameters = dict(given)
+    for param in spec.params:
+        parameters.setdefault(param.name, spec.default_of(param, parameters))
+    return parameters
