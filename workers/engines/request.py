@@ -1,7 +1,7 @@
 """What an engine is asked for, as typed fields.
 
-Parameters reach an engine complete, cleaned and bounded: the kinds in ``gallery.kinds`` hold every default and
-every limit. A request only gives them names and types, so it has neither.
+Parameters reach an engine complete, cleaned and bounded: the kinds in ``gallery.kinds`` hold every default
+and every limit. A request only gives them names and types, so it has neither.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from workers.engines.base import InvalidRequest
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The parameters of one kind. A subclass has one field of ``str``, ``int``, ``float`` or ``bool`` for each.
+    """The parameters of one kind. A subclass has one field for each, of ``str``, ``int``, ``float`` or ``bool``.
 
-    ``tests/engine/test_requests.py`` compares the fields with the parameters of the kind.
+    An engine names it as ``request``; ``tests/engine/test_requests.py`` compares the fields with the parameters of the kind.
     """
 
     @classmethod
