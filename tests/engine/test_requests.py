@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, fields
 from typing import get_type_hints
 
@@ -10,18 +11,23 @@ import pytest
 from gallery import catalogue
 from workers.engines.base import InvalidRequest
 from workers.engines.request import Request
+from workers.registry import ENGINES
 
-TYPES = {
-    "text": str,
-    "choice": str,
-    "style": str,
-    "features": str,
-    "integer": int,
-    "number": float,
-    "boolean": bool,
-}
-REQUESTS: dict[str, type[Request]] = {}
-"""Kind -> what its engine takes."""
+TEXTS = ("text", "choice", "style", "features")
+TYPES = {"integer": int, "number": float, "boolean": bool} | dict.fromkeys(TEXTS, str)
+
+
+def requests() -> dict[str, type[Request]]:
+    """Kind -> what its engine takes."""
+    found = {}
+    for kind, path in ENGINES:
+        module, _, name = path.partition(":")
+        if taken := getattr(getattr(importlib.import_module(module), name), "request", None):
+            found[kind] = taken
+    return found
+
+
+REQUESTS = requests()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from workers.engines.base import InvalidRequest
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The parameters of one kind. A subclass has one field for each, of ``str``, ``int``, ``float`` or ``bool``.
+    """The parameters of one kind, a field for each: of ``str``, ``int``, ``float`` or ``bool``.
 
-    An engine names it as ``request``; ``tests/engine/test_requests.py`` compares the fields with the parameters of the kind.
+    An engine names its own as ``request``; ``tests/engine/test_requests.py`` compares the fields with the
+    parameters of the kind.
     """
 
     @classmethod
