@@ -80,6 +80,7 @@ def broker(valkey_binary: str) -> Iterator[Redis]:
 
     from artsite.broker import broker_command
 
+    assert settings.REDIS_SOCKET is not None
     client = Redis(unix_socket_path=str(settings.REDIS_SOCKET))
     process = subprocess.Popen(
         broker_command(valkey_binary, settings.REDIS_SOCKET, settings.DATA), stdout=subprocess.DEVNULL
@@ -105,13 +106,13 @@ def postgres_url() -> Iterator[str]:
         with warnings.catch_warnings():
             # Where there is no XDG_RUNTIME_DIR it says that it uses the temporary folder.
             warnings.simplefilter("ignore", UserWarning)
-            import pgserver
+            from pgserver.postgres_server import get_server
     except ImportError as error:
         skip_or_fail(f"no PostgreSQL: {error}")
     # Not in pytest's own folder: for root the server runs as another user, and every test session that
     # begins on this machine closes that folder to others.
     folder = Path(tempfile.mkdtemp(prefix="artsite-postgres-"))
-    server = pgserver.get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:

@@ -189,7 +189,7 @@ def test_f13_pages_wait_for_a_locked_database(stack: Stack, ana: Visitor, holds:
                 if other.in_transaction:
                     other.execute("ROLLBACK")
     finally:
-        del stack.cookie  # type: ignore[method-assign]
+        del stack.cookie
     assert {answer.status_code for answer in answers} <= {200, 302}
     holds += [before, *(job_of(answer) for answer in answers if answer.status_code == 302)]
     assert len(holds) == 5
@@ -262,7 +262,8 @@ def test_f19_every_page_ends_in_the_final_state_although_the_server_is_killed(
     holds += jobs.values()
     stack.wait_state(jobs["p0"], "running")
     url, port = stack.url, int(stack.url.rpartition(":")[2])
-    opened, drops = asyncio.Event(), []
+    opened = asyncio.Event()
+    drops: list[Exception] = []
     watching = 0
 
     async def page(name: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, REPEATS, Keeper, drain, wait_frozen
 from tests.live.invariants import Witness, assert_hold
-from tests.live.stack import Stack, fresh_database
+from tests.live.stack import Child, Stack, fresh_database
 from workers.runtime.lease import STALLED_EXIT
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300 + 60 * REPEATS)]
@@ -258,7 +258,7 @@ def test_f3_f5_jobs_that_kill_or_hang_their_worker_fail_and_others_go_on(
     others = [submit(stack, kind, owner="ben", prompt="steps=2") for kind in ("paint", "verse") for _ in "12"]
     stalled: list[int] = []
 
-    def start(name: str, queue: str) -> object:
+    def start(name: str, queue: str) -> Child:
         ended = stack.children.get(name)
         stalled.extend([ended.process.returncode] if ended is not None else [])
         return stack.start_worker(name, queues=queue, ready=False)

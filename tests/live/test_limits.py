@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -189,7 +189,7 @@ async def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(limits, "STALL_SECONDS", 0.05)
     monkeypatch.setattr(limits, "DRAIN_SECONDS", 0.05)
     heard: list[dict[str, Any]] = []
-    sent: list[dict[str, Any]] = []
+    sent: list[MutableMapping[str, Any]] = []
     parts = iter([{"type": "http.request", "body": b"half", "more_body": True}])
 
     async def receive() -> dict[str, Any]:
@@ -198,7 +198,7 @@ async def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     async def application(_scope: Any, receive: Any, _send: Any) -> None:

@@ -25,6 +25,7 @@ import pytest
 import yaml
 
 from artsite import env, limits, studio
+from artsite.broker import broker_binary
 from tests import toy_engines
 from tests.live.stack import Stack
 
@@ -197,7 +198,7 @@ class Service:
     def command(self, part: str) -> list[str]:
         """The part's command; its program and port are this machine's."""
         words = [str(word) for word in self.compose["services"][part]["command"]]
-        programs = {"python": sys.executable, "valkey-server": str(studio.broker_binary())}
+        programs = {"python": sys.executable, "valkey-server": str(broker_binary())}
         words[0] = programs[words[0]]
         return [f"--port={self.web_port}" if word == "--port=8000" else word for word in words]
 
@@ -356,9 +357,13 @@ def test_a_job_goes_all_the_way_from_the_proxy_to_a_worker_and_back(
     assert submitted.status_code == 302, submitted.text
     page = submitted.headers["location"]
     state = f"{page.rstrip('/')}.json"
-    job = service.stack.wait_for(
-        lambda: (found := visitor.ask("GET", state).json())["state"] in ("succeeded", "failed") and found
-    )
+    job: dict[str, Any] = {}
+
+    def ended() -> bool:
+        job.update(visitor.ask("GET", state).json())
+        return job["state"] in ("succeeded", "failed")
+
+    service.stack.wait_for(ended)
     assert job["state"] == "succeeded", job
     assert len(job["outputs"]) == 2
     picture = visitor.ask("GET", job["outputs"][0]["url"])

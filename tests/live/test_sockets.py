@@ -331,8 +331,8 @@ async def test_what_is_not_newer_is_not_passed_on(open_page: OpenPage, ana: User
     old, new = (events.job_progress(running, fraction) for fraction in (0.1, 0.2))
     stale_state = events.job_state(changed(running, seq=4))
     next_state = events.job_state(changed(running, seq=6, phase="painting"))
-    for message in (new, old, stale_state, events.job_state(running), next_state, old):
-        events.publish(message)
+    for sent in (new, old, stale_state, events.job_state(running), next_state, old):
+        events.publish(sent)
         assert events.flush(5)
     assert (await page.hear())["data"]["fraction"] == 0.2
     message = await page.hear()

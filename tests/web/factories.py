@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from PIL import Image
 
@@ -42,6 +43,12 @@ def make_user(username: str = "", permissions: tuple[str, ...] | list[str] = (),
     user = User.objects.create_user(username or f"person-{uuid.uuid4().hex[:8]}", password=PASSWORD, **fields)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     return user
+
+
+def name_of(file: FieldFile) -> str:
+    """The name in the storage of a file that is there."""
+    assert file.name
+    return file.name
 
 
 def png(width: int = 64, height: int = 64, colour: str = "#7a8c99") -> bytes:

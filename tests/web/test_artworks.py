@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -34,8 +35,12 @@ def _media(tmp_path: Path, settings: pytest.FixtureRequest) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")  # type: ignore[attr-defined]
 
 
-def painted(person: User, **fields: object) -> Job:
-    values = {"model_name": "painter", "model_digest": "d1" * 32, "parameters": {"prompt": "海 <&> sea"}}
+def painted(person: User, **fields: Any) -> Job:
+    values: dict[str, Any] = {
+        "model_name": "painter",
+        "model_digest": "d1" * 32,
+        "parameters": {"prompt": "海 <&> sea"},
+    }
     return factories.make_job(person, state=JobState.RUNNING, **{**values, **fields})
 
 
@@ -47,7 +52,7 @@ def build_one(job: Job, size: tuple[int, int] = (640, 480)) -> Artwork:
 
 def test_a_picture_file_carries_its_recipe_and_the_mark_of_ai(person: User) -> None:
     artwork = build_one(painted(person, seed=2**62))
-    data = files.file_read(artwork.file.name)
+    data = files.file_read(factories.name_of(artwork.file))
     with Image.open(BytesIO(data)) as image:
         image.load()
         assert json.loads(image.info["Recipe"]) == artwork.recipe
@@ -66,7 +71,7 @@ def test_a_picture_file_carries_its_recipe_and_the_mark_of_ai(person: User) -> N
 
 def test_a_thumbnail_is_small_and_marked_too(person: User) -> None:
     artwork = build_one(painted(person), size=(1024, 300))
-    with Image.open(BytesIO(files.file_read(artwork.thumbnail.name))) as image:
+    with Image.open(BytesIO(files.file_read(factories.name_of(artwork.thumbnail)))) as image:
         assert (image.format, image.size) == ("WEBP", (512, 150))
         assert MARK.encode() in image.info["xmp"]
 
@@ -75,8 +80,8 @@ def test_metadata_of_the_image_object_stays_behind(person: User) -> None:
     image = Image.new("RGB", (32, 32))
     image.info.update(exif=b"Exif\x00\x00GPS of a person", comment=b"secret", icc_profile=b"x" * 200)
     prepared = artworks.artworks_build(painted(person), [PictureFile(image)])
-    for name in (prepared[0].artwork.file.name, prepared[0].artwork.thumbnail.name):
-        data = files.file_read(name)
+    for file in (prepared[0].artwork.file, prepared[0].artwork.thumbnail):
+        data = files.file_read(factories.name_of(file))
         assert b"GPS of" not in data
         assert b"secret" not in data
         assert b"x" * 50 not in data
@@ -186,16 +191,16 @@ def test_deleting_removes_files_after_the_commit(
     factories.make_lineage(child, parent)
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         artworks.artwork_delete(artwork=parent, by=person)
-        assert default_storage.exists(parent.file.name)
-    assert not default_storage.exists(parent.file.name)
-    assert not default_storage.exists(parent.thumbnail.name)
+        assert default_storage.exists(factories.name_of(parent.file))
+    assert not default_storage.exists(factories.name_of(parent.file))
+    assert not default_storage.exists(factories.name_of(parent.thumbnail))
     assert Lineage.objects.get(child=child).parent is None
 
 
 def test_orphans_are_swept_and_owned_files_stay(person: User, tmp_path: Path) -> None:
     owned = build_one(painted(person))
     lost = artworks.artworks_build(painted(person), [PictureFile(Image.new("RGB", (8, 8)))])[0].artwork
-    folder = Path(default_storage.path(owned.file.name)).parent
+    folder = Path(default_storage.path(factories.name_of(owned.file))).parent
     part = folder / f".{'0' * 32}.png.part"
     part.write_bytes(b"half")
     assert artworks.orphan_files_sweep() == 0
@@ -203,9 +208,9 @@ def test_orphans_are_swept_and_owned_files_stay(person: User, tmp_path: Path) ->
     for path in (tmp_path / "media").rglob("*"):
         os.utime(path, (hours_ago, hours_ago))
     assert artworks.orphan_files_sweep(older_than=timedelta(hours=1)) == 3
-    assert default_storage.exists(owned.file.name)
-    assert default_storage.exists(owned.thumbnail.name)
-    assert not default_storage.exists(lost.file.name)
+    assert default_storage.exists(factories.name_of(owned.file))
+    assert default_storage.exists(factories.name_of(owned.thumbnail))
+    assert not default_storage.exists(factories.name_of(lost.file))
     assert not part.exists()
 
 
@@ -323,7 +328,7 @@ def test_a_file_that_rotted_is_never_served(
     artwork = build_one(painted(person))
     client.force_login(person)
     assert status(client, payloads.picture_url(artwork)) == 200
-    path = Path(default_storage.path(artwork.file.name))
+    path = Path(default_storage.path(factories.name_of(artwork.file)))
     data = bytearray(path.read_bytes())
     data[-20] ^= 1
     path.write_bytes(data)

@@ -187,7 +187,8 @@ def test_a_dream_needs_no_picture_and_a_zoom_is_small() -> None:
     ],
 )
 def test_numbers_out_of_range_are_refused(name: str, low: float, high: float) -> None:
-    for value in (low, high, "nan", "", []):
+    values: tuple[object, ...] = (low, high, "nan", "", [])
+    for value in values:
         with pytest.raises(InvalidRecipe) as refusal:
             catalogue.kind("dream").clean({name: value})
         assert set(refusal.value.errors) == {name}

@@ -81,8 +81,8 @@ def test_deleting_asks_first_and_takes_the_files_along(
         response = client.post(url("artwork_delete", work))
     assert response["Location"] == reverse("my_works")
     assert not Artwork.objects.filter(pk=work.pk).exists()
-    assert not default_storage.exists(work.file.name)
-    assert not default_storage.exists(work.thumbnail.name)
+    assert not default_storage.exists(factories.name_of(work.file))
+    assert not default_storage.exists(factories.name_of(work.thumbnail))
     assert "a deleted work" in client.get(url("artwork", child)).content.decode()
 
 

@@ -157,7 +157,7 @@ def test_what_a_mode_hides_is_no_part_of_its_recipe(client: Client, works: list[
 
 
 def test_a_mutation_starts_with_a_strength(client: Client, works: list[Artwork]) -> None:
-    content = client.get(BLEND, {"mode": "mutate", "parent_1": works[0].pk}).content.decode()
+    content = client.get(BLEND, {"mode": "mutate", "parent_1": str(works[0].pk)}).content.decode()
     assert 'value="mutate" checked' in content
     assert 'name="mutation" value="40"' in content
     assert places(content)[0] == str(works[0].pk)
@@ -176,7 +176,7 @@ def test_the_picker_finds_works_of_ones_own_and_of_the_gallery(client: Client, s
 
 
 def test_enter_presses_no_button_that_removes_a_parent(client: Client, works: list[Artwork]) -> None:
-    content = client.get(BLEND, {"parent_1": works[0].pk}).content.decode()
+    content = client.get(BLEND, {"parent_1": str(works[0].pk)}).content.decode()
     form = content[content.index("data-studio") :]
     first = re.search(r"<button[^>]*>", form)
     assert first
@@ -261,7 +261,7 @@ def test_a_palette_stands_in_the_fold_and_opens_it(client: Client, person: User)
     work = factories.make_artwork(person)
     plain = client.get("/studio/paint/").content.decode()
     assert 'name="picture_palette"' in plain
-    content = client.get("/studio/paint/", {"palette": work.pk}).content.decode()
+    content = client.get("/studio/paint/", {"palette": str(work.pk)}).content.decode()
     assert f'value="{work.pk}" checked' in content
     assert re.search(r'<details class="fold" open>\s*<summary>Advanced', content)
     client.post("/studio/paint/", {"prompt": "sea", "picture_palette_work": work.pk, "key": "k"})

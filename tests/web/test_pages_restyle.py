@@ -172,7 +172,7 @@ def test_a_recipe_with_a_mix_fills_the_form_again(client: Client, person: User) 
     parameters = {"style": "scream", "weight_1": 0.25, "weight_2": 0.9, "slow": True, "steps": 200}
     job = factories.make_job(person, "restyle", parameters=parameters)
     factories.make_input(job, "style_2", work)
-    content = client.get(RESTYLE, {"again": job.pk}).content.decode()
+    content = client.get(RESTYLE, {"again": str(job.pk)}).content.decode()
     assert 'value="scream" checked' in content
     assert f'name="picture_style_2_work" value="{work.pk}"' in content
     assert 'name="weight_2" value="90"' in content

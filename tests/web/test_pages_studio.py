@@ -221,14 +221,14 @@ def test_a_recipe_fills_the_form_again(client: Client, person: User) -> None:
         seed=99,
         publish_as="public",
     )
-    response = client.get("/studio/", {"again": job.pk}, follow=True)
+    response = client.get("/studio/", {"again": str(job.pk)}, follow=True)
     content = response.content.decode()
     assert ">old harbour</textarea>" in content
     assert 'name="count" value="7"' in content
     assert 'name="truncation" value="35"' in content
     assert 'name="seed" value="99"' in content
     assert 'value="public" checked' in content
-    fresh = client.get(PAINT, {"again": job.pk, "seed": "new"}).content.decode()
+    fresh = client.get(PAINT, {"again": str(job.pk), "seed": "new"}).content.decode()
     assert 'name="seed" value=""' in fresh
 
 
@@ -237,7 +237,7 @@ def test_a_listed_work_fills_the_form_without_its_makers_uploads(client: Client,
     upload = factories.make_upload(stranger)
     factories.make_input(job, "image", upload)
     work = factories.make_listed(stranger, "restyle", job=job)
-    content = client.get("/studio/", {"again": work.pk}, follow=True).content.decode()
+    content = client.get("/studio/", {"again": str(work.pk)}, follow=True).content.decode()
     assert str(upload.pk) not in content
     assert Page(content).problems == []
 
@@ -246,7 +246,7 @@ def test_a_restyle_of_a_work_fills_the_form_with_that_work(client: Client, perso
     source = factories.make_artwork(person)
     job = factories.make_job(person, "restyle", parameters={"style": "scream"})
     factories.make_input(job, "image", source)
-    content = client.get(RESTYLE, {"again": job.pk}).content.decode()
+    content = client.get(RESTYLE, {"again": str(job.pk)}).content.decode()
     assert f'value="{source.pk}" checked' in content
     assert 'value="scream" checked' in content
 

@@ -90,7 +90,7 @@ def test_what_does_not_fit_is_not_shown(person: User, broken: dict[str, Any]) ->
 
 
 def test_odd_facts_do_not_hurt(person: User) -> None:
-    odd = {
+    odd: dict[str, Any] = {
         "options": [None, [["xx", 1], ["江", 2.0], [1, 0.5], "y"], *[[]] * 18],
         "pinyin": [["a"]],
         "given": [True, -1, 99, "1"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -26,6 +27,8 @@ from workers.runtime.runner import Runner
 pytestmark = pytest.mark.django_db
 NOBODY = AnonymousUser()
 TOY = "tests.toy_engines:ToySeeing"
+UNUSED: Any = None
+"""What embedding pictures does not touch."""
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def index() -> Index:
     return Index()
 
 
-def placed(person: User, *numbers: float, **fields: object) -> Artwork:
+def placed(person: User, *numbers: float, **fields: Any) -> Artwork:
     """A listed work at this place."""
     work = factories.make_listed(person, **fields)
     factories.make_embedding(work, numbers)
@@ -95,7 +98,7 @@ def test_without_an_embedding_there_is_nothing_to_compare(person: User, index: I
 
 def test_what_is_not_for_a_person_is_not_found(person: User, stranger: User, index: Index) -> None:
     middle = placed(person, 1.0)
-    hidden = {
+    hidden: dict[str, dict[str, Any]] = {
         "private": {"visibility": Visibility.PRIVATE},
         "unlisted": {"visibility": Visibility.UNLISTED},
         "waiting": {"moderation": Moderation.PENDING},
@@ -254,7 +257,7 @@ def test_a_picture_that_cannot_be_opened_is_not_tried_for_ever(
     person: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, whole = factories.make_artwork(person), factories.make_artwork(person)
-    with default_storage.open(broken.file.name, "wb") as file:
+    with default_storage.open(factories.name_of(broken.file), "wb") as file:
         file.write(b"no picture")
     lost = factories.make_artwork(person, file="artworks/lost.png")
     filler = Filler(Embedder(TOY))
@@ -272,8 +275,8 @@ def test_a_worker_without_eyes_fills_in_nothing(person: User) -> None:
 
 def test_the_runner_puts_embeddings_to_pictures_and_none_to_poems() -> None:
     runner = Runner(
-        name="w", queues=("gan",), registry=None, presence=None, stopping=None, embedder=Embedder(TOY)
-    )  # type: ignore[arg-type]
+        name="w", queues=("gan",), registry=UNUSED, presence=UNUSED, stopping=UNUSED, embedder=Embedder(TOY)
+    )
     poem = artworks.PoemText(("春",))
     picture, same_poem = runner.embed([PictureFile(Image.new("RGB", (8, 8), "teal")), poem])
     assert isinstance(picture, PictureFile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.http import FileResponse, HttpRequest
@@ -29,7 +30,7 @@ def _big_file(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_big_file")
 @override_settings(ROOT_URLCONF=__name__)
 async def test_a_file_is_sent_in_pieces() -> None:
-    response = await AsyncClient().get("/big")
+    response: Any = await AsyncClient().get("/big")
     pieces = [len(piece) async for piece in response]
     assert sum(pieces) == SIZE
     assert max(pieces) == FileResponse.block_size

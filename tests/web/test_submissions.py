@@ -142,7 +142,7 @@ def test_the_workers_hear_of_a_job_after_its_commit(broker: Redis) -> None:
     broker.flushdb()
     job = submit(make_user("ana"))
     assert dispatch.flush(10)
-    (message,) = broker.lrange("gan", 0, -1)  # type: ignore[misc]
+    (message,) = broker.lrange("gan", 0, -1)
     assert str(job.pk).encode() in message
     assert b"a river" not in message, "the message carries an id and nothing else"
 
