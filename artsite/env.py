@@ -1,7 +1,7 @@
 """Typed readers of environment variables: a value that cannot be read is an error that names the variable.
 
 ``VARIABLES`` lists every variable with its default and meaning. ``python -m artsite.env`` prints
-``.env.example``, ``python -m artsite.env table`` the README's table; a test compares both.
+``.env.example``, ``python -m artsite.env table`` the table of docs/operations.md; a test compares both.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def example() -> str:
 
 
 def table() -> str:
-    """The README's table of variables, in Markdown."""
+    """The table of variables of docs/operations.md, in Markdown."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for variable in VARIABLES.values():
         default = f"`{variable.default}`" if variable.default else ""

@@ -1,6 +1,6 @@
 """What the studio on one machine consists of: its folder, its address, and its processes.
 
-The processes are ordinary commands (the README shows them); :mod:`artsite.processes` keeps them alive.
+The processes are ordinary commands (docs/operations.md shows them); :mod:`artsite.processes` keeps them alive.
 """
 
 from __future__ import annotations

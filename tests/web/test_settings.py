@@ -54,7 +54,7 @@ def test_the_example_file_names_every_variable_with_its_default(root: Path) -> N
 
 
 def test_the_readme_holds_the_table_of_variables(root: Path) -> None:
-    assert env.table() in (root / "README.md").read_text()
+    assert env.table() in (root / "docs/operations.md").read_text()
 
 
 def test_the_code_reads_no_variable_that_is_not_documented(root: Path) -> None:
