@@ -20,7 +20,7 @@ from gallery.catalogue.verse import ENGLISH, FORMS, VerseForm
 from gallery.forms.blend import KIND as BLEND
 from gallery.forms.blend import Mixer
 from gallery.forms.studio import StudioForm
-from gallery.live import events
+from gallery.live import recent
 from gallery.models import Job, JobState, User
 from gallery.presentation import labels, payloads
 from gallery.presentation.analysis import analysis_of
@@ -134,7 +134,7 @@ def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The truth about one job, with the newest progress, previews and text: what polling pages read."""
     row = _visible(request, job_id)
     payload = payloads.job_payload(row, request.user)
-    payload["live"] = [] if row.is_final else events.recall(row.pk)
+    payload["live"] = [] if row.is_final else recent.recall(row.pk)
     return JsonResponse(payload)
 
 
