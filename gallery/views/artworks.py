@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import catalogue, permissions
 from gallery.errors import Problem
-from gallery.forms.studio import ArtworkForm, DecisionForm, visibility_options
+from gallery.forms.artworks import ArtworkForm, visibility_options
+from gallery.forms.moderation import DecisionForm
 from gallery.models import Artwork, Moderation, Visibility
 from gallery.permissions import Person
 from gallery.presentation import payloads

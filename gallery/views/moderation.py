@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.forms.studio import DecisionForm
+from gallery.forms.moderation import DecisionForm
 from gallery.models import ModerationEntry
 from gallery.selectors import artworks
 from gallery.services import moderation

@@ -18,11 +18,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe, KindSpec
+from gallery.forms.artworks import visibility_options
 from gallery.forms.blend import KIND as BLEND
 from gallery.forms.blend import Mixer
 from gallery.forms.restyle import KIND as RESTYLE
 from gallery.forms.restyle import StyleMix
-from gallery.forms.studio import StudioForm, visibility_options
+from gallery.forms.studio import StudioForm
 from gallery.models import Artwork, Job, Upload, User
 from gallery.selectors import artworks, queue
 from gallery.services import images, submissions, uploads
