@@ -18,7 +18,7 @@ from gallery import catalogue, permissions
 from gallery.catalogue import InvalidRecipe
 from gallery.catalogue.verse import ENGLISH, FORMS, VerseForm
 from gallery.forms.blend import KIND as BLEND
-from gallery.forms.blend import Mixer
+from gallery.forms.blend import BlendForm
 from gallery.forms.studio import StudioForm
 from gallery.live import recent
 from gallery.models import Job, JobState, User
@@ -97,7 +97,7 @@ def _mixer(person: User, row: Job) -> dict[str, Any]:
         pictures=repeat.inputs,
         publish_as=repeat.publish_as,
     )
-    return {"mixer": Mixer(form), "picker": picker_of(person)}
+    return {"mixer": BlendForm(form), "picker": picker_of(person)}
 
 
 _BARREN = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)

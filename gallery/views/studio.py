@@ -20,9 +20,9 @@ from gallery import catalogue
 from gallery.catalogue import InvalidRecipe, KindSpec
 from gallery.forms.artworks import visibility_options
 from gallery.forms.blend import KIND as BLEND
-from gallery.forms.blend import Mixer
+from gallery.forms.blend import BlendForm
 from gallery.forms.restyle import KIND as RESTYLE
-from gallery.forms.restyle import StyleMix
+from gallery.forms.restyle import RestyleForm
 from gallery.forms.studio import StudioForm
 from gallery.models import Artwork, Job, Upload, User
 from gallery.selectors import artworks, queue
@@ -102,13 +102,13 @@ def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 
         "pictures": artworks.recent_pictures(person) if spec.inputs and spec.slug != BLEND else [],
     }
     if spec.slug == BLEND:
-        mixer = Mixer(form)
+        mixer = BlendForm(form)
         context["mixer"] = mixer
         find = request.GET.get("find", "").strip()[:100]
         picker = picker_of(person, find)
         context["picker"] = picker | {"open": not mixer.full and not form.has_errors}
     elif spec.slug == RESTYLE:
-        context["mix"] = StyleMix(form)
+        context["mix"] = RestyleForm(form)
     return render(request, "studio/kind.html", context, status=status)
 
 
@@ -117,12 +117,12 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     person = person_of(request)
     form = StudioForm.from_post(spec, request.POST)
     _take_pictures(request, form, person)
-    room = Mixer(form) if spec.slug == BLEND else StyleMix(form) if spec.slug == RESTYLE else None
-    if room is not None:
+    places = BlendForm(form) if spec.slug == BLEND else RestyleForm(form) if spec.slug == RESTYLE else None
+    if places is not None:
         if "add" in request.POST or "remove" in request.POST:
-            _change_places(request, room, person)
+            _change_places(request, places, person)
             return _page(request, spec, form)
-        room.tidy()
+        places.tidy()
     seed = form.clean_seed()
     if form.has_errors:
         try:
@@ -143,14 +143,14 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     return redirect("job", job_id=job.pk)
 
 
-def _change_places(request: HttpRequest, room: Mixer | StyleMix, person: User) -> None:
+def _change_places(request: HttpRequest, places: BlendForm | RestyleForm, person: User) -> None:
     """One parent or style more or less: buttons of the form, for pages without scripts."""
     if "remove" in request.POST:
-        room.remove(request.POST["remove"])
+        places.remove(request.POST["remove"])
     elif (work := artworks.input_artwork(person, request.POST["add"])) is not None:
-        room.put(work)
+        places.put(work)
     else:
-        room.form.errors.append(_("There is no such picture."))
+        places.form.errors.append(_("There is no such picture."))
 
 
 def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None:
