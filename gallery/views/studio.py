@@ -25,7 +25,7 @@ from gallery.forms.restyle import KIND as RESTYLE
 from gallery.forms.restyle import RestyleForm
 from gallery.forms.studio import StudioForm
 from gallery.models import Artwork, Job, Upload, User
-from gallery.selectors import artworks, queue
+from gallery.selectors import artworks, jobs, queue, recipes
 from gallery.services import images, submissions, uploads
 from gallery.views.access import person_of
 
@@ -34,7 +34,7 @@ from gallery.views.access import person_of
 @login_required
 def studio(request: HttpRequest) -> HttpResponse:
     """The studio's door: the first kind, or the kind of the recipe to make again."""
-    repeat = artworks.recipe_to_repeat(request.user, request.GET.get("again", ""))
+    repeat = recipes.recipe_to_repeat(request.user, request.GET.get("again", ""))
     kind = repeat.kind if repeat and repeat.kind in catalogue.KINDS else next(iter(catalogue.KINDS))
     query = request.GET.urlencode()
     return redirect(reverse("studio_kind", args=[kind]) + (f"?{query}" if query else ""))
@@ -55,7 +55,7 @@ def studio_kind(request: HttpRequest, kind: str) -> HttpResponse:
 def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
     """Defaults; a recipe to make again (``?again=``, ``&seed=new`` for another seed); or a picture."""
     person, wanted = person_of(request), request.GET
-    repeat = artworks.recipe_to_repeat(person, wanted.get("again", ""))
+    repeat = recipes.recipe_to_repeat(person, wanted.get("again", ""))
     if repeat is not None and repeat.kind == spec.slug:
         return StudioForm(
             spec,
@@ -194,10 +194,10 @@ def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
 
 def _same_but_for_upload(form: StudioForm, seed: int | None, person: User) -> Job | None:
     """The job of the same key, when it differs only in that its pictures were uploaded a moment apart."""
-    earlier = artworks.job_of_key(person, form.key)
+    earlier = jobs.job_of_key(person, form.key)
     if earlier is None:
         return None
-    given = {one.role: _content(one.upload or one.artwork) for one in artworks.job_inputs(earlier)}
+    given = {one.role: _content(one.upload or one.artwork) for one in jobs.job_inputs(earlier)}
     same = (
         earlier.kind == form.kind.slug
         and earlier.parameters == form.kind.clean(form.parameters, frozenset(form.inputs))
