@@ -1,6 +1,7 @@
 """What the studio on one machine consists of: its folder, its address, and its processes.
 
-The processes are ordinary commands (docs/operations.md shows them); :mod:`artsite.processes` keeps them alive.
+The processes are ordinary commands, which docs/operations.md shows; :mod:`artsite.processes` keeps them
+alive.
 """
 
 from __future__ import annotations

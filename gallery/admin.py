@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
-from gallery.live import events
+from gallery.live import publisher
 from gallery.models import Artwork, Job, ModerationEntry, Upload, User, Worker
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class PeopleAdmin(PeopleBase):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Whoever lost a right here loses it on the pages that are open, too."""
         super().save_related(request, form, formsets, change)
-        transaction.on_commit(partial(events.recheck_user, form.instance.pk), robust=True)
+        transaction.on_commit(partial(publisher.recheck_user, form.instance.pk), robust=True)
 
 
 class ReadOnlyAdmin(ReadOnlyBase):

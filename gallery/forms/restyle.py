@@ -1,8 +1,4 @@
-"""The form of restyle: places for up to four styles, the region, and what goes together.
-
-A view on a :class:`gallery.forms.studio.StudioForm` of the kind ``restyle``, as :mod:`gallery.forms.blend` is
-on that of ``blend``: a recipe numbers its styles without gaps and holds only what it uses.
-"""
+"""The form of restyle: places for up to four styles, the region, and what goes together."""
 
 from __future__ import annotations
 
@@ -10,16 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from gallery import catalogue
 from gallery.catalogue.cnn import STYLES, style_name
-from gallery.forms.studio import Control, PictureControl, StudioForm
-from gallery.models import Artwork, Upload
+from gallery.forms.input_places import InputPlace, PlacesForm
+from gallery.forms.studio import Control, StudioForm
 
 KIND = "restyle"
-_Taken = tuple[Any, Upload | Artwork | None, list[str], Any]
-"""What a place holds: its ready style, its picture with what is wrong with it, and its share."""
 STROKES = ("strength", "style_scale", "brush", "size", "keep_colours")
 
 
@@ -40,13 +34,15 @@ def unused(parameters: Mapping[str, Any], roles: Collection[str]) -> frozenset[s
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StylePlace(InputPlace):
     """One place for a style: a ready one or a picture, and its share of the mix."""
 
-    number: int
     style: Control
-    picture: PictureControl
-    weight: Control
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The parameters that move with the picture."""
+        return self.style, self.weight
 
     @property
     def filled(self) -> bool:
@@ -66,23 +62,31 @@ class Place:
         own = [] if self.number == 1 else self.style.errors
         return own + self.picture.errors + self.weight.errors
 
+    def clear(self) -> None:
+        """Take away the style and its picture."""
+        self.picture.picture, self.style.value = None, ""
 
-class StyleMix:
+
+class RestyleForm(PlacesForm[StylePlace]):
     """The controls of ``restyle`` by the part that they play on the page."""
+
+    no_room = _("Four styles are the most: take one away first.")
 
     def __init__(self, form: StudioForm) -> None:
         controls = {control.name: control for control in form.controls}
         pictures = {picture.spec.role: picture for picture in form.pictures}
-        self.form = form
-        self.places = [
-            Place(
-                number,
-                controls[style_name(number)],
-                pictures[style_name(number)],
-                controls[f"weight_{number}"],
-            )
-            for number in range(1, STYLES + 1)
-        ]
+        super().__init__(
+            form,
+            [
+                StylePlace(
+                    number,
+                    pictures[style_name(number)],
+                    controls[f"weight_{number}"],
+                    controls[style_name(number)],
+                )
+                for number in range(1, STYLES + 1)
+            ],
+        )
         self.mask = pictures["mask"]
         self.invert = controls["invert"]
         self.strokes = [controls[name] for name in STROKES]
@@ -99,41 +103,10 @@ class StyleMix:
         """Whether the fold of further styles, which pages without scripts have, hides something."""
         return any(place.filled or place.errors for place in self.places[1:])
 
-    def put(self, work: Artwork) -> None:
-        """Give ``work`` the first free place, or say that there is none."""
-        place = next((place for place in self.places if not place.filled), None)
-        if place is None:
-            self.form.errors.append(_("Four styles are the most: take one away first."))
-        else:
-            place.picture.picture = work
-
-    def remove(self, number: str) -> None:
-        """Take the style in place ``number`` away; the others move up."""
-        for place in self.places:
-            if str(place.number) == number:
-                place.picture.picture, place.style.value = None, ""
-        self._close_gaps()
-
-    def tidy(self) -> None:
-        """Number the styles without gaps, and put what the recipe does not use back to its default."""
+    def _drop_unused(self) -> None:
         for place in self.places:
             if place.picture.picture is not None:
                 place.style.value = ""
-        self._close_gaps()
-        forgotten = unused(self.form.parameters, self.form.inputs)
-        for control in self.form.controls:
-            if control.name in forgotten:
-                control.value = control.spec.default
 
-    def _close_gaps(self) -> None:
-        """Move styles with their shares to the front."""
-        kept = [
-            (place.style.value, place.picture.picture, place.picture.errors, place.weight.value)
-            for place in self.places
-            if place.filled or place.picture.errors
-        ]
-        for index, place in enumerate(self.places):
-            nothing: _Taken = ("", None, [], place.weight.spec.default)
-            style, picture, errors, weight = kept[index] if index < len(kept) else nothing
-            place.style.value, place.weight.value = style, weight
-            place.picture.picture, place.picture.errors = picture, errors
+    def _unused(self) -> frozenset[str]:
+        return unused(self.form.parameters, self.form.inputs)

@@ -1,4 +1,4 @@
-"""Forms: the studio's, built from the catalogue, and those of works, moderation and accounts."""
+"""The studio's form, built from the catalogue: one control for each parameter and each input picture."""
 
 from __future__ import annotations
 
@@ -6,43 +6,19 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
-from django.contrib.auth.forms import BaseUserCreationForm
 from django.http import QueryDict
 from django.utils.translation import get_language
-from django.utils.translation import gettext_lazy as _
 
 from gallery import catalogue
 from gallery.catalogue import Choice, InputSpec, KindSpec, ParamSpec
-from gallery.models import Artwork, Upload, User, Visibility
-from gallery.presentation.labels import REASONS
-
-VISIBILITY_MEANING = {
-    Visibility.PRIVATE: _("Only you see it."),
-    Visibility.UNLISTED: _("Whoever has the link sees it."),
-    Visibility.PUBLIC: _("It appears in the gallery once a moderator has approved it."),
-}
+from gallery.models import Artwork, Upload, Visibility
 
 FEW = 6
 """Most choices, or choices of one group, that are shown all at once."""
 BRIEF = 18
 """Most characters of a choice that stands beside others in one row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One of a few values to choose from."""
-
-    value: str
-    label: Any
-    help: Any = ""
-
-
-def visibility_options() -> list[Option]:
-    """The three visibilities, each with one line of meaning."""
-    return [Option(value, Visibility(value).label, meaning) for value, meaning in VISIBILITY_MEANING.items()]
 
 
 @dataclass(slots=True)
@@ -300,54 +276,3 @@ def _page_number(value: Any, spec: ParamSpec) -> str:
     except (TypeError, ValueError):
         return str(value)
     return f"{number:.6g}" if abs(number) < 1e6 else str(value)
-
-
-class ArtworkForm(forms.Form):
-    """Title and visibility of a work."""
-
-    title = forms.CharField(label=_("Title"), max_length=200, required=False, strip=True)
-    visibility = forms.ChoiceField(
-        label=_("Who sees it"), choices=Visibility.choices, widget=forms.RadioSelect, required=True
-    )
-
-    def clean_title(self) -> str:
-        """Without control characters."""
-        return catalogue.clean_text(self.cleaned_data["title"])
-
-
-class DecisionForm(forms.Form):
-    """What a moderator decides about one work. A reason is needed to turn it down."""
-
-    action = forms.ChoiceField(choices=[(name, name) for name in ("approve", "reject", "remove")])
-    reason = forms.ChoiceField(
-        label=_("Reason"), choices=[("", _("Choose a reason")), *REASONS.items()], required=False
-    )
-    note = forms.CharField(
-        label=_("Note to the author"),
-        max_length=500,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        """A rejection without a reason is no answer to the author."""
-        cleaned = super().clean() or {}
-        if cleaned.get("action") in ("reject", "remove") and not cleaned.get("reason"):
-            self.add_error("reason", _("Choose a reason: the author will read it."))
-        return cleaned
-
-
-if TYPE_CHECKING:
-    _AccountForm = BaseUserCreationForm[User]
-else:
-    _AccountForm = BaseUserCreationForm
-
-
-class WelcomeForm(_AccountForm):
-    """The first account: the administrator's."""
-
-    email = forms.EmailField(label=_("E-mail (optional)"), required=False)
-
-    class Meta:
-        model = User
-        fields = ("username", "email")

@@ -2,7 +2,7 @@
 
 A page sends ``{"type": "subscribe", "job": "<uuid>"}`` (or ``"channel": "workers"`` for operators) and
 ``unsubscribe`` likewise. Permission is asked on the row, the group is joined, and only **then** a full
-snapshot is read and sent; every later message is a snapshot of its kind (:mod:`gallery.live.events`).
+snapshot is read and sent; every later message is a snapshot of its kind (:mod:`gallery.live.messages`).
 
 What the channel layer loses is repaired: every few seconds the rows of watched jobs are compared with
 what was sent. A strange or unknown job gets ``error`` with ``not_found``, never more.
@@ -21,7 +21,6 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -35,9 +34,18 @@ from django.conf import settings
 from django.db import Error as DatabaseProblem
 
 from gallery import permissions
-from gallery.live import events, snapshots
-from gallery.live.events import Envelope, envelope
+from gallery.live import snapshots
+from gallery.live.messages import (
+    LAYER_MESSAGE,
+    LAYER_RECHECK,
+    WORKERS_GROUP,
+    Envelope,
+    envelope,
+    job_group,
+    user_group,
+)
 from gallery.live.outbox import Outbox, OutboxFull
+from gallery.live.watched_job import WatchedJob
 from gallery.models import JobState
 from gallery.permissions import Person
 from gallery.presentation import payloads
@@ -61,31 +69,6 @@ STANDING = tuple(payloads.StandingData.__annotations__)
 _open_sockets: Counter[object] = Counter()
 
 
-@dataclass(slots=True)
-class Watched:
-    """One job that the page watches, and what it has been told."""
-
-    seq: int = -1
-    final: bool = False
-    newest: dict[tuple[str, object], tuple[int, int]] = field(default_factory=dict)
-    standing: Mapping[str, Any] | None = None
-
-    def is_news(self, message: Envelope) -> bool:
-        """Whether the page does not know this yet; takes note of it."""
-        kind, seq, data = message["type"], message["seq"], message["data"]
-        if kind == "job.state":
-            if seq <= self.seq:
-                return False
-            self.seq, self.final = seq, bool(data["final"])
-            return True
-        if kind in ("job.progress", "job.preview", "job.text"):
-            slot, age = (kind, data.get("index")), (seq, int(data["tick"]))
-            if self.final or age <= self.newest.get(slot, (-1, -1)):
-                return False
-            self.newest[slot] = age
-        return True
-
-
 class LiveConsumer(AsyncConsumer):
     """One open socket."""
 
@@ -93,7 +76,7 @@ class LiveConsumer(AsyncConsumer):
         """Serve the socket until either side ends it."""
         self.scope, self._send = scope, send
         self._user: Person = scope["user"]
-        self._jobs: dict[str, Watched] = {}
+        self._jobs: dict[str, WatchedJob] = {}
         self._groups: set[str] = set()
         self._workers: Mapping[str, Any] | None = None
         self._outbox = Outbox()
@@ -129,8 +112,8 @@ class LiveConsumer(AsyncConsumer):
             "websocket.connect": self._connected,
             "websocket.receive": self._frame,
             "websocket.disconnect": self._disconnected,
-            events.LAYER_MESSAGE: self._pushed,
-            events.LAYER_RECHECK: self._recheck,
+            LAYER_MESSAGE: self._pushed,
+            LAYER_RECHECK: self._recheck,
         }.get(message["type"])
         if handler is None:
             log.error("a message of unknown type %r came over the channel layer", message["type"])
@@ -155,7 +138,7 @@ class LiveConsumer(AsyncConsumer):
                 task = asyncio.create_task(work)
                 task.add_done_callback(self._background_ended)
                 self._background.append(task)
-            await self._join(events.user_group(self._user.pk))
+            await self._join(user_group(self._user.pk))
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -211,12 +194,12 @@ class LiveConsumer(AsyncConsumer):
                 await self._subscribe_workers()
             case {"type": "unsubscribe", "channel": "workers"}:
                 self._workers = None
-                await self._leave(events.WORKERS_GROUP)
+                await self._leave(WORKERS_GROUP)
             case {"type": "subscribe", "job": str(job)}:
                 await self._subscribe_job(job)
             case {"type": "unsubscribe", "job": str(job)} if job in self._jobs:
                 del self._jobs[job]
-                await self._leave(events.job_group(job))
+                await self._leave(job_group(job))
             case {"type": "unsubscribe"}:
                 pass
             case _:
@@ -233,16 +216,16 @@ class LiveConsumer(AsyncConsumer):
         allowed = await self._ask(snapshots.may_watch, self._user, job_id)
         if not allowed:
             return None if allowed is None else self._error("not_found", job=job_id)
-        if await self._join(events.job_group(job_id)):
+        if await self._join(job_group(job_id)):
             # A second subscribe starts anew: the page may have forgotten what it was told.
-            self._jobs[job_id] = Watched()
+            self._jobs[job_id] = WatchedJob()
             await self._send_job(job_id)
         return None
 
     async def _subscribe_workers(self) -> None:
         if await self._ask(permissions.can_operate, self._user) is not True:
             return self._error("not_found", channel="workers")
-        if await self._join(events.WORKERS_GROUP):
+        if await self._join(WORKERS_GROUP):
             workers = await self._ask(snapshots.worker_snapshot)
             if workers is not None:
                 self._workers = {}
@@ -386,7 +369,7 @@ class LiveConsumer(AsyncConsumer):
 
     async def _forget(self, job_id: str) -> None:
         self._jobs.pop(job_id, None)
-        await self._leave(events.job_group(job_id))
+        await self._leave(job_group(job_id))
 
     async def _join(self, group: str) -> bool:
         try:

@@ -7,7 +7,7 @@ import itertools
 import json
 from collections import OrderedDict
 
-from gallery.live.events import Envelope
+from gallery.live.messages import Envelope
 
 LIMIT = 512
 REPLACEABLE = frozenset(

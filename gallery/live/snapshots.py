@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gallery import permissions
-from gallery.live import events
-from gallery.live.events import Envelope, envelope
+from gallery.live import recent
+from gallery.live.messages import Envelope, OutputData, envelope
 from gallery.models import Job, JobState, Worker
 from gallery.models.job import LEASED
 from gallery.permissions import Person
@@ -35,11 +35,11 @@ def job_snapshot(person: Person, job_id: str) -> list[Envelope]:
     if job.state == JobState.SUCCEEDED:
         messages.append(envelope("job.output", outputs(person, key), job=key, seq=seq))
     elif job.state in LEASED:
-        messages += events.recall(job.pk)
+        messages += recent.recall(job.pk)
     return messages
 
 
-def outputs(person: Person, job_id: str) -> events.OutputData:
+def outputs(person: Person, job_id: str) -> OutputData:
     """The results of a job that the person may see."""
     return {"artworks": payloads.job_outputs(job_id, person)}
 

@@ -17,6 +17,7 @@ from gallery import permissions
 from gallery.models import Artwork, Job, JobState, Upload, Worker
 from gallery.models.job import LEASED
 from gallery.permissions import Person
+from gallery.selectors import queue
 
 TAG_LENGTH = 16
 
@@ -177,9 +178,6 @@ def upload_url(upload: Upload) -> str:
 
 def standing_data(job: Job) -> StandingData | None:
     """Where a waiting job stands, counted now; None when it does not wait."""
-    # The queue's rules publish events, and events are made of the data above.
-    from gallery.selectors import queue
-
     if job.state != JobState.QUEUED:
         return None
     place = queue.position(job)

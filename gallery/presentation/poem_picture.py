@@ -14,7 +14,7 @@ from gallery.permissions import Person
 from gallery.presentation import payloads
 from gallery.presentation.analysis import reading_words
 from gallery.presentation.analysis_terms import COLOURS, THINGS, term
-from gallery.selectors import artworks
+from gallery.selectors import artworks, jobs
 from gallery.templatetags.site_tags import heading
 
 RELATION = "poem_of"
@@ -68,7 +68,7 @@ def ground_of(person: Person, poem: Artwork) -> Ground | None:
             reverse("artwork", args=[picture.pk]),
             picture.generated,
         )
-    given = artworks.job_inputs(poem.job) if poem.job is not None else []
+    given = jobs.job_inputs(poem.job) if poem.job is not None else []
     upload = next((one.upload for one in given if one.role == ROLE), None)
     if upload is None or upload.owner_id != person.pk:
         return None

@@ -23,7 +23,7 @@ from django.db.models import F, Q, QuerySet
 
 from gallery import dispatch, failpoints
 from gallery.errors import storable
-from gallery.live import events
+from gallery.live import messages, publisher
 from gallery.models import Job, JobState, User, Worker
 from gallery.models.job import LEASED
 from gallery.permissions import can_edit_job
@@ -63,7 +63,7 @@ def announce(job_ids: Collection[UUID]) -> None:
 
 
 def _publish_states(job_ids: Collection[UUID]) -> None:
-    events.publish(*(events.job_state(job) for job in Job.objects.filter(pk__in=job_ids)))
+    publisher.publish(*(messages.job_state(job) for job in Job.objects.filter(pk__in=job_ids)))
 
 
 def _held(job_ids: Collection[UUID], token: UUID) -> QuerySet[Job]:
@@ -263,7 +263,7 @@ def job_finish(*, job_id: UUID, token: UUID, outputs: Sequence[PreparedArtwork],
 
         def publish() -> None:
             job = Job.objects.get(pk=job_id)
-            events.publish(events.job_state(job), events.job_output(job))
+            publisher.publish(messages.job_state(job), messages.job_output(job))
 
         transaction.on_commit(publish, robust=True)
     failpoints.reach("committed")

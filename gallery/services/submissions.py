@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from gallery import catalogue, dispatch, failpoints
 from gallery.catalogue import InvalidRecipe
-from gallery.live import events
+from gallery.live import messages, publisher
 from gallery.models import Artwork, Job, JobInput, JobState, Upload, User, Visibility
 from gallery.permissions import usable_as_input
 from gallery.selectors.queue import serving_turn
@@ -127,7 +127,7 @@ def job_retry(*, job: Job, by: User, idempotency_key: str = "") -> Job:
 def _tell(job: Job) -> None:
     failpoints.reach("submitted")
     dispatch.ring([(job.pk, job.queue)])
-    events.publish(events.job_state(job))
+    publisher.publish(messages.job_state(job))
 
 
 def _check(owner: User, inputs: Inputs, seed: int | None, key: str, publish_as: str) -> None:

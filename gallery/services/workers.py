@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gallery import dispatch
 from gallery.errors import storable
-from gallery.live import events
+from gallery.live import messages, publisher
 from gallery.models import Job, JobState, User, Worker
 from gallery.permissions import can_operate
 
@@ -93,6 +93,6 @@ def worker_drain(*, name: str, draining: bool, by: User) -> Worker:
 
 def _announce(pk: int) -> None:
     def publish() -> None:
-        events.publish(events.worker_state(Worker.objects.get(pk=pk)))
+        publisher.publish(messages.worker_state(Worker.objects.get(pk=pk)))
 
     transaction.on_commit(publish, robust=True)

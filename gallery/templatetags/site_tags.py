@@ -25,7 +25,7 @@ from gallery.presentation import prompt_segments as prompts
 from gallery.presentation.analysis import analysis_of
 from gallery.presentation.analysis_terms import GENRES, term
 from gallery.presentation.analysis_terms import STYLES as STYLE_TERMS
-from gallery.selectors import artworks, pagination
+from gallery.selectors import jobs, moderation, pagination
 from gallery.selectors.queue import Expected
 
 register = template.Library()
@@ -289,7 +289,7 @@ def recipe_rows(artwork: Artwork) -> list[tuple[str, str]]:
 @register.filter
 def job_rows(job: Job) -> list[tuple[str, str]]:
     """The settings of a job as (label, value), the prompt apart."""
-    return parameter_rows(job.kind, job.parameters, [one.role for one in artworks.job_inputs(job)])
+    return parameter_rows(job.kind, job.parameters, [one.role for one in jobs.job_inputs(job)])
 
 
 def parameter_rows(kind: str, parameters: dict[str, Any], roles: Collection[str]) -> list[tuple[str, str]]:
@@ -342,7 +342,7 @@ def theme(context: template.Context) -> str:
 @register.simple_tag
 def review_count() -> int:
     """How many works wait for a moderator."""
-    return artworks.review_count()
+    return moderation.review_count()
 
 
 @register.simple_tag

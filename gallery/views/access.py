@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from gallery.models import User
-from gallery.permissions import Person, can_moderate, can_operate
+from gallery.models import Artwork, Job, User
+from gallery.permissions import (
+    Person,
+    can_edit,
+    can_edit_job,
+    can_moderate,
+    can_operate,
+    can_view,
+    can_view_job,
+)
+from gallery.selectors import artworks, jobs
 from gallery.services.submissions import QuotaExceeded
 
 View = Callable[..., HttpResponse]
@@ -32,6 +42,39 @@ def _only(allowed: Callable[[Person], bool]) -> Callable[[View], View]:
 
 moderators_only = _only(can_moderate)
 operators_only = _only(can_operate)
+
+
+def visible_artwork(request: HttpRequest, artwork_id: UUID) -> Artwork:
+    """The work, for whoever may see it. Raises Http404 for all others, and when there is none."""
+    work = artworks.artwork(artwork_id)
+    # A listed work is answered without looking at the session, so that shared caches may keep it.
+    if work is None or not (work.is_listed or can_view(request.user, work)):
+        raise Http404
+    return work
+
+
+def own_artwork(request: HttpRequest, artwork_id: UUID) -> Artwork:
+    """The work, for its owner. Raises Http404 for all others, and when there is none."""
+    work = artworks.artwork(artwork_id)
+    if work is None or not can_edit(request.user, work):
+        raise Http404
+    return work
+
+
+def visible_job(request: HttpRequest, job_id: UUID) -> Job:
+    """The job, for its owner and for operators. Raises Http404 for all others, and when there is none."""
+    job = jobs.job(job_id)
+    if job is None or not can_view_job(request.user, job):
+        raise Http404
+    return job
+
+
+def own_job(request: HttpRequest, job_id: UUID) -> Job:
+    """The job, for its owner. Raises Http404 for all others, and when there is none."""
+    job = jobs.job(job_id)
+    if job is None or not can_edit_job(request.user, job):
+        raise Http404
+    return job
 
 
 def too_often(request: HttpRequest, problem: QuotaExceeded) -> HttpResponse:

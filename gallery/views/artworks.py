@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import catalogue, permissions
 from gallery.errors import Problem
-from gallery.forms.studio import ArtworkForm, DecisionForm, visibility_options
+from gallery.forms.artworks import ArtworkForm, visibility_options
+from gallery.forms.moderation import DecisionForm
 from gallery.models import Artwork, Moderation, Visibility
 from gallery.permissions import Person
 from gallery.presentation import payloads
@@ -24,11 +25,12 @@ from gallery.presentation.analysis import analysis_of
 from gallery.presentation.lineage_layout import family_tree
 from gallery.presentation.poem_picture import ground_of, read_of
 from gallery.selectors import artworks as selectors
+from gallery.selectors import jobs, recipes
 from gallery.selectors.lineage import lineage_graph
 from gallery.selectors.similarity import similar_works
 from gallery.services import artworks
 from gallery.templatetags.site_tags import heading
-from gallery.views.access import person_of
+from gallery.views.access import own_artwork, person_of, visible_artwork
 from gallery.views.resubmission import submit_again
 
 NEAR, FEW = 2, 30
@@ -40,7 +42,7 @@ FAR, MANY = 8, 150
 @require_safe
 def artwork(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """A work with its recipe and its relatives, for whoever may see it."""
-    work = _visible(request, artwork_id)
+    work = visible_artwork(request, artwork_id)
     return _page(request, work, _form(work))
 
 
@@ -77,7 +79,7 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
 @require_safe
 def artwork_family(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """The family of a work as far as it reaches, for whoever may see the work."""
-    work = _visible(request, artwork_id)
+    work = visible_artwork(request, artwork_id)
     tree = family_tree(lineage_graph(request.user, work, FAR, MANY))
     return render(request, "artworks/family.html", {"artwork": work, "tree": tree})
 
@@ -86,7 +88,7 @@ def artwork_family(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 @login_required
 def artwork_edit(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Title and visibility. The form stands on the work's own page."""
-    work = _own(request, artwork_id)
+    work = own_artwork(request, artwork_id)
     if request.method != "POST":
         return redirect(reverse("artwork", args=[work.pk]) + "#edit")
     form = ArtworkForm(request.POST)
@@ -101,7 +103,7 @@ def artwork_edit(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
             work = artworks.artwork_set_visibility(artwork=work, visibility=wanted, by=person)
     except Problem as problem:
         form.add_error(None, str(problem.visitor))
-        return _page(request, _own(request, artwork_id), form, 422)
+        return _page(request, own_artwork(request, artwork_id), form, 422)
     if work.visibility == Visibility.PUBLIC and work.moderation == Moderation.PENDING:
         messages.success(request, _("Saved. It appears in the gallery once a moderator has approved it."))
     else:
@@ -113,7 +115,7 @@ def artwork_edit(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 @login_required
 def artwork_delete(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Ask, then delete for good."""
-    work = _own(request, artwork_id)
+    work = own_artwork(request, artwork_id)
     if request.method != "POST":
         return render(request, "artworks/delete.html", {"artwork": work})
     artworks.artwork_delete(artwork=work, by=person_of(request))
@@ -125,8 +127,8 @@ def artwork_delete(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 @login_required
 def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Make its recipe once more, with the same seed or (``seed=new``) another one."""
-    work = _visible(request, artwork_id)
-    repeat = selectors.recipe_to_repeat(person_of(request), work.pk)
+    work = visible_artwork(request, artwork_id)
+    repeat = recipes.recipe_to_repeat(person_of(request), work.pk)
     if repeat is None or repeat.kind not in catalogue.KINDS:
         raise Http404
     new_seed = request.POST.get("seed") == "new"
@@ -159,7 +161,7 @@ def before_of(person: Person, work: Artwork) -> Before | None:
         return Before(payloads.picture_url(parent), parent.width, parent.height, heading(parent))
     if work.job is None:
         return None
-    given = next((one for one in selectors.job_inputs(work.job) if one.role == "image"), None)
+    given = next((one for one in jobs.job_inputs(work.job) if one.role == "image"), None)
     upload = given.upload if given is not None else None
     if upload is None or upload.owner_id != person.pk:
         return None
@@ -168,17 +170,3 @@ def before_of(person: Person, work: Artwork) -> Before | None:
 
 def _form(work: Artwork) -> ArtworkForm:
     return ArtworkForm(initial={"title": work.title, "visibility": work.visibility})
-
-
-def _visible(request: HttpRequest, artwork_id: UUID) -> Artwork:
-    work = selectors.artwork(artwork_id)
-    if work is None or not permissions.can_view(request.user, work):
-        raise Http404
-    return work
-
-
-def _own(request: HttpRequest, artwork_id: UUID) -> Artwork:
-    work = selectors.artwork(artwork_id)
-    if work is None or not permissions.can_edit(request.user, work):
-        raise Http404
-    return work

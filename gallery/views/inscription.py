@@ -10,15 +10,13 @@ from django.views.decorators.http import require_safe
 
 from gallery import permissions
 from gallery.presentation.poem_picture import ground_of, read_of
-from gallery.selectors import artworks
+from gallery.views.access import visible_artwork
 
 
 @require_safe
 def artwork_inscribe(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """The poem on its picture, for whoever may see both; the browser sets it and keeps it as a file."""
-    poem = artworks.artwork(artwork_id)
-    if poem is None or not permissions.can_view(request.user, poem):
-        raise Http404
+    poem = visible_artwork(request, artwork_id)
     ground = ground_of(request.user, poem)
     if ground is None:
         raise Http404

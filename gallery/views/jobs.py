@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,18 +18,19 @@ from gallery import catalogue, permissions
 from gallery.catalogue import InvalidRecipe
 from gallery.catalogue.verse import ENGLISH, FORMS, VerseForm
 from gallery.forms.blend import KIND as BLEND
-from gallery.forms.blend import Mixer
+from gallery.forms.blend import BlendForm
 from gallery.forms.studio import StudioForm
-from gallery.live import events
+from gallery.live import recent
 from gallery.models import Job, JobState, User
 from gallery.presentation import labels, payloads
 from gallery.presentation.analysis import analysis_of
 from gallery.presentation.poem_picture import ground_of
-from gallery.selectors import artworks as selectors
+from gallery.selectors import jobs as selectors
+from gallery.selectors import recipes
 from gallery.selectors.similarity import similar_works
 from gallery.services import jobs, submissions
 from gallery.templatetags.site_tags import poem_ratio, ratio, size_ratio
-from gallery.views.access import person_of, too_often
+from gallery.views.access import own_job, person_of, too_often, visible_job
 from gallery.views.artworks import before_of
 from gallery.views.studio import picker_of
 
@@ -50,7 +51,7 @@ def my_jobs(request: HttpRequest) -> HttpResponse:
 @login_required
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Everything about one job. The page is complete as it is; the script only keeps it up to date."""
-    row = _visible(request, job_id)
+    row = visible_job(request, job_id)
     # Operators may look at jobs, but a private work is its owner's.
     mine = permissions.can_edit_job(request.user, row)
     artworks = [work for work in selectors.job_artworks(row) if permissions.can_view(request.user, work)]
@@ -87,7 +88,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 def _mixer(person: User, row: Job) -> dict[str, Any]:
     """The recipe of a blend in its mixer, to be changed beside the children."""
-    repeat = selectors.recipe_to_repeat(person, row.pk)
+    repeat = recipes.recipe_to_repeat(person, row.pk)
     if repeat is None:
         return {}
     form = StudioForm(
@@ -97,7 +98,7 @@ def _mixer(person: User, row: Job) -> dict[str, Any]:
         pictures=repeat.inputs,
         publish_as=repeat.publish_as,
     )
-    return {"mixer": Mixer(form), "picker": picker_of(person)}
+    return {"mixer": BlendForm(form), "picker": picker_of(person)}
 
 
 _BARREN = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)
@@ -132,9 +133,9 @@ def _english_form(row: Job) -> VerseForm | None:
 @login_required
 def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The truth about one job, with the newest progress, previews and text: what polling pages read."""
-    row = _visible(request, job_id)
+    row = visible_job(request, job_id)
     payload = payloads.job_payload(row, request.user)
-    payload["live"] = [] if row.is_final else events.recall(row.pk)
+    payload["live"] = [] if row.is_final else recent.recall(row.pk)
     return JsonResponse(payload)
 
 
@@ -142,7 +143,7 @@ def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @login_required
 def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Ask for the end of a job; pressing it again changes nothing."""
-    row = _own(request, job_id)
+    row = own_job(request, job_id)
     jobs.job_cancel(job_id=row.pk, by=person_of(request))
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse(payloads.job_payload(selectors.job(job_id) or row, request.user))
@@ -153,7 +154,7 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @login_required
 def job_enough(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Keep what there is of work that only gets better; for everything else nothing changes."""
-    row = _own(request, job_id)
+    row = own_job(request, job_id)
     jobs.job_enough(job_id=row.pk, by=person_of(request))
     return redirect("job", job_id=row.pk)
 
@@ -162,7 +163,7 @@ def job_enough(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @login_required
 def job_retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The same recipe once more, as a new job."""
-    row = _own(request, job_id)
+    row = own_job(request, job_id)
     try:
         new = submissions.job_retry(
             job=row, by=person_of(request), idempotency_key=request.POST.get("key", "")[:64]
@@ -176,17 +177,3 @@ def job_retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
     except submissions.QuotaExceeded as problem:
         return too_often(request, problem)
     return redirect("job", job_id=new.pk)
-
-
-def _visible(request: HttpRequest, job_id: UUID) -> Job:
-    row = selectors.job(job_id)
-    if row is None or not permissions.can_view_job(request.user, row):
-        raise Http404
-    return row
-
-
-def _own(request: HttpRequest, job_id: UUID) -> Job:
-    row = selectors.job(job_id)
-    if row is None or not permissions.can_edit_job(request.user, row):
-        raise Http404
-    return row

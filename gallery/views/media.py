@@ -14,12 +14,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from gallery import permissions
 from gallery.models import Artwork, Upload
 from gallery.presentation.english_poem import stanza_text
 from gallery.presentation.payloads import TAG_LENGTH
 from gallery.services import files
 from gallery.services.provenance import DIGITAL_SOURCE_TYPE
+from gallery.views.access import visible_artwork
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 @require_safe
 def picture(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The picture of a work; ``?download`` offers it as a file. 404 for whoever may not see it."""
-    artwork = _visible(request, pk)
+    artwork = visible_artwork(request, pk)
     name = artwork.file.name or ""
     return _cached(_offered(_file_response(name, artwork.sha256), request, artwork, name), request, artwork)
 
@@ -43,7 +43,7 @@ def video(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
     404 for a work that is no loop, and for whoever may not see it.
     """
-    artwork = _visible(request, pk)
+    artwork = visible_artwork(request, pk)
     name = artwork.video.name or ""
     response = _ranged(_file_response(name, artwork.video_sha256), request, artwork.video_sha256)
     return _cached(_offered(response, request, artwork, name), request, artwork)
@@ -52,14 +52,14 @@ def video(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_safe
 def thumb(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The thumbnail of a work. 404 for whoever may not see it."""
-    artwork = _visible(request, pk)
+    artwork = visible_artwork(request, pk)
     return _cached(_file_response(artwork.thumbnail.name or ""), request, artwork)
 
 
 @require_safe
 def poem(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """A poem as a text file that says what made it. 404 for a picture, and for whoever may not see it."""
-    artwork = _visible(request, pk)
+    artwork = visible_artwork(request, pk)
     if artwork.is_picture:
         raise Http404
     recipe = json.dumps(artwork.recipe, ensure_ascii=False, sort_keys=True)
@@ -80,14 +80,6 @@ def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     response = _file_response(found.file.name or "", found.sha256)
     response["Cache-Control"] = NOT_KEPT
     return response
-
-
-def _visible(request: HttpRequest, pk: uuid.UUID) -> Artwork:
-    artwork = get_object_or_404(Artwork, pk=pk)
-    # A listed work is answered without looking at the session, so that shared caches may keep it.
-    if not artwork.is_listed and not permissions.can_view(request.user, artwork):
-        raise Http404
-    return artwork
 
 
 def _offered(response: HttpResponse, request: HttpRequest, artwork: Artwork, name: str) -> HttpResponse:

@@ -12,9 +12,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.forms.studio import DecisionForm
+from gallery.forms.moderation import DecisionForm
 from gallery.models import ModerationEntry
 from gallery.selectors import artworks
+from gallery.selectors import moderation as selectors
 from gallery.services import moderation
 from gallery.views.access import moderators_only, person_of
 
@@ -29,12 +30,12 @@ DECISIONS = {
 @moderators_only
 def queue(request: HttpRequest) -> HttpResponse:
     """Public works that wait, oldest first, and the newest decision with its undo."""
-    page = artworks.to_review(request.GET.get("onward", ""), request.GET.get("back", ""))
+    page = selectors.to_review(request.GET.get("onward", ""), request.GET.get("back", ""))
     context = {
         "page": page,
-        "waiting": artworks.review_count(),
+        "waiting": selectors.review_count(),
         "form": DecisionForm(),
-        "last": artworks.last_decision(person_of(request)),
+        "last": selectors.last_decision(person_of(request)),
     }
     return render(request, "moderation/queue.html", context)
 
@@ -43,7 +44,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 @moderators_only
 def log(request: HttpRequest) -> HttpResponse:
     """Every decision, newest first."""
-    page = artworks.moderation_log(request.GET.get("onward", ""), request.GET.get("back", ""))
+    page = selectors.moderation_log(request.GET.get("onward", ""), request.GET.get("back", ""))
     return render(request, "moderation/log.html", {"page": page})
 
 

@@ -9,12 +9,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
-from gallery import catalogue, permissions
+from gallery import catalogue
 from gallery.models import Artwork
 from gallery.presentation.chinese_poem import draft_of_locked
 from gallery.presentation.english_poem import draft_of_kept, is_english
-from gallery.selectors import artworks
-from gallery.views.access import person_of
+from gallery.selectors import recipes
+from gallery.views.access import person_of, visible_artwork
 from gallery.views.resubmission import submit_again
 
 
@@ -27,10 +27,10 @@ def poem_lead(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     written then differs only because of it. ``again``: the draft without one. ``lock`` (numbers of lines):
     they stay.
     """
-    work = artworks.artwork(artwork_id)
-    if work is None or not permissions.can_view(request.user, work) or not work.text:
+    work = visible_artwork(request, artwork_id)
+    if not work.text:
         raise Http404
-    repeat = artworks.recipe_to_repeat(person_of(request), work.pk)
+    repeat = recipes.recipe_to_repeat(person_of(request), work.pk)
     if repeat is None or (spec := catalogue.KINDS.get(repeat.kind)) is None or not spec.param("opening"):
         raise Http404
     opening = _opening(request, work)

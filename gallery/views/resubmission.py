@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from gallery.catalogue import InvalidRecipe
 from gallery.models import Artwork
-from gallery.selectors.artworks import Repeat
+from gallery.selectors.recipes import Repeat
 from gallery.services import submissions
 from gallery.views.access import person_of, too_often
 

@@ -10,12 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery import catalogue, permissions
+from gallery import catalogue
 from gallery.forms.studio import PictureControl
 from gallery.models import Embedding
 from gallery.selectors import artworks
 from gallery.selectors.similarity import MANY, similar_works
-from gallery.views.access import person_of
+from gallery.views.access import person_of, visible_artwork
 
 LOOKS = "analyse"
 """The kind that looks at a picture which somebody brings."""
@@ -24,8 +24,8 @@ LOOKS = "analyse"
 @require_safe
 def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """The works most like one that the person may see."""
-    work = artworks.artwork(artwork_id)
-    if work is None or not work.file or not permissions.can_view(request.user, work):
+    work = visible_artwork(request, artwork_id)
+    if not work.file:
         raise Http404
     context = {
         "artwork": work,

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery.forms.studio import WelcomeForm
+from gallery.forms.accounts import WelcomeForm
 from gallery.services import setup
 
 log = logging.getLogger(__name__)

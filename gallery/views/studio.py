@@ -18,13 +18,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe, KindSpec
+from gallery.forms.artworks import visibility_options
 from gallery.forms.blend import KIND as BLEND
-from gallery.forms.blend import Mixer
+from gallery.forms.blend import BlendForm
 from gallery.forms.restyle import KIND as RESTYLE
-from gallery.forms.restyle import StyleMix
-from gallery.forms.studio import StudioForm, visibility_options
+from gallery.forms.restyle import RestyleForm
+from gallery.forms.studio import StudioForm
 from gallery.models import Artwork, Job, Upload, User
-from gallery.selectors import artworks, queue
+from gallery.selectors import artworks, jobs, queue, recipes
 from gallery.services import images, submissions, uploads
 from gallery.views.access import person_of
 
@@ -33,7 +34,7 @@ from gallery.views.access import person_of
 @login_required
 def studio(request: HttpRequest) -> HttpResponse:
     """The studio's door: the first kind, or the kind of the recipe to make again."""
-    repeat = artworks.recipe_to_repeat(request.user, request.GET.get("again", ""))
+    repeat = recipes.recipe_to_repeat(request.user, request.GET.get("again", ""))
     kind = repeat.kind if repeat and repeat.kind in catalogue.KINDS else next(iter(catalogue.KINDS))
     query = request.GET.urlencode()
     return redirect(reverse("studio_kind", args=[kind]) + (f"?{query}" if query else ""))
@@ -54,7 +55,7 @@ def studio_kind(request: HttpRequest, kind: str) -> HttpResponse:
 def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
     """Defaults; a recipe to make again (``?again=``, ``&seed=new`` for another seed); or a picture."""
     person, wanted = person_of(request), request.GET
-    repeat = artworks.recipe_to_repeat(person, wanted.get("again", ""))
+    repeat = recipes.recipe_to_repeat(person, wanted.get("again", ""))
     if repeat is not None and repeat.kind == spec.slug:
         return StudioForm(
             spec,
@@ -101,13 +102,13 @@ def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 
         "pictures": artworks.recent_pictures(person) if spec.inputs and spec.slug != BLEND else [],
     }
     if spec.slug == BLEND:
-        mixer = Mixer(form)
+        mixer = BlendForm(form)
         context["mixer"] = mixer
         find = request.GET.get("find", "").strip()[:100]
         picker = picker_of(person, find)
         context["picker"] = picker | {"open": not mixer.full and not form.has_errors}
     elif spec.slug == RESTYLE:
-        context["mix"] = StyleMix(form)
+        context["mix"] = RestyleForm(form)
     return render(request, "studio/kind.html", context, status=status)
 
 
@@ -116,12 +117,12 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     person = person_of(request)
     form = StudioForm.from_post(spec, request.POST)
     _take_pictures(request, form, person)
-    room = Mixer(form) if spec.slug == BLEND else StyleMix(form) if spec.slug == RESTYLE else None
-    if room is not None:
+    places = BlendForm(form) if spec.slug == BLEND else RestyleForm(form) if spec.slug == RESTYLE else None
+    if places is not None:
         if "add" in request.POST or "remove" in request.POST:
-            _change_places(request, room, person)
+            _change_places(request, places, person)
             return _page(request, spec, form)
-        room.tidy()
+        places.tidy()
     seed = form.clean_seed()
     if form.has_errors:
         try:
@@ -142,14 +143,14 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     return redirect("job", job_id=job.pk)
 
 
-def _change_places(request: HttpRequest, room: Mixer | StyleMix, person: User) -> None:
+def _change_places(request: HttpRequest, places: BlendForm | RestyleForm, person: User) -> None:
     """One parent or style more or less: buttons of the form, for pages without scripts."""
     if "remove" in request.POST:
-        room.remove(request.POST["remove"])
+        places.remove(request.POST["remove"])
     elif (work := artworks.input_artwork(person, request.POST["add"])) is not None:
-        room.put(work)
+        places.put(work)
     else:
-        room.form.errors.append(_("There is no such picture."))
+        places.form.errors.append(_("There is no such picture."))
 
 
 def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None:
@@ -193,10 +194,10 @@ def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
 
 def _same_but_for_upload(form: StudioForm, seed: int | None, person: User) -> Job | None:
     """The job of the same key, when it differs only in that its pictures were uploaded a moment apart."""
-    earlier = artworks.job_of_key(person, form.key)
+    earlier = jobs.job_of_key(person, form.key)
     if earlier is None:
         return None
-    given = {one.role: _content(one.upload or one.artwork) for one in artworks.job_inputs(earlier)}
+    given = {one.role: _content(one.upload or one.artwork) for one in jobs.job_inputs(earlier)}
     same = (
         earlier.kind == form.kind.slug
         and earlier.parameters == form.kind.clean(form.parameters, frozenset(form.inputs))

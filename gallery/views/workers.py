@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.models import Worker
-from gallery.selectors import artworks, workers
+from gallery.selectors import jobs, workers
 from gallery.services.workers import worker_drain
 from gallery.views.access import operators_only, person_of
 
@@ -22,9 +22,9 @@ def desk(request: HttpRequest) -> HttpResponse:
     online = list(workers.online())
     names = {worker.name for worker in online}
     context = {
-        "queues": artworks.queues(online),
-        "workers": [(worker, worker.name in names) for worker in artworks.workers()],
-        "failures": artworks.recent_failures(),
+        "queues": workers.queues(online),
+        "workers": [(worker, worker.name in names) for worker in workers.workers()],
+        "failures": jobs.recent_failures(),
         "now": timezone.now(),
     }
     return render(request, "workers/index.html", context)

@@ -19,7 +19,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from artsite.asgi import application
-from gallery.live import consumers, events
+from gallery.live import consumers, messages, publisher
 from gallery.models import Job, JobState, User
 from tests.web import factories
 
@@ -172,10 +172,10 @@ async def test_a_stranger_learns_nothing_about_a_job(
         answers.append((answer["type"], answer["data"]["code"], answer["seq"], tuple(sorted(answer["data"]))))
     assert set(answers) == {("error", "not_found", 0, ("code", "job"))}
 
-    events.publish(
-        events.job_progress(running, 0.5, 1, 2, "painting"),
-        events.job_preview(running, 0, b"webp", 8, 8),
-        events.job_state(running),
+    publisher.publish(
+        messages.job_progress(running, 0.5, 1, 2, "painting"),
+        messages.job_preview(running, 0, b"webp", 8, 8),
+        messages.job_state(running),
     )
     assert (await owner.hear("job.progress"))["data"]["fraction"] == 0.5
     assert await stranger.receive_nothing(0.3)
@@ -196,7 +196,7 @@ async def test_operators_may_look_and_strangers_do_not_see_workers(
     assert counts["data"]["queues"] == {"gan": {"waiting": 0, "running": 1}}
 
     worker.draining = True
-    events.publish(events.worker_state(worker))
+    publisher.publish(messages.worker_state(worker))
     assert (await operator.hear("worker.state"))["data"]["draining"] is True
     assert await stranger.receive_nothing(0.3)
 
@@ -259,12 +259,12 @@ async def test_a_late_joiner_sees_progress_previews_and_text(
     open_page: OpenPage, ana: User, running: Job
 ) -> None:
     for step in range(3):
-        events.publish(
-            events.job_progress(running, step / 4, step, 4, "painting"),
-            events.job_preview(running, 1, b"picture %d" % step, 64, 48),
-            events.job_text(running, 0, "江上" * step),
+        publisher.publish(
+            messages.job_progress(running, step / 4, step, 4, "painting"),
+            messages.job_preview(running, 1, b"picture %d" % step, 64, 48),
+            messages.job_text(running, 0, "江上" * step),
         )
-    assert events.flush(5)
+    assert publisher.flush(5)
     page = await open_page(ana)
     await page.watch(running)
     heard = {message["type"]: message["data"] for message in [await page.hear() for _ in range(3)]}
@@ -277,8 +277,8 @@ async def test_a_late_joiner_sees_progress_previews_and_text(
 async def test_a_final_job_comes_with_its_results_and_without_previews(
     open_page: OpenPage, ana: User, running: Job
 ) -> None:
-    events.publish(events.job_preview(running, 0, b"half done", 8, 8))
-    assert events.flush(5)
+    publisher.publish(messages.job_preview(running, 0, b"half done", 8, 8))
+    assert publisher.flush(5)
     artwork = await in_thread(factories.make_artwork)(ana, job=running)
     await Job.objects.filter(pk=running.pk).aupdate(state=JobState.SUCCEEDED, seq=6)
     page = await open_page(ana)
@@ -308,7 +308,7 @@ async def test_two_pages_of_one_person_hear_the_same(open_page: OpenPage, ana: U
     pages = [await open_page(ana), await open_page(ana)]
     for page in pages:
         await page.watch(running)
-    events.publish(events.job_text(running, 0, "秋"))
+    publisher.publish(messages.job_text(running, 0, "秋"))
     assert [(await page.hear("job.text"))["data"]["text"] for page in pages] == ["秋", "秋"]
 
 
@@ -318,7 +318,7 @@ async def test_after_unsubscribing_nothing_comes(open_page: OpenPage, ana: User,
     await page.say(type="unsubscribe", job=str(running.pk))
     await page.say(type="nonsense")  # its answer shows that the line before was read
     assert (await page.hear())["type"] == "error"
-    events.publish(events.job_text(running, 0, "秋"))
+    publisher.publish(messages.job_text(running, 0, "秋"))
     assert await page.receive_nothing(0.3)
 
 
@@ -328,12 +328,12 @@ async def test_after_unsubscribing_nothing_comes(open_page: OpenPage, ana: User,
 async def test_what_is_not_newer_is_not_passed_on(open_page: OpenPage, ana: User, running: Job) -> None:
     page = await open_page(ana)
     await page.watch(running)
-    old, new = (events.job_progress(running, fraction) for fraction in (0.1, 0.2))
-    stale_state = events.job_state(changed(running, seq=4))
-    next_state = events.job_state(changed(running, seq=6, phase="painting"))
-    for sent in (new, old, stale_state, events.job_state(running), next_state, old):
-        events.publish(sent)
-        assert events.flush(5)
+    old, new = (messages.job_progress(running, fraction) for fraction in (0.1, 0.2))
+    stale_state = messages.job_state(changed(running, seq=4))
+    next_state = messages.job_state(changed(running, seq=6, phase="painting"))
+    for sent in (new, old, stale_state, messages.job_state(running), next_state, old):
+        publisher.publish(sent)
+        assert publisher.flush(5)
     assert (await page.hear())["data"]["fraction"] == 0.2
     message = await page.hear()
     assert (message["type"], message["seq"], message["data"]["phase"]) == ("job.state", 6, "painting")
@@ -345,13 +345,13 @@ async def test_progress_of_a_new_attempt_counts_although_its_worker_counts_anew(
 ) -> None:
     page = await open_page(ana)
     await page.watch(running)
-    first = events.job_progress(running, 0.9)
+    first = messages.job_progress(running, 0.9)
     running.seq = 8
-    second = events.job_progress(running, 0.1)
+    second = messages.job_progress(running, 0.1)
     second.envelope["data"]["tick"] = 1  # type: ignore[index]
-    events.publish(first)
+    publisher.publish(first)
     assert (await page.hear())["data"]["fraction"] == 0.9
-    events.publish(second)
+    publisher.publish(second)
     assert (await page.hear())["data"]["fraction"] == 0.1
 
 
@@ -359,7 +359,9 @@ async def test_messages_of_one_call_arrive_in_order(open_page: OpenPage, ana: Us
     page = await open_page(ana)
     await page.watch(running)
     done = changed(running, seq=9, state=JobState.SUCCEEDED)
-    events.publish(events.job_text(running, 0, "end"), events.job_state(done), events.job_output(done))
+    publisher.publish(
+        messages.job_text(running, 0, "end"), messages.job_state(done), messages.job_output(done)
+    )
     kinds = [(await page.hear())["type"] for _ in range(3)]
     assert kinds == ["job.text", "job.state", "job.output"]
 
@@ -374,7 +376,7 @@ async def test_of_the_results_everybody_hears_what_they_may_see(
     owner, operator = await open_page(ana), await open_page(otto)
     for page in (owner, operator):
         await page.watch(running)
-    events.publish(events.job_output(changed(running, seq=9)))
+    publisher.publish(messages.job_output(changed(running, seq=9)))
     heard = [(await page.hear("job.output"))["data"]["artworks"] for page in (owner, operator)]
     assert [[work["id"] for work in data] for data in heard] == [
         [str(work.pk) for work in works],
@@ -423,7 +425,7 @@ async def test_a_revoked_person_is_closed_at_once(open_page: OpenPage, ana: User
     pages = [await open_page(ana), await open_page(ana)]
     await pages[0].watch(running)
     await User.objects.filter(pk=ana.pk).aupdate(is_active=False)
-    events.recheck_user(ana.pk)
+    publisher.recheck_user(ana.pk)
     for page in pages:
         assert await page.close_code() == consumers.NOT_SIGNED_IN
 
@@ -474,7 +476,7 @@ async def test_an_operator_who_is_one_no_more_is_closed(
     await by_workers.say(type="subscribe", channel="workers")
     await by_workers.hear("queue.stats")
     await in_thread(otto.user_permissions.clear)()
-    events.recheck_user(otto.pk)
+    publisher.recheck_user(otto.pk)
     assert await by_job.close_code() == consumers.NOT_ALLOWED
     assert await by_workers.close_code() == consumers.NOT_ALLOWED
     assert await idle.receive_nothing(0.3)
@@ -592,10 +594,10 @@ async def test_a_page_that_does_not_read_is_closed_and_keeps_little(
 
 
 def test_publishing_costs_its_caller_nothing_even_when_messages_pile_up(ana: User, running: Job) -> None:
-    preview = events.job_preview(running, 0, bytes(20_000), 64, 64)
+    preview = messages.job_preview(running, 0, bytes(20_000), 64, 64)
     began = time.perf_counter()
     for _ in range(2_000):
-        events.publish(preview, events.job_state(running))
+        publisher.publish(preview, messages.job_state(running))
     assert time.perf_counter() - began < 2.0
-    assert len(events._publisher._pending) <= events.MAX_PENDING
-    assert events.flush(30)
+    assert len(publisher._publisher._pending) <= publisher.MAX_PENDING
+    assert publisher.flush(30)

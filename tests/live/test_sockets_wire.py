@@ -17,7 +17,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.live.stack import Stack
 
-EVENTS = "__import__('gallery.live.events', fromlist=['x'])"
+MESSAGES, PUBLISHER = (
+    f"__import__('gallery.live.{name}', fromlist=['x'])" for name in ("messages", "publisher")
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,8 @@ async def told(stack: Stack, expression: str, **names: Any) -> Any:
 async def publish_text(stack: Stack, job: str, text: str) -> None:
     await told(
         stack,
-        f"{EVENTS}.publish({EVENTS}.job_text(Job.objects.get(pk=job), 0, text)) or {EVENTS}.flush(10)",
+        "(lambda m, p: p.publish(m.job_text(Job.objects.get(pk=job), 0, text)) or p.flush(10))"
+        f"({MESSAGES}, {PUBLISHER})",
         job=job,
         text=text,
     )
@@ -116,10 +119,10 @@ async def test_a_frozen_redis_blocks_nobody_who_publishes(studio: Stack) -> None
         try:
             seconds = await told(
                 studio,
-                "(lambda e, clock: (lambda row, began: ["
-                "e.publish(e.job_text(row, 0, 'x' * 1000)) for _ in range(200)] and clock() - began)"
+                "(lambda m, p, clock: (lambda row, began: ["
+                "p.publish(m.job_text(row, 0, 'x' * 1000)) for _ in range(200)] and clock() - began)"
                 "(Job.objects.get(pk=job), clock()))"
-                f"({EVENTS}, __import__('time').perf_counter)",
+                f"({MESSAGES}, {PUBLISHER}, __import__('time').perf_counter)",
                 job=job,
             )
             assert seconds < 0.5
@@ -184,8 +187,9 @@ async def test_a_page_that_never_reads_does_not_slow_the_others(studio: Stack) -
                 began = time.perf_counter()
                 await told(
                     studio,
-                    "(lambda e: e.publish(e.job_preview(Job.objects.get(pk=job), i, bytes(150_000), 8, 8)))"
-                    f"({EVENTS})",
+                    "(lambda m, p: p.publish("
+                    "m.job_preview(Job.objects.get(pk=job), i, bytes(150_000), 8, 8)))"
+                    f"({MESSAGES}, {PUBLISHER})",
                     job=job,
                     i=index % 4,
                 )

@@ -11,8 +11,9 @@ from django.contrib.auth.models import AnonymousUser
 from PIL import Image
 
 from gallery.models import Artwork, Job, JobState, Lineage, Moderation, User, Visibility
-from gallery.selectors.artworks import parents_of, recipe_to_repeat
+from gallery.selectors.artworks import parents_of
 from gallery.selectors.lineage import Graph, lineage_graph
+from gallery.selectors.recipes import recipe_to_repeat
 from gallery.services import artworks
 from gallery.services.artworks import PictureFile
 from tests.web import factories

@@ -82,7 +82,9 @@ def test_make_and_the_build_machine_call_the_same_checks(root: Path) -> None:
 
 
 def test_the_readme_shows_the_commands_that_the_studio_runs(root: Path) -> None:
-    chapter = (root / "docs/operations.md").read_text().split("## Each process by itself")[1].split("\n## ")[0]
+    chapter = (
+        (root / "docs/operations.md").read_text().split("## Each process by itself")[1].split("\n## ")[0]
+    )
     commands = chapter.replace("\\\n", " ")
     celery = re.search(r"^ +(celery .*)$", commands, re.M)
     assert celery

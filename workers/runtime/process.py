@@ -14,7 +14,7 @@ from django.db import connection
 
 from artsite.celery import app
 from gallery import dispatch
-from gallery.live import events
+from gallery.live import publisher
 from workers.registry import Registry
 from workers.runtime.consumer_gate import Listening, ears
 from workers.runtime.consumer_watchdog import Hearing
@@ -99,7 +99,7 @@ def _say_goodbye() -> None:
     if _presence is not None:
         _presence.stop()
         dispatch.flush(2)
-        events.flush(2)
+        publisher.flush(2)
 
 
 def _ignore(*_: object) -> None: ...

@@ -13,7 +13,8 @@ from django.db import connection
 from PIL import Image
 
 from gallery import failpoints
-from gallery.live import events
+from gallery.live import publisher
+from gallery.live.messages import Message, job_preview, job_progress, job_text
 from gallery.models import Job
 from gallery.services import jobs
 from workers.runtime.lease import Lease
@@ -112,14 +113,14 @@ class JobReport:
             connection.close()
 
     def _send(self, *, final: bool) -> None:
-        messages: list[events.Message] = []
+        messages: list[Message] = []
         if self._progress is not None and (final or self._progress_throttle.due()):
             step, steps, message = self._progress
             fraction = min(1.0, step / steps) if steps else None
-            messages.append(events.job_progress(self._job, fraction, step, steps, message))
+            messages.append(job_progress(self._job, fraction, step, steps, message))
             self._progress = None
         if self._texts and (final or self._text_throttle.due()):
-            messages += [events.job_text(self._job, index, text) for index, text in self._texts.items()]
+            messages += [job_text(self._job, index, text) for index, text in self._texts.items()]
             self._texts.clear()
         if self._previews and self._preview_throttle.due():
             began = time.monotonic()
@@ -128,11 +129,11 @@ class JobReport:
             cost = time.monotonic() - began
             self._preview_throttle.seconds = max(PREVIEW_EVERY_SECONDS, cost / PREVIEW_SHARE)
         if messages:
-            events.publish(*messages)
+            publisher.publish(*messages)
 
-    def _preview_message(self, index: int, image: Image.Image) -> events.Message:
+    def _preview_message(self, index: int, image: Image.Image) -> Message:
         small = image.convert("RGB")
         small.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS), Image.Resampling.BILINEAR)
         encoded = io.BytesIO()
         small.save(encoded, "WEBP", quality=70, method=0)
-        return events.job_preview(self._job, index, encoded.getvalue(), small.width, small.height)
+        return job_preview(self._job, index, encoded.getvalue(), small.width, small.height)

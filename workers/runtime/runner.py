@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from artsite.logging import job_context
 from gallery import catalogue, failpoints
-from gallery.live import events
+from gallery.live import publisher
 from gallery.models import Job, JobState
 from gallery.services import jobs
 from gallery.services.artworks import (
@@ -122,7 +122,7 @@ class Runner:
                 logger.critical("the device is broken, this process ends: %s", problem)
                 self._presence.trouble(str(problem))
                 self._presence.stop()
-                events.flush()
+                publisher.flush()
                 end_process(DEVICE_EXIT)
             except Exception:
                 # The leases are dropped with the claim: the sweep gives the jobs to somebody else.

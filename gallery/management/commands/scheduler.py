@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from gallery import dispatch
-from gallery.live import events
+from gallery.live import publisher
 from gallery.services.artworks import orphan_files_sweep
 from gallery.services.sessions import expired_sessions_sweep
 from gallery.services.sweep import job_sweep
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             connections.close_all()
             stopping.wait(settings.ARTSITE_SWEEP_SECONDS)
         dispatch.flush(0.5)
-        events.flush(0.5)
+        publisher.flush(0.5)
 
     @staticmethod
     def _sweep() -> None:

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from gallery import catalogue
-from gallery.live import events
+from gallery.live import recent
 from gallery.models import Artwork, Job, JobState, Upload, User
 from gallery.presentation import payloads
 from gallery.presentation.english_poem import stanza_text
@@ -196,7 +196,7 @@ def _status(job: Job) -> str:
     if job.state == JobState.QUEUED:
         place = queue.position(job)
         return f"waiting, {place.ahead} before it" if place else "waiting"
-    told = [message["data"] for message in events.recall(job.pk) if message["type"] == "job.progress"]
+    told = [message["data"] for message in recent.recall(job.pk) if message["type"] == "job.progress"]
     fraction = told[-1]["fraction"] if told else None
     if fraction is None:
         return f"{job.get_state_display()} {job.phase}".strip()
