@@ -23,7 +23,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 RUNNABLE = re.compile(r"^```sh runnable\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`((?:artsite|gallery|workers|templates|tests|deploy|docs)/[\w./-]*)`")
 PAST_AND_FUTURE = ("CHANGELOG.md", "extending.md")
-"""Pages that name files which are not there any more, or which a reader makes (tests/live/test_extending.py)."""
+"""Pages that name files of the past, or files that their reader makes (tests/live/test_extending.py)."""
 FAULT = re.compile(r"^\| (F\d+) \|", re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
