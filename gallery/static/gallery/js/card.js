@@ -1,7 +1,17 @@
 // A poem as a card to pass on: drawn here, kept as a PNG or handed to the system's own way of sharing.
 
 import { keep, pngOf } from "./png.js";
-import { chineseDate, columns, columnsSize, drawColumns, drawPlate, INK, PAPER, plateOf, SERIF } from "./scroll.js";
+import {
+  chineseDate,
+  columns,
+  columnsSize,
+  drawColumns,
+  drawPlate,
+  INK,
+  PAPER,
+  plateOf,
+  SERIF,
+} from "./poem-typesetting.js";
 
 const WIDE = 1080;
 const EDGE = 84;

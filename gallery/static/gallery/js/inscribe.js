@@ -1,8 +1,8 @@
 // A poem set on its picture, live, and taken away as a file. Without this the two stand side by side.
 
-import { Calm, contrast, luminance } from "./calm.js";
+import { Calm, contrast, luminance } from "./calm-area.js";
 import { keep, pngOf } from "./png.js";
-import { chineseDate, columns, columnsSize, drawColumns, drawPlate, INK, PAPER, plateOf } from "./scroll.js";
+import { chineseDate, columns, columnsSize, drawColumns, drawPlate, INK, PAPER, plateOf } from "./poem-typesetting.js";
 
 const LEAST = 1200; // long side in px: small pictures are enlarged, or their characters would be coarse
 const MOST = 2400;

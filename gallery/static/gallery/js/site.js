@@ -1,6 +1,6 @@
 // What every page needs: the theme, menus that close, Enter that only confirms, forms that go once.
 
-import { composing } from "./keys.js";
+import { composing } from "./ime.js";
 import { localTimes } from "./times.js";
 
 const root = document.documentElement;
