@@ -175,7 +175,11 @@ class AnalysisView extends HTMLElement {
       const row = y + Math.floor(n / 3) * 2 * unit;
       pen.fillStyle = one.dataset.swatch;
       pen.fillRect(x, row - 0.95 * unit, 1.2 * unit, 1.2 * unit);
-      write([".swatch-name", ".numbers"].map((part) => one.querySelector(part).textContent).join(" "), x + 1.7 * unit, row);
+      write(
+        [".swatch-name", ".numbers"].map((part) => one.querySelector(part).textContent).join(" "),
+        x + 1.7 * unit,
+        row,
+      );
     });
     write(`Artsite · ${location.host}`, unit, sheet.height - 0.8 * unit);
     const blob = await new Promise((done) => sheet.toBlob(done, "image/png"));
@@ -189,7 +193,10 @@ class AnalysisView extends HTMLElement {
   composeHorizon(pen, line, left, top, width, height) {
     const percent = Number(/M0 ([\d.]+)/.exec(line.getAttribute("d"))[1]);
     const y = top + (height * percent) / 100;
-    for (const [stroke, thickness] of [["rgb(0 0 0 / 55%)", 4], ["#fff", 1.6]]) {
+    for (const [stroke, thickness] of [
+      ["rgb(0 0 0 / 55%)", 4],
+      ["#fff", 1.6],
+    ]) {
       pen.beginPath();
       pen.moveTo(left, y);
       pen.lineTo(left + width, y);

@@ -1,7 +1,17 @@
 // A poem as a card to pass on: drawn here, kept as a PNG or handed to the system's own way of sharing.
 
 import { keep, pngOf } from "./png.js";
-import { INK, PAPER, SERIF, chineseDate, columns, columnsSize, drawColumns, drawPlate, plateOf } from "./scroll.js";
+import {
+  chineseDate,
+  columns,
+  columnsSize,
+  drawColumns,
+  drawPlate,
+  INK,
+  PAPER,
+  plateOf,
+  SERIF,
+} from "./poem-typesetting.js";
 
 const WIDE = 1080;
 const EDGE = 84;
@@ -42,7 +52,13 @@ async function draw(canvas) {
     [canvas.width, canvas.height] = [WIDE, Math.round(above + size.height + 64 + FOOT)];
     paper(pen, canvas, picture, shown);
     rules(pen, all, unit, (WIDE + size.width) / 2, above, size.height);
-    drawColumns(pen, all, unit, (WIDE + size.width) / 2, above, { ink: INK, halo: "", haloSize: 0, name: author, style: "red" });
+    drawColumns(pen, all, unit, (WIDE + size.width) / 2, above, {
+      ink: INK,
+      halo: "",
+      haloSize: 0,
+      name: author,
+      style: "red",
+    });
   } else {
     const date = new Date(made).toLocaleDateString(document.documentElement.lang, { year: "numeric", month: "long" });
     const sign = { title, author, date };

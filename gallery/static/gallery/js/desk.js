@@ -1,7 +1,7 @@
 // The operators' desk, fetched again when workers report and every few seconds; folds and focus stay.
 
-import { localTimes } from "./times.js";
 import { connect } from "./socket.js";
+import { localTimes } from "./times.js";
 
 const EVERY = 5000;
 const AT_MOST_EVERY = 1000;

@@ -25,7 +25,8 @@ function read() {
 function codeOf(what) {
   const written = what.toLowerCase().replace("：", ":").replaceAll(" ", "");
   if (plates.has(written)) return written;
-  for (const [code, plate] of plates) if (code.includes(":") && plate.name.toLowerCase() === what.toLowerCase()) return code;
+  for (const [code, plate] of plates)
+    if (code.includes(":") && plate.name.toLowerCase() === what.toLowerCase()) return code;
   return /^s\d(:\d+)?$/.test(written) ? written : "";
 }
 
@@ -66,7 +67,11 @@ function rowOf(code) {
   row.dataset.code = code;
   const small = plate?.picture.cloneNode(true) ?? Object.assign(document.createElement("span"), { className: "plate" });
   if (!code.includes(":")) small.classList.add("whole-plate");
-  const label = Object.assign(document.createElement("span"), { className: "wanted-name", textContent: name, title: `${name} (${code})` });
+  const label = Object.assign(document.createElement("span"), {
+    className: "wanted-name",
+    textContent: name,
+    title: `${name} (${code})`,
+  });
   const slider = Object.assign(document.createElement("div"), { className: "with-output" });
   const range = Object.assign(document.createElement("input"), { type: "range", min: "10", max: "200", step: "10" });
   range.dataset.unit = " %";
@@ -112,12 +117,16 @@ for (const place of field.querySelectorAll("[data-code]")) {
 
 for (const grid of field.querySelectorAll("[data-grid]")) {
   const buttons = [...grid.querySelectorAll("button")];
-  const stop = (one) => buttons.forEach((button) => (button.tabIndex = button === one ? 0 : -1));
+  const stop = (one) => {
+    for (const button of buttons) button.tabIndex = button === one ? 0 : -1;
+  };
   stop(buttons[0]);
   grid.addEventListener("focusin", (event) => stop(event.target));
   grid.addEventListener("keydown", (event) => {
     const at = buttons.indexOf(event.target);
-    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 }[event.key] ?? beside(buttons, at, event.key);
+    const next =
+      { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 }[event.key] ??
+      beside(buttons, at, event.key);
     if (next === undefined || !buttons[next]) return;
     event.preventDefault();
     buttons[next].focus();

@@ -1,8 +1,8 @@
 // A poem set on its picture, live, and taken away as a file. Without this the two stand side by side.
 
-import { Calm, contrast, luminance } from "./calm.js";
+import { Calm, contrast, luminance } from "./calm-area.js";
 import { keep, pngOf } from "./png.js";
-import { INK, PAPER, chineseDate, columns, columnsSize, drawColumns, drawPlate, plateOf } from "./scroll.js";
+import { chineseDate, columns, columnsSize, drawColumns, drawPlate, INK, PAPER, plateOf } from "./poem-typesetting.js";
 
 const LEAST = 1200; // long side in px: small pictures are enlarged, or their characters would be coarse
 const MOST = 2400;
@@ -133,7 +133,8 @@ class InscriptionDesk extends HTMLElement {
     const ground = this.calm.lights(x, y, width, height);
     const own = (ink) => luminance(...channels(ink));
     // More contrast than enough is no gain: one bright spot must not decide about a dark sky.
-    const reading = (ink) => ground.reduce((sum, light) => sum + Math.log(Math.min(ENOUGH, contrast(own(ink), light))), 0);
+    const reading = (ink) =>
+      ground.reduce((sum, light) => sum + Math.log(Math.min(ENOUGH, contrast(own(ink), light))), 0);
     // In doubt white: with a dark rim it reads on every middle tone, black with a light one looks smudged.
     const black = reading(INKS.black) - reading(INKS.white) > DOUBT * ground.length;
     const ink = INKS[options.ink] ?? (black ? INKS.black : INKS.white);
@@ -158,9 +159,18 @@ class InscriptionDesk extends HTMLElement {
     const sheet = size.height + 2.4 * unit;
     const gap = 0.03 * side;
     this.resize(this.wide + 2 * border, border + sheet + gap + this.tall + 1.3 * border);
-    this.mount(pen, border, [[border, sheet], [border + sheet + gap, this.tall]]);
+    this.mount(pen, border, [
+      [border, sheet],
+      [border + sheet + gap, this.tall],
+    ]);
     const right = border + (this.wide + size.width) / 2;
-    drawColumns(pen, all, unit, right, border + 1.2 * unit, { ink: INK, halo: "", haloSize: 0, name: options.author, style: options.seal });
+    drawColumns(pen, all, unit, right, border + 1.2 * unit, {
+      ink: INK,
+      halo: "",
+      haloSize: 0,
+      name: options.author,
+      style: options.seal,
+    });
     this.drawPicture(pen, border, border + sheet + gap);
   }
 
@@ -176,7 +186,12 @@ class InscriptionDesk extends HTMLElement {
       pen.fillRect(border, top, this.wide, height);
       pen.strokeStyle = SILK_LINE;
       pen.lineWidth = Math.max(1, border / 40);
-      pen.strokeRect(border - 3 * pen.lineWidth, top - 3 * pen.lineWidth, this.wide + 6 * pen.lineWidth, height + 6 * pen.lineWidth);
+      pen.strokeRect(
+        border - 3 * pen.lineWidth,
+        top - 3 * pen.lineWidth,
+        this.wide + 6 * pen.lineWidth,
+        height + 6 * pen.lineWidth,
+      );
     }
   }
 
@@ -196,7 +211,11 @@ class InscriptionDesk extends HTMLElement {
     pen.lineWidth = Math.max(1, border / 50);
     pen.strokeRect(border, border, this.wide, this.tall);
     const left = border + (this.wide - plate.width) / 2;
-    drawPlate(pen, this, plate, left, 2 * border + this.tall, sign, { ink: INK, name: options.author, style: options.seal });
+    drawPlate(pen, this, plate, left, 2 * border + this.tall, sign, {
+      ink: INK,
+      name: options.author,
+      style: options.seal,
+    });
   }
 
   // --- Moved by hand ---------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 // A job's page, kept true. The server's page is the only place that makes words and results: a change of
 // state has it fetched again and its parts swapped in. Progress, previews and verse come straight off the wire.
 
-import { connect } from "./socket.js";
 import { Freshness } from "./freshness.js";
 import { play } from "./loop.js";
+import { connect } from "./socket.js";
 
 const QUEUE_REFRESH = 5000;
 const LOST_AFTER = 5000;
@@ -171,7 +171,8 @@ function drawText(data) {
   const poem = slot(data.index)?.querySelector("[data-poem]");
   if (!poem) return;
   // Between stanzas some engines leave a line empty: the places of the lines have that gap already.
-  const lines = data.text.split("\n").filter((line, n, all) => line.trim() || all.length === 1);
+  const all = data.text.split("\n");
+  const lines = all.length === 1 ? all : all.filter((line) => line.trim());
   while (poem.children.length < lines.length) {
     const line = document.createElement("span");
     line.className = "line";

@@ -35,10 +35,9 @@ export async function pngOf(canvas, generated, about) {
   if (!blob) throw new Error("the canvas is too large for this browser");
   const escaped = about.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   // Behind the header, which is always the first 33 bytes.
-  return new Blob(
-    [blob.slice(0, 33), text("XML:com.adobe.xmp", XMP(generated ? MARK : "", escaped)), blob.slice(33)],
-    { type: "image/png" },
-  );
+  return new Blob([blob.slice(0, 33), text("XML:com.adobe.xmp", XMP(generated ? MARK : "", escaped)), blob.slice(33)], {
+    type: "image/png",
+  });
 }
 
 /** Give the person a file. */

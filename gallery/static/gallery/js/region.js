@@ -65,7 +65,9 @@ async function load(address) {
   ink.drawImage(brought, 0, 0, mask.width, mask.height);
   const pixels = ink.getImageData(0, 0, mask.width, mask.height);
   for (let n = 0; n < pixels.data.length; n += 4) {
-    pixels.data[n + 3] = Math.round((pixels.data[n + 3] * (pixels.data[n] + pixels.data[n + 1] + pixels.data[n + 2])) / 765);
+    pixels.data[n + 3] = Math.round(
+      (pixels.data[n + 3] * (pixels.data[n] + pixels.data[n + 1] + pixels.data[n + 2])) / 765,
+    );
     pixels.data.fill(255, n, n + 3);
   }
   ink.putImageData(pixels, 0, 0);
@@ -147,7 +149,10 @@ function draw() {
     screen.globalCompositeOperation = "source-over";
   }
   if (!brush || (document.activeElement !== canvas && !last)) return;
-  for (const [line, colour] of [[3, "#fff"], [1.5, down ? SEAL : "#000"]]) {
+  for (const [line, colour] of [
+    [3, "#fff"],
+    [1.5, down ? SEAL : "#000"],
+  ]) {
     screen.beginPath();
     screen.arc(brush.x, brush.y, Math.max(2, width() / 2), 0, 2 * Math.PI);
     screen.lineWidth = line;

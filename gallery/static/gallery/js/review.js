@@ -1,6 +1,6 @@
 // The moderators' keys. Handled cards fade in place and keep their undo: nothing jumps.
 
-import { composing } from "./keys.js";
+import { composing } from "./ime.js";
 
 const list = document.querySelector("[data-review]");
 const cards = [...document.querySelectorAll("[data-card]")];

@@ -29,8 +29,9 @@ function chance(text) {
 /** Cells of a unit square in reading order: down and to the left, or for Latin letters row by row. */
 function cells(count, across) {
   if (count === 1) return [[0, 0, 1, 1]];
-  if (count === 2) return across ? [[0, 0, 0.5, 1], [0.5, 0, 0.5, 1]] : [[0, 0, 1, 0.5], [0, 0.5, 1, 0.5]];
-  const [left, right] = [[[0, 0, 0.5, 0.5], [0, 0.5, 0.5, 0.5]], [[0.5, 0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]]];
+  if (count === 2 && across) return [0, 0.5].map((x) => [x, 0, 0.5, 1]);
+  if (count === 2) return [0, 0.5].map((y) => [0, y, 1, 0.5]);
+  const [left, right] = [0, 0.5].map((x) => [0, 0.5].map((y) => [x, y, 0.5, 0.5]));
   const order = across ? [left[0], right[0], left[1], right[1]] : [...right, ...left];
   return order.slice(0, count);
 }
@@ -38,7 +39,12 @@ function cells(count, across) {
 /** A path around the square of `side`, never quite straight. */
 function edge(pen, side, inset, random, wear) {
   const steps = 14;
-  const corners = [[0, 0], [1, 0], [1, 1], [0, 1]];
+  const corners = [
+    [0, 0],
+    [1, 0],
+    [1, 1],
+    [0, 1],
+  ];
   pen.beginPath();
   corners.forEach(([x, y], n) => {
     const [toX, toY] = corners[(n + 1) % 4];
@@ -61,8 +67,12 @@ function carve(pen, text, side, inset) {
   pen.textBaseline = "alphabetic";
   cells(text.length, across).forEach(([x, y, w, h], n) => {
     pen.font = `${across ? 600 : 700} 100px ${FACES}`;
-    const { actualBoundingBoxAscent: up, actualBoundingBoxDescent: down, actualBoundingBoxLeft: left, actualBoundingBoxRight: right } =
-      pen.measureText(text[n]);
+    const {
+      actualBoundingBoxAscent: up,
+      actualBoundingBoxDescent: down,
+      actualBoundingBoxLeft: left,
+      actualBoundingBoxRight: right,
+    } = pen.measureText(text[n]);
     const [wide, tall] = [0.86 * w * room, 0.86 * h * room];
     const stretch = Math.min(1.7, tall / (up + down) / (wide / (left + right)));
     const scale = Math.min(wide / (left + right), tall / (up + down) / Math.max(1, stretch));

@@ -1,17 +1,16 @@
 // What every page needs: the theme, menus that close, Enter that only confirms, forms that go once.
 
-import { composing } from "./keys.js";
+import { composing } from "./ime.js";
 import { localTimes } from "./times.js";
 
 const root = document.documentElement;
 
 document.querySelector("[data-theme-form]")?.addEventListener("submit", (event) => {
   event.preventDefault();
-  const dark = root.dataset.theme
-    ? root.dataset.theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
   const secure = location.protocol === "https:" ? "; secure" : "";
+  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing on plain http, as at home.
   document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax${secure}`;
 });
 

@@ -1,7 +1,7 @@
 // The studio's form: everything here only makes comfortable what the form can do by itself.
 
-import { keepApplying } from "./applies.js";
-import { composing } from "./keys.js";
+import { keepApplying } from "./dependent-fields.js";
+import { composing } from "./ime.js";
 import { pictureInput } from "./picture.js";
 
 const WAIT_REFRESH = 15000;

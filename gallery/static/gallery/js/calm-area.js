@@ -26,7 +26,10 @@ function integral(values, width, height) {
     }
   }
   return (x, y, w, h) =>
-    sums[(y + h) * (width + 1) + x + w] - sums[y * (width + 1) + x + w] - sums[(y + h) * (width + 1) + x] + sums[y * (width + 1) + x];
+    sums[(y + h) * (width + 1) + x + w] -
+    sums[y * (width + 1) + x + w] -
+    sums[(y + h) * (width + 1) + x] +
+    sums[y * (width + 1) + x];
 }
 
 export class Calm {
@@ -51,14 +54,20 @@ export class Calm {
     const unrest = new Float32Array(count);
     for (let y = 0; y < this.height; y += 1) {
       for (let x = 0; x < this.width; x += 1) {
-        const across = tone[y * this.width + Math.min(x + 1, this.width - 1)] - tone[y * this.width + Math.max(x - 1, 0)];
-        const down = tone[Math.min(y + 1, this.height - 1) * this.width + x] - tone[Math.max(y - 1, 0) * this.width + x];
+        const across =
+          tone[y * this.width + Math.min(x + 1, this.width - 1)] - tone[y * this.width + Math.max(x - 1, 0)];
+        const down =
+          tone[Math.min(y + 1, this.height - 1) * this.width + x] - tone[Math.max(y - 1, 0) * this.width + x];
         unrest[y * this.width + x] = Math.hypot(across, down);
       }
     }
     this.unrest = integral(unrest, this.width, this.height);
     this.tone = integral(tone, this.width, this.height);
-    this.tone2 = integral(tone.map((value) => value * value), this.width, this.height);
+    this.tone2 = integral(
+      tone.map((value) => value * value),
+      this.width,
+      this.height,
+    );
     this.mean = this.unrest(0, 0, this.width, this.height) / count || 1e-6;
   }
 
@@ -97,8 +106,12 @@ export class Calm {
   lights(x, y, w, h) {
     const values = [];
     const [x0, y0] = [Math.max(0, Math.floor(x * this.width)), Math.max(0, Math.floor(y * this.height))];
-    const [x1, y1] = [Math.min(this.width, Math.ceil((x + w) * this.width)), Math.min(this.height, Math.ceil((y + h) * this.height))];
-    for (let row = y0; row < y1; row += 1) for (let column = x0; column < x1; column += 1) values.push(this.light[row * this.width + column]);
+    const [x1, y1] = [
+      Math.min(this.width, Math.ceil((x + w) * this.width)),
+      Math.min(this.height, Math.ceil((y + h) * this.height)),
+    ];
+    for (let row = y0; row < y1; row += 1)
+      for (let column = x0; column < x1; column += 1) values.push(this.light[row * this.width + column]);
     return values.length ? values.sort((one, other) => one - other) : [0.5];
   }
 }
