@@ -22,7 +22,7 @@ from gallery.services.artworks import AnimationFile
 from tests.web import factories
 from workers.engines.base import Animation, EngineError
 from workers.runtime import video_encoding
-from workers.runtime.runner import as_file
+from workers.runtime.outputs import as_file
 
 pytestmark = pytest.mark.django_db
 MARK = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
