@@ -13,7 +13,7 @@ COMMANDS = {
     "match": ("workers.training.matcher.train", "train the encoders of texts and pictures (kind: paint)"),
     "export-match": ("workers.training.matcher.export", "measure and export the encoders"),
     "judge": (
-        "workers.training.classifier.scene_classifier",
+        "workers.training.classifier.train_scene_classifier",
         "train the classifier that measures fidelity (kind: paint)",
     ),
     "upscaler": (
