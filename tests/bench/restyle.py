@@ -25,8 +25,8 @@ from workers.engines.base import SilentReport, Task
 from workers.engines.restyle import LEAST_SIDE, MARGIN, RestyleEngine
 from workers.engines.stylisation.resizing import canvas_side, padded, sized
 from workers.nets.tiled_style_transfer import paint_in_strips
+from workers.training.common.data import sample_pictures
 from workers.training.style_transfer.optimisation_baseline import peak_megabytes
-from workers.training.style_transfer.train import sample_pictures
 
 TARGETS = {512: 1.5, 1024: 6.0, 2048: 0.0}
 """px -> seconds that it may take on two idle cores; 0: no target."""

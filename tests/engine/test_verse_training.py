@@ -20,7 +20,7 @@ from workers.engines.poetry.chinese import prosody
 from workers.engines.verse import VerseEngine
 from workers.nets.chinese_verse_lstm import Poet, PoetConfig
 from workers.training.__main__ import main
-from workers.training.chinese_verse import train
+from workers.training.chinese_verse import evaluate, train
 from workers.training.verse_common import author_attribution
 
 LEVEL = [[chr(0x5000 + 50 * rhyme + i) for i in range(50)] for rhyme in range(2)]
@@ -126,6 +126,6 @@ def test_held_out_poems_are_read_in_every_manner(data: Path) -> None:
         corpus.author[:] = 1 + np.arange(len(corpus.author)) % 2
     with torch.no_grad():
         model.author.weight.zero_()
-    told = author_attribution.chinese(model, held_out, len(words), most=6)
+    told = evaluate.author_figures(model, held_out, len(words), most=6)
     # Nobody's manner differs from another's yet.
     assert (told["poet_poems"], told["poet_saves"]) == (6, pytest.approx(0.0, abs=1e-6))

@@ -13,7 +13,7 @@ COMMANDS = {
     "match": ("workers.training.matcher.train", "train the encoders of texts and pictures (kind: paint)"),
     "export-match": ("workers.training.matcher.export", "measure and export the encoders"),
     "judge": (
-        "workers.training.classifier.scene_classifier",
+        "workers.training.classifier.train_scene_classifier",
         "train the classifier that measures fidelity (kind: paint)",
     ),
     "upscaler": (
@@ -24,7 +24,10 @@ COMMANDS = {
     "export-paint": ("workers.training.generator.export", "make weights of a painter's checkpoint"),
     "classify": ("workers.training.classifier.train", "train the network that sees (kinds: analyse, dream)"),
     "export-classify": ("workers.training.classifier.export", "calibrate and export the network that sees"),
-    "restyle": ("workers.training.style_transfer.train", "train the style transfer network (kind: restyle)"),
+    "restyle": (
+        "workers.training.style_transfer.command",
+        "train the style transfer network (kind: restyle)",
+    ),
     "restyle-together": (
         "workers.training.style_transfer.train_joint",
         "go on with painter and encoder of it as one network",

@@ -12,6 +12,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ from workers.engines.base import Poem, SilentReport, Task
 from workers.engines.poetry.chinese import prosody
 from workers.engines.poetry.chinese.decoding import CANDIDATES
 from workers.engines.verse import VerseEngine
+from workers.nets.chinese_verse_lstm import Poet
 from workers.training.chinese_verse import corpus as poems
 from workers.training.chinese_verse.export import training_lines
 from workers.training.chinese_verse.rule_checker import Judge, shares
 from workers.training.chinese_verse.theme_retrieval import THEMES as FIFTY
 from workers.training.chinese_verse.theme_retrieval import Retrieval
-from workers.training.chinese_verse.train import prepare, validate
-from workers.training.verse_common import author_attribution, trigram
+from workers.training.chinese_verse.train import prepare, reading, validate
+from workers.training.verse_common import trigram
+from workers.training.verse_common.author_attribution import POEMS_PER_BATCH, Nats, attribution, mean_nats
 
 THEMES = (
     "秋夜思乡", "江上望月", "送友人", "梅花", "autumn moon over the river", "山中隐士", "边塞", "春雨",
@@ -196,6 +199,33 @@ def associations(engine: VerseEngine, corpora: Sequence[poems.FormCorpus], found
     return total / count
 
 
+def author_figures(
+    model: Poet, corpora: Sequence[poems.FormCorpus], words: int, most: int
+) -> dict[str, float]:
+    """Author attribution of at most ``most`` poems by poets that the model is conditioned on."""
+    batches, device = poems.Batches(corpora, words, seed=1), model.bias.device
+    chosen = [(n, row) for n, c in enumerate(corpora) for row in np.flatnonzero(c.author)]
+    chosen = sorted(chosen, key=lambda one: (int(one[1]) * 2654435761 + one[0]) % 2**32)[:most]
+
+    def drawn() -> Iterator[poems.Batch]:
+        for number in range(len(corpora)):
+            rows = np.array([row for n, row in chosen if n == number], np.int64)
+            for start in range(0, len(rows), POEMS_PER_BATCH):
+                yield batches.draw(number, rows[start : start + POEMS_PER_BATCH], exact=True)
+
+    def cost(batch: poems.Batch, author: int) -> Nats:
+        inputs, target = reading(model, replace(batch, author=np.full_like(batch.author, author)), device)
+        vectors, _state = model.features(inputs)
+        return mean_nats(model.logits(vectors), target, torch.ones_like(target))
+
+    return attribution(drawn(), model.config.authors, cost)
+
+
+def _line_blocks(corpora: Sequence[poems.FormCorpus]) -> list[poems.Ids]:
+    """The lines of each form, (N, length) token ids."""
+    return [corpus.tokens.reshape(-1, corpus.form.length) for corpus in corpora]
+
+
 def speed(engine: VerseEngine) -> dict[str, float]:
     """Poems (7jueju) a second, one by one and a hundred at once, and the time to the first line."""
     tasks = [_task(theme, "7jueju", 1000 + i) for i, theme in enumerate(THEMES[:8])]
@@ -275,7 +305,7 @@ def main(arguments: argparse.Namespace) -> None:
         for c in held_out
     ]
     untold = validate(engine.chinese.model, poems.Batches(plain, len(words), seed=1), engine.device)
-    baseline = trigram.nats(training, held_out, len(words))
+    baseline = trigram.nats(_line_blocks(training), _line_blocks(held_out), len(words))
     print("nats", told, untold, baseline, flush=True)
     texts = poems.read(arguments.data)
     judge, retrieval = Judge.of(arguments.data), Retrieval(texts)
@@ -293,7 +323,7 @@ def main(arguments: argparse.Namespace) -> None:
         "perplexity": math.exp(told),
         "perplexity_told_nothing": math.exp(untold),
         "perplexity_trigram": math.exp(baseline),
-        **author_attribution.chinese(engine.chinese.model, held_out, len(words), POETS),
+        **author_figures(engine.chinese.model, held_out, len(words), POETS),
         "held_out_poems": sum(len(c.tokens) for c in held_out),
         "poems_written": len(found),
         **shares(judge.judge(poem.lines) for poem in found),

@@ -25,9 +25,9 @@ from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
 from workers.training.chinese_verse import corpus as poems
 from workers.training.chinese_verse.export import export
 from workers.training.common.run import CHECKPOINT, TrainingRun, seed_everything
+from workers.training.verse_common.loss import ChunkedCrossEntropy
 
 WARM_UP = 100
-CHUNK = 512  # rows of logits at once: larger ones leave the cache and cost a fifth of the speed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,39 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--start", help="begin with the weights of this name or folder, where they fit")
     parser.add_argument("--export", type=Path, help="only write the newest checkpoint to this folder")
-
-
-class ChunkedCrossEntropy(torch.autograd.Function):
-    """Mean cross entropy over a large vocabulary without ever holding all logits.
-
-    Loss and gradients come from one pass over chunks of rows that fit the cache, which is half as
-    fast again on a CPU as the usual two passes.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, vectors: Tensor, table: Tensor, bias: Tensor, target: Tensor) -> Tensor:
-        """vectors (N, D), table (V, D), bias (V,), target (N,) int64 -> scalar."""
-        gradient = torch.empty_like(vectors)
-        table_gradient, bias_gradient = torch.zeros_like(table), torch.zeros_like(bias)
-        total = vectors.new_zeros(())
-        count = len(vectors)
-        for start in range(0, count, CHUNK):
-            rows, wanted = vectors[start : start + CHUNK], target[start : start + CHUNK, None]
-            logits = torch.addmm(bias, rows, table.T)
-            logits.sub_(logits.amax(1, keepdim=True)).exp_()
-            logits.div_(logits.sum(1, keepdim=True))
-            total -= logits.gather(1, wanted).clamp_min(1e-20).log_().sum()
-            logits.scatter_add_(1, wanted, logits.new_full(wanted.shape, -1.0)).div_(count)
-            torch.mm(logits, table, out=gradient[start : start + CHUNK])
-            table_gradient.addmm_(logits.T, rows)
-            bias_gradient += logits.sum(0)
-        ctx.save_for_backward(gradient, table_gradient, bias_gradient)
-        return total / count
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        gradient, table, bias = ctx.saved_tensors
-        return gradient * upstream[0], table * upstream[0], bias * upstream[0], None
 
 
 def reading(model: Poet, batch: poems.Batch, device: torch.device) -> tuple[Reading, Tensor]:

@@ -19,7 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from workers import images
+
 VALIDATION_PERCENT = 5
+SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
+"""Public-domain photographs that scikit-image brings along, by their names there."""
 
 
 def is_validation(file: str) -> bool:
@@ -103,3 +107,11 @@ def load_squares(data: Path, entries: Sequence[tuple[str, str]], size: int) -> n
 def photos(data: Path) -> list[tuple[str, str]]:
     """``(shard, file)`` of every photograph."""
     return [("photos.zip", row["file"]) for row in _rows(data / "photos.csv")]
+
+
+def sample_pictures(longest: int) -> list[Image.Image]:
+    """The photographs of SAMPLES, their long sides at most ``longest`` px."""
+    import skimage.data
+
+    found = [Image.fromarray(getattr(skimage.data, name)()).convert("RGB") for name in SAMPLES]
+    return [images.shrink(picture, longest) for picture in found]

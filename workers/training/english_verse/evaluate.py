@@ -11,6 +11,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,11 @@ from workers.engines.poetry.english.forms import FORM_BY_SLUG
 from workers.engines.poetry.english.line_sampling import CANDIDATES
 from workers.engines.poetry.english.model import NAME, EnglishWriter
 from workers.engines.poetry.english.planning import Draft
-from workers.nets.english_verse_lstm import UNKNOWN
+from workers.nets.english_verse_lstm import UNKNOWN, Lyricist
 from workers.training.english_verse import corpus, rule_checker
 from workers.training.english_verse.export import training_lines
-from workers.training.english_verse.train import validate
-from workers.training.verse_common import author_attribution
+from workers.training.english_verse.train import reading, validate
+from workers.training.verse_common.author_attribution import POEMS_PER_BATCH, Nats, attribution, mean_nats
 from workers.training.verse_common.trigram import Trigram
 
 THEMES = (
@@ -86,6 +87,27 @@ def trigram_nats(training: Sequence[corpus.Chunk], held_out: Sequence[corpus.Chu
         total -= float(np.log(chances[known]).sum())
         count += int(known.sum())
     return total / max(count, 1)
+
+
+def author_figures(
+    model: Lyricist, chunks: Sequence[corpus.Chunk], words: Sequence[str], most: int
+) -> dict[str, float]:
+    """Author attribution of at most ``most`` pieces of poems by poets that the model is conditioned on."""
+    batches, device = corpus.Batches(chunks, words, seed=1), model.bias.device
+    rows = [row for row, chunk in enumerate(chunks) if chunk.author]
+    rows = sorted(rows, key=lambda row: (row * 2654435761) % 2**32)[:most]
+    rows.sort(key=lambda row: len(chunks[row].target))
+
+    def cost(batch: corpus.Batch, author: int) -> Nats:
+        inputs, target = reading(model, replace(batch, author=np.full_like(batch.author, author)), device)
+        vectors, _state = model.features(inputs)
+        return mean_nats(model.log_chances(vectors), target, target != UNKNOWN)
+
+    drawn = (
+        batches.draw(rows[start : start + POEMS_PER_BATCH], told=True)
+        for start in range(0, len(rows), POEMS_PER_BATCH)
+    )
+    return attribution(drawn, model.config.authors, cost)
 
 
 def _write(writer: EnglishWriter, drafts: Sequence[Draft]) -> Iterator[tuple[Draft, tuple[str, ...]]]:
@@ -157,7 +179,7 @@ def main(arguments: argparse.Namespace) -> None:
         "perplexity_untold": math.exp(validate(model, checks, device, told=False)),
         "perplexity_trigram": math.exp(trigram_nats(training, held_out, len(words))),
     }
-    quality |= author_attribution.in_english(model, held_out, words, POETS)
+    quality |= author_figures(model, held_out, words, POETS)
     print(quality, flush=True)
     themes = THEMES[: arguments.themes]
     quality |= _measure(writer, poems, arguments.forms, themes, arguments.count)

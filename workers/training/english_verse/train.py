@@ -20,10 +20,10 @@ from torch.nn import functional
 
 from workers import device as devices
 from workers.nets.english_verse_lstm import UNKNOWN, Lyricist, LyricistConfig, Reading
-from workers.training.chinese_verse.train import ChunkedCrossEntropy
 from workers.training.common.run import CHECKPOINT, TrainingRun, seed_everything
 from workers.training.english_verse import corpus
 from workers.training.english_verse.export import export
+from workers.training.verse_common.loss import ChunkedCrossEntropy
 
 WARM_UP = 100
 

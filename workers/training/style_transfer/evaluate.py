@@ -17,6 +17,7 @@ from PIL import Image
 from workers import device as devices
 from workers import images, weights
 from workers.engines.base import Picture, SilentReport, Task
+from workers.engines.paint import PaintEngine
 from workers.engines.restyle import MODEL, RestyleEngine
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
@@ -29,7 +30,6 @@ from workers.training.style_transfer.optimisation_baseline import (
     seams,
     seconds,
 )
-from workers.training.style_transfer.train import SAMPLES, sample_pictures
 
 SHEET_STYLES = (
     "starry_night",
@@ -142,13 +142,11 @@ def costs(engine: RestyleEngine, largest: int) -> dict[str, object]:
 
 def contents(size: int = 192) -> list[Image.Image]:
     """Ten squares: public-domain samples of scikit-image, and paintings of our own generator."""
-    return [data.square(picture, size) for picture in (*sample_pictures(512), *own_paintings())]
+    return [data.square(picture, size) for picture in (*data.sample_pictures(512), *own_paintings())]
 
 
 def own_paintings() -> list[Image.Image]:
     """Six pictures of the shipped painting generator."""
-    from workers.engines.paint import PaintEngine
-
     engine = PaintEngine()
     found = []
     for prompt in PROMPTS:
@@ -175,7 +173,7 @@ def sheet(engine: RestyleEngine, pictures: list[Image.Image]) -> Image.Image:
 def thumbnails(engine: RestyleEngine, folder: Path) -> None:
     """One small WebP for each ready style, of a public-domain photograph."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = data.square(sample_pictures(512)[SAMPLES.index("chelsea")], 200)
+    content = data.square(data.sample_pictures(512)[data.SAMPLES.index("chelsea")], 200)
     for slug in engine.styles:
         painted = engine.paint(content, engine.code(slug))
         painted.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS).save(

@@ -10,9 +10,9 @@ from workers import weights
 from workers.nets.style_transfer import Restyler
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.style_transfer.style_space import StyleSpace
-from workers.training.style_transfer.train import famous_code, famous_tensor, load_checkpoint
-from workers.training.style_transfer.train_encoder import trained_encoder
+from workers.training.style_transfer.checkpoint import load_checkpoint, trained_encoder
+from workers.training.style_transfer.data import famous_tensor
+from workers.training.style_transfer.style_space import StyleSpace, famous_code
 
 SHORT_SIDES = (192, 256)  # a code is the mean over these: strokes of either scale of the painting count
 SOURCES = (

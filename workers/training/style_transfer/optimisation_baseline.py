@@ -24,8 +24,9 @@ from PIL import Image
 from workers import images
 from workers.engines.restyle import MARGIN, RestyleEngine
 from workers.nets.tiled_style_transfer import ROWS, paint_in_strips, strips_of
+from workers.training.common.data import sample_pictures
 from workers.training.common.perceptual_teacher import Teacher, gram
-from workers.training.style_transfer.train import CONTENT_LAYER, STYLE_LAYERS, sample_pictures, variation
+from workers.training.style_transfer.losses import CONTENT_LAYER, STYLE_LAYERS, variation
 
 CONTENT_WEIGHT = 0.25
 STEP = 0.04

@@ -8,7 +8,6 @@ differently each time.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,11 +16,13 @@ import torch.nn.functional as F
 from workers import device as devices
 from workers.nets.style_transfer import StyleEncoder, colour_statistics
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.common.run import CHECKPOINT, TrainingRun, seed_everything
+from workers.training.common.run import TrainingRun, seed_everything
+from workers.training.style_transfer.checkpoint import ENCODER_FOLDER, load_checkpoint
+from workers.training.style_transfer.data import Pictures
+from workers.training.style_transfer.losses import STYLE_LAYERS
 from workers.training.style_transfer.style_space import StyleSpace
-from workers.training.style_transfer.train import STYLE_LAYERS, Pictures, Tally, fast, load_checkpoint
+from workers.training.style_transfer.train import Tally, fast
 
-FOLDER = "encoder"  # inside the painter's run folder
 BATCH = 12
 FRESH = 2  # new crops in each step
 
@@ -54,7 +55,7 @@ def train_encoder(arguments: argparse.Namespace) -> None:
     device = devices.pick()
     random = seed_everything(arguments.seed + 2)
     net, space, _ = load_checkpoint(arguments.out)
-    run = TrainingRun(arguments.out / FOLDER, arguments.minutes)
+    run = TrainingRun(arguments.out / ENCODER_FOLDER, arguments.minutes)
     encoder = fast(StyleEncoder(net.config), device)
     optimiser = torch.optim.Adam(encoder.parameters(), lr=arguments.lr)
     saved = run.restore(device)
@@ -89,13 +90,3 @@ def train_encoder(arguments: argparse.Namespace) -> None:
         if run.due():
             run.save(state())
     run.save(state())
-
-
-def trained_encoder(run: Path) -> dict[str, torch.Tensor] | None:
-    """The encoder's weights of a painter's run folder, or None when it was not trained."""
-    path = run / FOLDER / CHECKPOINT
-    if not path.is_file():
-        return None
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    weights: dict[str, torch.Tensor] = saved["state"]["encoder"]
-    return weights

@@ -24,18 +24,17 @@ from workers.nets.style_transfer import Residual, Restyler, RestylerConfig
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
 from workers.training.common.run import CHECKPOINT, TrainingRun, seed_everything
-from workers.training.style_transfer.style_space import Target
-from workers.training.style_transfer.train import (
+from workers.training.style_transfer import export
+from workers.training.style_transfer.data import Pictures, picture_tensor
+from workers.training.style_transfer.losses import (
     CONTENT_LAYER,
     STYLE_LAYERS,
-    Pictures,
-    Tally,
     content_loss,
-    fast,
-    sample_pictures,
     style_loss,
     variation,
 )
+from workers.training.style_transfer.style_space import Target
+from workers.training.style_transfer.train import Tally, fast
 
 SAMPLE_STYLES = (0, 5, 6, 8, 10, 12, 21, 29)
 
@@ -107,7 +106,7 @@ class StylePool:
             pool: Any = self.pictures.famous if famous else self.pictures.paintings
             picture = pool[int(torch.randint(len(pool), (), generator=random))]
             if not famous:
-                picture = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
+                picture = picture_tensor(picture)
             crop = self.pictures.crop(picture, self.size, self.size / min(picture.shape[2:]))
             crop = crop.to(self.teacher.mean.device, memory_format=torch.channels_last)
             target = {}
@@ -206,7 +205,7 @@ def sheet(net: Restyler, pictures: Pictures, size: int = 256) -> Image.Image:
     """What the network makes of three photographs in eight famous styles."""
     device = next(net.parameters()).device
     tiles = []
-    for picture in sample_pictures(512)[:3]:
+    for picture in data.sample_pictures(512)[:3]:
         content = images.to_tensor(data.square(picture, size)).to(device)
         for number in SAMPLE_STYLES:
             style = pictures.famous[number % len(pictures.famous)].to(device)
@@ -267,8 +266,6 @@ def load_average(folder: Path) -> tuple[Restyler, int]:
 def main(arguments: argparse.Namespace) -> None:
     """Train, or export the newest checkpoint."""
     if arguments.export is not None:
-        from workers.training.style_transfer import export
-
         net, step = load_average(arguments.out)
         codes = export.encoded_codes(net, data.styles(arguments.data))
         export.write(net, codes, step, arguments.data, arguments.export)

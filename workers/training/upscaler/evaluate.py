@@ -24,7 +24,6 @@ from workers.nets.upscaler import TEXTURE
 from workers.training.common import data
 from workers.training.common.perceptual_distance import LAYERS, perceptual_distance, psnr
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.style_transfer.train import sample_pictures
 from workers.training.upscaler.degradation import compressed
 
 LARGE = 256
@@ -116,7 +115,7 @@ def measure(engine: UpscaleEngine, teacher: Teacher, pictures: list[Image.Image]
 
 def seams(engine: UpscaleEngine, side: int = 64) -> float:
     """How much steeper the picture is across the borders of tiles than without tiles: 1 where no seam is."""
-    picture = sample_pictures(320)[1]
+    picture = data.sample_pictures(320)[1]
     ratios, before = [], engine.tile
     for tile in (side, TILE_GPU):
         engine.tile = tile
@@ -129,7 +128,7 @@ def seams(engine: UpscaleEngine, side: int = 64) -> float:
 
 def seconds_per_megapixel(engine: UpscaleEngine, side: int = 512, times: int = 3) -> float:
     """Median seconds for each million pixels of the result, 2x."""
-    picture = sample_pictures(side)[0].resize((side, side))
+    picture = data.sample_pictures(side)[0].resize((side, side))
     found = []
     for _ in range(times):
         start = time.perf_counter()
@@ -139,7 +138,7 @@ def seconds_per_megapixel(engine: UpscaleEngine, side: int = 512, times: int = 3
 
 
 def _enlarge_alone(side: int, answers: multiprocessing.SimpleQueue[float]) -> None:
-    UpscaleEngine().enlarge(sample_pictures(512)[0].resize((side, side)), 2)
+    UpscaleEngine().enlarge(data.sample_pictures(512)[0].resize((side, side)), 2)
     answers.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
@@ -159,7 +158,7 @@ def shown(folder: Path | None) -> list[Image.Image]:
     """Ten small squares (128 px): pictures of our own from ``folder``, then public-domain samples."""
     own = sorted(folder.glob("*.png")) if folder else []
     found = [data.square(images.open_rgb(path), 128) for path in own[: SHOWN - 2]]
-    samples = sample_pictures(512)
+    samples = data.sample_pictures(512)
     found += [data.square(picture, 128) for picture in samples]
     # Pieces of the samples at their own size: what a visitor's photograph has in it.
     found += [picture.crop((x, 120, x + 128, 248)) for picture in samples for x in (150, 20)]

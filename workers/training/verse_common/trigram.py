@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from workers.training.chinese_verse.corpus import FormCorpus
-
 Ids = npt.NDArray[np.int64]
 START = 1
 DISCOUNT = 0.75
@@ -71,11 +69,10 @@ class Trigram:
         return result
 
 
-def nats(corpora: Sequence[FormCorpus], held_out: Sequence[FormCorpus], words: int) -> float:
-    """Nats per character of ``held_out`` under a trigram trained on ``corpora``."""
-    model = Trigram([_lines(corpus) for corpus in corpora], words)
-    return float(-np.concatenate([np.log(model.chances(_lines(corpus))) for corpus in held_out]).mean())
+def nats(training: Sequence[Ids], held_out: Sequence[Ids], words: int) -> float:
+    """Nats per token of the blocks ``held_out`` under a trigram trained on the blocks ``training``.
 
-
-def _lines(corpus: FormCorpus) -> Ids:
-    return corpus.tokens.reshape(-1, corpus.form.length)
+    A block is (N, length): N lines of one length. ``words`` is the size of the vocabulary.
+    """
+    model = Trigram(training, words)
+    return float(-np.concatenate([np.log(model.chances(block)) for block in held_out]).mean())

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from workers.engines.paint import PaintEngine
 from workers.engines.vision.text_image_matcher import Matching
-from workers.training.classifier.scene_classifier import SCENES, Judge
+from workers.training.classifier.scene_classifier import Judge
+from workers.training.classifier.scene_labels import SCENES
 from workers.training.common.feature_metrics import Array, uint8_batches
 from workers.training.common.statistics import area
 from workers.training.generator.evaluation.prompts import PROMPTS, Prompt
