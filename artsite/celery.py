@@ -1,4 +1,4 @@
-"""The one Celery app: the web rings the bell with it, the workers answer it."""
+"""The one Celery app: the web notifies the workers through it."""
 
 from __future__ import annotations
 

@@ -85,7 +85,9 @@ VARIABLES: dict[str, Variable] = {
             "30",
             "how long a worker may be silent before its job is given to another",
         ),
-        Variable("ARTSITE_SWEEP_SECONDS", "5", "how often the scheduler looks for lost jobs and bells"),
+        Variable(
+            "ARTSITE_SWEEP_SECONDS", "5", "how often the scheduler looks for lost jobs and notifications"
+        ),
         Variable("ARTSITE_MAX_WAITING", "20", "waiting jobs that one person may have"),
         Variable("ARTSITE_JOBS_PER_DAY", "500", "jobs that one person may submit in 24 hours; 0: no limit"),
         Variable("ARTSITE_MAX_UPLOAD_MB", "20", "largest upload in MiB"),

@@ -1,4 +1,4 @@
-"""The doorbell's other end."""
+"""The task that workers run when they are notified of a job."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from workers.runtime import process
 
 @app.task(name=RUN_JOB, ignore_result=True)
 def run_job(job_id: str) -> None:
-    """Something waits, perhaps this job. Whoever's turn it is comes first, so the id is only for the log."""
+    """Make the jobs that wait, in their order: this one need not be the first, its id is only for the log."""
     process.work()

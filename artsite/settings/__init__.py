@@ -90,7 +90,7 @@ CACHES = {
     }
 }
 
-# --- Celery: the row is the queue, the message is a doorbell ----------------------------------------
+# --- Celery: the row is the queue, a message only notifies of it -------------------------------------
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

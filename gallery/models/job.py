@@ -1,4 +1,4 @@
-"""Jobs: the queue is these rows; a Celery message only rings the bell.
+"""Jobs: the queue is these rows; a Celery message only notifies workers that one waits.
 
     queued -> starting -> running -> succeeded | failed | canceled
                  ^            |          (queued -> canceled at once; running -> canceling -> canceled
@@ -60,15 +60,15 @@ class Job(models.Model):
     """Waiting jobs are taken by (turn, created_at): turns interleave the people who wait."""
     attempt = models.PositiveSmallIntegerField(default=0)
     """How often a worker took it and was charged for it."""
-    enough = models.BooleanField(default=False)
+    finish_early = models.BooleanField(default=False)
     """Its owner wants to keep what there is: an engine whose work only gets better ends it at a step."""
 
     lease_token = models.UUIDField(null=True, blank=True)
     """The fencing token: only the worker that knows it may change the job."""
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     worker_name = models.CharField(max_length=128, blank=True, default="")
-    rung_at = models.DateTimeField(null=True, blank=True)
-    """When the bell was last rung for it."""
+    notified_at = models.DateTimeField(null=True, blank=True)
+    """When workers were last notified of it; None when that failed."""
 
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)

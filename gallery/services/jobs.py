@@ -32,16 +32,16 @@ from gallery.services.artworks import PreparedArtwork, artworks_save
 
 AT_WORK = (JobState.STARTING, JobState.RUNNING)
 # A token that is gone fences its worker off.
-FENCED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
-BACK_IN_LINE: dict[str, Any] = {
-    **FENCED,
+NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
+REQUEUED: dict[str, Any] = {
+    **NO_LEASE,
     "state": JobState.QUEUED,
     "phase": "",
     "worker_name": "",
     "started_at": None,
-    "rung_at": None,
-    # What was enough is lost with the worker that had it.
-    "enough": False,
+    "notified_at": None,
+    # What there was to keep is lost with the worker that had it.
+    "finish_early": False,
 }
 Notes = Sequence[Mapping[str, Any]]
 
@@ -51,7 +51,7 @@ def in_turn(jobs: QuerySet[Job]) -> QuerySet[Job]:
     return jobs.order_by("turn", "created_at", "pk")
 
 
-def move(jobs: QuerySet[Job], **changes: Any) -> int:
+def compare_and_set(jobs: QuerySet[Job], **changes: Any) -> int:
     """The compare-and-set: change the rows that still match, raise their ``seq``, say how many there were."""
     return jobs.update(seq=F("seq") + 1, **changes)
 
@@ -83,18 +83,18 @@ def job_cancel(*, job_id: UUID, by: User) -> Job:
         if not can_edit_job(by, job):
             raise PermissionDenied("only its owner may cancel a job")
         this = Job.objects.filter(pk=job_id)
-        if move(
+        if compare_and_set(
             this.filter(state=JobState.QUEUED),
             state=JobState.CANCELED,
             finished_at=database_clock.now(),
             phase="",
-        ) or move(this.filter(state__in=AT_WORK), state=JobState.CANCELING):
+        ) or compare_and_set(this.filter(state__in=AT_WORK), state=JobState.CANCELING):
             announce([job_id])
     job.refresh_from_db()
     return job
 
 
-def job_enough(*, job_id: UUID, by: User) -> Job:
+def job_finish_early(*, job_id: UUID, by: User) -> Job:
     """End work that gets better with every step, and keep what there is at the next one.
 
     Nothing happens to a job that is not running. Raises Job.DoesNotExist, and PermissionDenied for anybody
@@ -104,7 +104,9 @@ def job_enough(*, job_id: UUID, by: User) -> Job:
         job = Job.objects.get(pk=job_id)
         if not can_edit_job(by, job):
             raise PermissionDenied("only its owner may end a job")
-        if move(Job.objects.filter(pk=job_id, state=JobState.RUNNING, enough=False), enough=True):
+        if compare_and_set(
+            Job.objects.filter(pk=job_id, state=JobState.RUNNING, finish_early=False), finish_early=True
+        ):
             announce([job_id])
     job.refresh_from_db()
     return job
@@ -139,7 +141,7 @@ def job_claim(*, queues: Collection[str], worker_name: str, limit_for: Callable[
         if limit > 1 and head.attempt == 0:
             alike = free.filter(queue=head.queue, batch_key=head.batch_key, attempt=0).exclude(pk=head.pk)
             claimed += alike.values_list("pk", flat=True)[: limit - 1]
-        move(
+        compare_and_set(
             Job.objects.filter(pk__in=claimed, state=JobState.QUEUED),
             state=JobState.STARTING,
             phase="",
@@ -163,7 +165,7 @@ def job_start_running(
     A job that is missing was canceled meanwhile (see :func:`job_confirm_cancel`), or the lease is lost.
     """
     with transaction.atomic():
-        move(
+        compare_and_set(
             _held(job_ids, token).filter(state=JobState.STARTING),
             state=JobState.RUNNING,
             phase=phase,
@@ -180,14 +182,14 @@ def job_start_running(
 def job_enter_phase(*, job_ids: Collection[UUID], token: UUID, phase: str) -> None:
     """Write down what a job at work is doing now, in one word that pages translate."""
     with transaction.atomic():
-        if move(_held(job_ids, token).filter(state__in=AT_WORK).exclude(phase=phase), phase=phase):
+        if compare_and_set(_held(job_ids, token).filter(state__in=AT_WORK).exclude(phase=phase), phase=phase):
             announce(job_ids)
 
 
 def job_take_notes(*, job_id: UUID, token: UUID, notes: Notes) -> None:
     """Write down what the engine has told the person so far: the page shows it while the work goes on."""
     with transaction.atomic():
-        if move(_held([job_id], token).filter(state__in=AT_WORK), notes=list(notes)):
+        if compare_and_set(_held([job_id], token).filter(state__in=AT_WORK), notes=list(notes)):
             announce([job_id])
 
 
@@ -202,9 +204,9 @@ def job_states(*, job_ids: Collection[UUID], token: UUID) -> dict[UUID, str]:
     return dict(_held(job_ids, token).values_list("pk", "state"))
 
 
-def jobs_enough(*, job_ids: Collection[UUID], token: UUID) -> set[UUID]:
+def jobs_finishing_early(*, job_ids: Collection[UUID], token: UUID) -> set[UUID]:
     """Those jobs still held whose owner wants to keep what there is now."""
-    return set(_held(job_ids, token).filter(enough=True).values_list("pk", flat=True))
+    return set(_held(job_ids, token).filter(finish_early=True).values_list("pk", flat=True))
 
 
 def job_release(*, job_ids: Collection[UUID], token: UUID) -> int:
@@ -215,10 +217,10 @@ def job_release(*, job_ids: Collection[UUID], token: UUID) -> int:
     with transaction.atomic():
         held = _held(job_ids, token)
         released = list(in_turn(held.filter(state__in=AT_WORK)).values_list("pk", "queue"))
-        move(held.filter(state__in=AT_WORK), **{**BACK_IN_LINE, "attempt": F("attempt") - 1})
+        compare_and_set(held.filter(state__in=AT_WORK), **{**REQUEUED, "attempt": F("attempt") - 1})
         _confirm_cancel(held)
         announce(job_ids)
-        transaction.on_commit(lambda: dispatch.ring(released), robust=True)
+        transaction.on_commit(lambda: dispatch.notify(released), robust=True)
     return len(released)
 
 
@@ -232,9 +234,9 @@ def job_confirm_cancel(*, job_id: UUID, token: UUID) -> bool:
 
 
 def _confirm_cancel(jobs: QuerySet[Job]) -> int:
-    return move(
+    return compare_and_set(
         jobs.filter(state=JobState.CANCELING),
-        **FENCED,
+        **NO_LEASE,
         state=JobState.CANCELED,
         phase="",
         finished_at=database_clock.now(),
@@ -248,9 +250,9 @@ def job_finish(*, job_id: UUID, token: UUID, outputs: Sequence[PreparedArtwork],
     canceled: then nothing changed, and the files are nobody's (the sweep of orphan files takes them).
     """
     with transaction.atomic():
-        closed = move(
+        closed = compare_and_set(
             _held([job_id], token).filter(state__in=AT_WORK),
-            **FENCED,
+            **NO_LEASE,
             state=JobState.SUCCEEDED,
             phase="",
             notes=list(notes),
@@ -278,9 +280,9 @@ def job_fail(*, job_id: UUID, token: UUID, code: str, visitor: str, operator: st
     """
     with transaction.atomic():
         held = _held([job_id], token)
-        changed = move(
+        changed = compare_and_set(
             held.filter(state__in=AT_WORK),
-            **FENCED,
+            **NO_LEASE,
             state=JobState.FAILED,
             phase="",
             notes=list(notes),
@@ -294,6 +296,6 @@ def job_fail(*, job_id: UUID, token: UUID, code: str, visitor: str, operator: st
     return bool(changed)
 
 
-def leases_out() -> QuerySet[Job]:
+def leases_expired() -> QuerySet[Job]:
     """Jobs whose worker was silent for longer than its lease."""
     return Job.objects.filter(state__in=LEASED, lease_expires_at__lt=database_clock.now())

@@ -89,8 +89,8 @@ def job_submit(
             retry_of=retry_of,
             publish_as=publish_as,
             turn=_next_turn(owner, spec.queue),
-            # Optimistic: who fails to ring takes it back.
-            rung_at=now,
+            # Optimistic: set back to None when the notification cannot be sent.
+            notified_at=now,
             created_at=now,
             deadline_at=None if deadline_seconds is None else now + timedelta(seconds=deadline_seconds),
         )
@@ -126,7 +126,7 @@ def job_retry(*, job: Job, by: User, idempotency_key: str = "") -> Job:
 
 def _tell(job: Job) -> None:
     failpoints.reach("submitted")
-    dispatch.ring([(job.pk, job.queue)])
+    dispatch.notify([(job.pk, job.queue)])
     publisher.publish(messages.job_state(job))
 
 

@@ -1,4 +1,4 @@
-"""What the scheduler does every few seconds, so that nothing submitted is ever lost."""
+"""What the scheduler does every few seconds, so that no submitted job is ever lost."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from gallery.models.job import LEASED, MAX_ATTEMPTS
 from gallery.selectors.workers import online
 from gallery.services import database_clock, jobs
 
-BELL_SECONDS = 15
-"""A bell that was not answered for so long is taken for lost."""
+NOTIFY_AGAIN_SECONDS = 15
+"""A notification that no worker has acted on for so long is taken for lost."""
 FORGET_WORKERS = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How many jobs a sweep put back, failed, canceled and expired, and how many bells it rang."""
+    """How many jobs a sweep put back, failed, canceled and expired, and how many notifications it sent."""
 
     requeued: int = 0
     lost: int = 0
     canceled: int = 0
     expired: int = 0
-    rung: int = 0
+    notified: int = 0
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
@@ -43,17 +43,17 @@ class SweepReport:
 
 
 def job_sweep() -> SweepReport:
-    """Take jobs from silent workers, close those past their deadline, ring for those that wait unheard.
+    """Take jobs from silent workers, close those past their deadline, notify of those that wait too long.
 
     Many sweeps may run at once, on many machines: each change happens once.
     """
-    out = jobs.leases_out()
+    out = jobs.leases_expired()
     tried = Q(attempt__gte=MAX_ATTEMPTS)
     at_work = out.filter(state__in=jobs.AT_WORK)
     report = SweepReport(
         lost=_change(
             at_work.filter(tried),
-            **jobs.FENCED,
+            **jobs.NO_LEASE,
             state=JobState.FAILED,
             phase="",
             finished_at=database_clock.now(),
@@ -61,16 +61,16 @@ def job_sweep() -> SweepReport:
             error_visitor="The worker stopped three times while it made this work.",
             error_operator=f"the lease ran out in attempt {MAX_ATTEMPTS} of {MAX_ATTEMPTS}",
         ),
-        requeued=_change(at_work.exclude(tried), **jobs.BACK_IN_LINE),
+        requeued=_change(at_work.exclude(tried), **jobs.REQUEUED),
         canceled=_change(
             out.filter(state=JobState.CANCELING),
-            **jobs.FENCED,
+            **jobs.NO_LEASE,
             state=JobState.CANCELED,
             phase="",
             finished_at=database_clock.now(),
         ),
         expired=job_expire(),
-        rung=_ring(),
+        notified=_notify(),
     )
     forgotten = Worker.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS)
     if forgotten.exists():
@@ -96,33 +96,33 @@ def _change(rows: QuerySet[Job], **changes: Any) -> int:
         return 0
     with transaction.atomic():
         found = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-        changed = jobs.move(rows.filter(pk__in=found), **changes)
+        changed = jobs.compare_and_set(rows.filter(pk__in=found), **changes)
         jobs.announce(found)
     return changed
 
 
-def _ring() -> int:
-    """Ring for waiting jobs whose bell is missing or old, once for every worker that could answer.
+def _notify() -> int:
+    """Notify of waiting jobs whose notification is missing or old, once for every worker that could act.
 
-    A worker takes jobs until nothing waits, so one bell wakes it up for all of them. Ringing for
+    A worker takes jobs until nothing waits, so one notification wakes it up for all of them. One for
     each job again and again would only fill the broker while every worker is busy.
     """
-    unheard = jobs.in_turn(
+    overdue = jobs.in_turn(
         Job.objects.filter(state=JobState.QUEUED).filter(
-            Q(rung_at=None) | Q(rung_at__lt=database_clock.shifted(-BELL_SECONDS))
+            Q(notified_at=None) | Q(notified_at__lt=database_clock.shifted(-NOTIFY_AGAIN_SECONDS))
         )
     )
-    if not unheard.exists():
+    if not overdue.exists():
         return 0
     idle = _idle_workers()
-    bells: list[tuple[UUID, str]] = []
-    for queue in set(unheard.order_by().values_list("queue", flat=True)):
+    notifications: list[tuple[UUID, str]] = []
+    for queue in set(overdue.order_by().values_list("queue", flat=True)):
         ready = max(1, idle[queue])
-        bells += unheard.filter(queue=queue).values_list("pk", "queue")[:ready]
-    rung = Job.objects.filter(pk__in=[job_id for job_id, _ in bells], state=JobState.QUEUED)
-    rung.update(rung_at=database_clock.now())
-    dispatch.ring(bells)
-    return len(bells)
+        notifications += overdue.filter(queue=queue).values_list("pk", "queue")[:ready]
+    notified = Job.objects.filter(pk__in=[job_id for job_id, _ in notifications], state=JobState.QUEUED)
+    notified.update(notified_at=database_clock.now())
+    dispatch.notify(notifications)
+    return len(notifications)
 
 
 def _idle_workers() -> Counter[str]:

@@ -1,4 +1,4 @@
-"""What workers say about themselves, and what operators tell them."""
+"""Rules that write workers' rows: their own heartbeat, and the drain that operators ask for."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from gallery.permissions import can_operate
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a worker says in its heartbeat. Counts are since the process started."""
+class HeartbeatData:
+    """What a worker reports in its heartbeat. Counts are since the process started."""
 
     name: str
     host: str
@@ -34,31 +34,31 @@ class Sighting:
     last_error: str = ""
 
 
-def worker_seen(*, sighting: Sighting) -> Worker:
-    """Write a heartbeat down. An operator's drain outlives a restart of the worker."""
+def worker_heartbeat(*, data: HeartbeatData) -> Worker:
+    """Save a heartbeat. An operator's drain outlives a restart of the worker."""
     now = timezone.now()
-    said = {
-        "host": sighting.host[:128],
-        "pid": sighting.pid,
-        "device": storable(sighting.device)[:128],
-        "queues": list(sighting.queues),
-        "models_loaded": [dict(model) for model in sighting.models_loaded],
-        "current_job_id": sighting.current_job,
-        "succeeded": sighting.succeeded,
-        "failed": sighting.failed,
-        "last_error": storable(sighting.last_error)[:300],
+    values = {
+        "host": data.host[:128],
+        "pid": data.pid,
+        "device": storable(data.device)[:128],
+        "queues": list(data.queues),
+        "models_loaded": [dict(model) for model in data.models_loaded],
+        "current_job_id": data.current_job,
+        "succeeded": data.succeeded,
+        "failed": data.failed,
+        "last_error": storable(data.last_error)[:300],
         "seen_at": now,
         "stopped_at": None,
     }
     with transaction.atomic():
         worker, created = Worker.objects.get_or_create(
-            name=sighting.name[:128], defaults={**said, "started_at": now}
+            name=data.name[:128], defaults={**values, "started_at": now}
         )
         if not created:
-            if worker.pid != sighting.pid or worker.stopped_at is not None:
-                said["started_at"] = now
+            if worker.pid != data.pid or worker.stopped_at is not None:
+                values["started_at"] = now
             # Not draining: that column belongs to the operators.
-            Worker.objects.filter(pk=worker.pk).update(**said)
+            Worker.objects.filter(pk=worker.pk).update(**values)
         _announce(worker.pk)
     worker.refresh_from_db()
     return worker
@@ -85,8 +85,8 @@ def worker_drain(*, name: str, draining: bool, by: User) -> Worker:
         worker.save(update_fields=["draining"])
         if not draining:
             waiting = Job.objects.filter(state=JobState.QUEUED, queue__in=worker.queues)
-            bells = list(waiting.order_by("turn", "created_at", "pk").values_list("pk", "queue")[:1])
-            transaction.on_commit(lambda: dispatch.ring(bells), robust=True)
+            notifications = list(waiting.order_by("turn", "created_at", "pk").values_list("pk", "queue")[:1])
+            transaction.on_commit(lambda: dispatch.notify(notifications), robust=True)
         _announce(worker.pk)
     return worker
 

@@ -152,10 +152,10 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
-def job_enough(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def job_finish_early(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Keep what there is of work that only gets better; for everything else nothing changes."""
     row = own_job(request, job_id)
-    jobs.job_enough(job_id=row.pk, by=person_of(request))
+    jobs.job_finish_early(job_id=row.pk, by=person_of(request))
     return redirect("job", job_id=row.pk)
 
 

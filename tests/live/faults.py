@@ -20,7 +20,7 @@ LEASE_SECONDS = 2
 READY_SECONDS = 30.0
 """I7."""
 ENVIRONMENT = {"ARTSITE_LEASE_SECONDS": str(LEASE_SECONDS), "ARTSITE_SWEEP_SECONDS": "1"}
-BELL_SECONDS = 15
+NOTIFY_AGAIN_SECONDS = 15
 """A bell that was lost is rung again after so long (``gallery.services.sweep``)."""
 
 

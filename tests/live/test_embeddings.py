@@ -22,10 +22,10 @@ def test_pictures_are_placed_when_they_are_made_and_older_ones_in_idle_time(stac
     assert written["state"] == "succeeded"
 
 
-def test_a_worker_that_cannot_see_still_makes_pictures(stack: Stack) -> None:
+def test_a_worker_without_an_embedding_network_still_makes_pictures(stack: Stack) -> None:
     stack.start_broker()
     worker = stack.start_worker(env={"ARTSITE_SEEING": "no.such:Thing"})
     (job,) = stack.wait_final(stack.submit("paint"))
     assert job["state"] == "succeeded"
     assert stack.ask(PLACED, digest=ToySeeing.digest) == []
-    assert "cannot see" in worker.tail(200)
+    assert "works get no embedding" in worker.tail(200)

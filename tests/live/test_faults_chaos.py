@@ -17,7 +17,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.live.conftest import MakeStack
-from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, READY_SECONDS, Keeper
+from tests.live.faults import ENVIRONMENT, LEASE_SECONDS, NOTIFY_AGAIN_SECONDS, READY_SECONDS, Keeper
 from tests.live.invariants import Witness, assert_hold
 from tests.live.stack import Child, Stack
 
@@ -89,7 +89,7 @@ class Chaos:
         if self.accepted:
             job = self.random.choice(self.accepted)
             self.stack.ask(
-                "dispatch.ring([(row.pk, row.queue) for row in Job.objects.filter(pk=job)] * 20)", job=job
+                "dispatch.notify([(row.pk, row.queue) for row in Job.objects.filter(pk=job)] * 20)", job=job
             )
 
     def kill_worker(self) -> None:
@@ -164,7 +164,9 @@ def test_f25_everything_at_once(make_stack: MakeStack) -> None:
             for name in WORKERS:
                 stack.wait_for(lambda name=name: is_ready(stack, name), READY_SECONDS)  # type: ignore[misc]
             waiting = len(set(chaos.accepted))
-            stack.wait_final(*set(chaos.accepted), timeout=3 * (BELL_SECONDS + LEASE_SECONDS) + waiting)
+            stack.wait_final(
+                *set(chaos.accepted), timeout=3 * (NOTIFY_AGAIN_SECONDS + LEASE_SECONDS) + waiting
+            )
         # No worker is at work any more, so no file may be on its way.
         stack.kill(*WORKERS)
     assert_hold(stack, chaos.accepted, witness)

@@ -21,13 +21,13 @@ from redis import Redis
 from redis.exceptions import OutOfMemoryError
 
 from tests import toy_engines
-from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, REPEATS, THOROUGH
+from tests.live.faults import ENVIRONMENT, LEASE_SECONDS, NOTIFY_AGAIN_SECONDS, REPEATS, THOROUGH
 from tests.live.invariants import Witness, assert_hold
 from tests.live.stack import READY_SECONDS, ROOT, Stack
 from tests.live.visitor import Visitor, hear, job_of, live_socket
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300 + 60 * REPEATS)]
-SETTLED_SECONDS = BELL_SECONDS + LEASE_SECONDS + 25
+SETTLED_SECONDS = NOTIFY_AGAIN_SECONDS + LEASE_SECONDS + 25
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_jobs_outlive_a_killed_broker(stack: Stack, holds: list[str], wiped: boo
     # It is heard again at once, not by the sweep alone.
     soon = stack.submit(prompt="steps=1")
     holds.append(soon)
-    stack.wait_state(soon, "succeeded", timeout=BELL_SECONDS / 2)
+    stack.wait_state(soon, "succeeded", timeout=NOTIFY_AGAIN_SECONDS / 2)
 
 
 PAGES = ("/", "/studio/paint/", "/jobs/", "/works/", "/healthz")

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.faults import BELL_SECONDS, ENVIRONMENT, LEASE_SECONDS, REPEATS, Keeper, drain, wait_frozen
+from tests.live.faults import (
+    ENVIRONMENT,
+    LEASE_SECONDS,
+    NOTIFY_AGAIN_SECONDS,
+    REPEATS,
+    Keeper,
+    drain,
+    wait_frozen,
+)
 from tests.live.invariants import Witness, assert_hold
 from tests.live.stack import Child, Stack, fresh_database
 from workers.runtime.lease import STALLED_EXIT
@@ -228,7 +236,7 @@ def test_a_busy_worker_leaves_bells_to_an_idle_one(stack: Stack, witness: Witnes
     time.sleep(11)
     for _ in range(3):
         job = submit(stack, prompt="steps=1")
-        stack.wait_state(job, "succeeded", timeout=BELL_SECONDS / 2)
+        stack.wait_state(job, "succeeded", timeout=NOTIFY_AGAIN_SECONDS / 2)
     stack.cancel(long)
     hold(stack, witness)
 
@@ -240,7 +248,7 @@ def test_f12_a_bell_that_rings_a_hundred_times_makes_one_work(stack: Stack, witn
         jobs = [submit(stack, prompt="steps=4 pause=0.05", count=1) for _ in range(2)]
         jobs.append(submit(stack, "verse", prompt="steps=4"))
         stack.ask(
-            "(dispatch.ring([(job.pk, job.queue) for job in Job.objects.filter(pk__in=jobs)] * 100),"
+            "(dispatch.notify([(job.pk, job.queue) for job in Job.objects.filter(pk__in=jobs)] * 100),"
             " dispatch.flush(10))[1]",
             jobs=jobs,
         )

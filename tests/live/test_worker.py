@@ -215,7 +215,7 @@ def test_a_broken_device_ends_the_worker_and_charges_nobody(stack: Stack) -> Non
 
 def test_a_job_whose_bell_was_lost_is_found_by_the_sweep(stack: Stack) -> None:
     job = stack.submit(prompt="submitted while there is no broker")
-    assert stack.job(job)["rung_at"] is None
+    assert stack.job(job)["notified_at"] is None
     stack.start_broker()
     stack.start_worker(ready=False)
     scheduler = stack.start_scheduler()

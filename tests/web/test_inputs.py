@@ -11,7 +11,7 @@ from gallery import catalogue
 from gallery.models import Artwork, Job, Moderation, User, Visibility
 from gallery.services import submissions
 from tests.web import factories
-from workers.runtime.errors import InputMissing, trouble_of
+from workers.runtime.errors import InputMissing, failure_report
 from workers.runtime.inputs import LocalInputs
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +73,7 @@ def test_a_picture_that_is_gone_is_named(person: User, how: str) -> None:
     with LocalInputs() as inputs, pytest.raises(InputMissing) as missing:
         inputs.bring(job)
     assert missing.value.note == {"code": "input_missing", "role": "parent_2"}
-    trouble = trouble_of(missing.value)
+    trouble = failure_report(missing.value)
     assert trouble.code == "input_missing"
     assert trouble.visitor.endswith("no longer there: Second parent.")
     assert str(job.pk) in trouble.operator

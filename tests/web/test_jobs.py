@@ -19,8 +19,8 @@ from gallery.models import Artwork, Job, JobState, Lineage, User
 from gallery.models.job import FINAL, MAX_ATTEMPTS
 from gallery.services import jobs
 from gallery.services.artworks import PictureFile, artwork_delete, artworks_build
-from gallery.services.sweep import BELL_SECONDS, job_sweep
-from gallery.services.workers import Sighting, worker_seen
+from gallery.services.sweep import NOTIFY_AGAIN_SECONDS, job_sweep
+from gallery.services.workers import HeartbeatData, worker_heartbeat
 from tests.web.factories import make_input, make_job, make_listed, make_worker
 
 NOBODY = uuid.UUID(int=0)
@@ -199,8 +199,8 @@ def test_an_error_text_may_hold_anything(person: User) -> None:
 
 
 def test_a_workers_trouble_may_hold_anything(db: None) -> None:
-    seen = worker_seen(
-        sighting=Sighting(
+    seen = worker_heartbeat(
+        data=HeartbeatData(
             name="w1", host="h", pid=1, queues=["gan"], last_error="a\x00b \ud800 ☃" + "x" * 400
         )
     )
@@ -309,7 +309,7 @@ def test_a_result_that_cannot_be_saved_leaves_the_job_as_it_was(person: User) ->
 
 @pytest.mark.parametrize("state", FINAL)
 def test_a_final_state_never_changes(person: User, state: JobState) -> None:
-    job = make_job(person, state=state, attempt=1, deadline_at=timezone.now(), rung_at=None)
+    job = make_job(person, state=state, attempt=1, deadline_at=timezone.now(), notified_at=None)
     before = row(job)
     assert claim() == []
     jobs.job_cancel(job_id=job.pk, by=person)
@@ -361,22 +361,22 @@ def test_the_sweep_rings_for_missing_and_old_bells_but_not_for_fresh_ones(
     person: User, bells: Callable[[str], int]
 ) -> None:
     now = timezone.now()
-    fresh = make_job(person, kind="paint", rung_at=now)
-    old = make_job(person, kind="verse", rung_at=now - timedelta(seconds=BELL_SECONDS + 1))
-    missing = make_job(person, kind="restyle", rung_at=None)
-    assert job_sweep().rung == 2
+    fresh = make_job(person, kind="paint", notified_at=now)
+    old = make_job(person, kind="verse", notified_at=now - timedelta(seconds=NOTIFY_AGAIN_SECONDS + 1))
+    missing = make_job(person, kind="restyle", notified_at=None)
+    assert job_sweep().notified == 2
     assert (bells("gan"), bells("rnn"), bells("cnn")) == (0, 1, 1)
-    assert row(fresh)["rung_at"] == now
-    assert row(old)["rung_at"] > now
-    assert row(missing)["rung_at"] > now
-    assert job_sweep().rung == 0
+    assert row(fresh)["notified_at"] == now
+    assert row(old)["notified_at"] > now
+    assert row(missing)["notified_at"] > now
+    assert job_sweep().notified == 0
 
 
 def test_the_sweep_rings_once_for_every_idle_worker_of_a_queue(
     person: User, stranger: User, bells: Callable[[str], int]
 ) -> None:
     for number in range(10):
-        make_job(person, turn=number, rung_at=None)
+        make_job(person, turn=number, notified_at=None)
     for name in ("idle-1", "idle-2", "idle-3"):
         make_worker(name, queues=["gan"])
     make_worker("other-queue", queues=["rnn"])
@@ -384,7 +384,7 @@ def test_the_sweep_rings_once_for_every_idle_worker_of_a_queue(
     make_worker("gone", queues=["gan"], seen_at=timezone.now() - timedelta(minutes=5))
     make_worker("draining", queues=["gan"], draining=True)
     make_job(stranger, state="running", worker_name="busy")
-    assert job_sweep().rung == 3
+    assert job_sweep().notified == 3
     assert bells("gan") == 3
 
 

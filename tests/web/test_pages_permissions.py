@@ -22,7 +22,7 @@ GET = {name: page for name, page in PAGES.items() if name != "sign out"} | {
 POST = {
     # name -> (address, what is sent, who may)
     "cancel": ("job_cancel job", {}, "owner"),
-    "enough": ("job_enough job", {}, "owner"),
+    "enough": ("job_finish_early job", {}, "owner"),
     "retry": ("job_retry job", {}, "owner"),
     "edit": ("artwork_edit picture", {"title": "x", "visibility": "private"}, "owner"),
     "delete": ("artwork_delete picture", {}, "owner"),

@@ -191,14 +191,14 @@ def test_enough_is_said_on_the_page_of_slow_work(client: Client, person: User) -
     job = factories.make_job(person, "restyle", state=JobState.RUNNING, parameters={"slow": True})
     address = reverse("job", args=[job.pk])
     assert "Enough, keep this" in client.get(address).content.decode()
-    assert client.post(reverse("job_enough", args=[job.pk]))["Location"] == address
+    assert client.post(reverse("job_finish_early", args=[job.pk]))["Location"] == address
     before = Job.objects.get(pk=job.pk)
-    assert before.enough
+    assert before.finish_early
     assert before.state == JobState.RUNNING
     content = client.get(address).content.decode()
     assert "Enough, keep this" not in content
     assert "Keeping this…" in content
-    client.post(reverse("job_enough", args=[job.pk]))
+    client.post(reverse("job_finish_early", args=[job.pk]))
     assert Job.objects.get(pk=job.pk).seq == before.seq
 
 
@@ -207,23 +207,23 @@ def test_enough_is_not_offered_where_work_has_an_end(client: Client, person: Use
     assert "Enough" not in client.get(reverse("job", args=[quick.pk])).content.decode()
     waiting = factories.make_job(person, "restyle", parameters={"slow": True})
     assert "Enough" not in client.get(reverse("job", args=[waiting.pk])).content.decode()
-    client.post(reverse("job_enough", args=[waiting.pk]))
-    assert not Job.objects.get(pk=waiting.pk).enough
+    client.post(reverse("job_finish_early", args=[waiting.pk]))
+    assert not Job.objects.get(pk=waiting.pk).finish_early
 
 
 def test_only_its_owner_has_enough_of_a_job(client: Client, stranger: User) -> None:
     job = factories.make_job(stranger, "restyle", state=JobState.RUNNING, parameters={"slow": True})
-    assert client.post(reverse("job_enough", args=[job.pk])).status_code == 404
-    assert client.get(reverse("job_enough", args=[job.pk])).status_code == 405
-    assert not Job.objects.get(pk=job.pk).enough
+    assert client.post(reverse("job_finish_early", args=[job.pk])).status_code == 404
+    assert client.get(reverse("job_finish_early", args=[job.pk])).status_code == 405
+    assert not Job.objects.get(pk=job.pk).finish_early
 
 
 def test_a_worker_hears_it_and_a_job_that_is_given_back_forgets_it(person: User) -> None:
     token = uuid4()
     job = factories.make_job(person, "restyle", state=JobState.RUNNING, lease_token=token, attempt=1)
     other = factories.make_job(person, "restyle", state=JobState.RUNNING, lease_token=token, attempt=1)
-    jobs.job_enough(job_id=job.pk, by=person)
-    assert jobs.jobs_enough(job_ids=[job.pk, other.pk], token=token) == {job.pk}
-    assert jobs.jobs_enough(job_ids=[job.pk], token=uuid4()) == set()
+    jobs.job_finish_early(job_id=job.pk, by=person)
+    assert jobs.jobs_finishing_early(job_ids=[job.pk, other.pk], token=token) == {job.pk}
+    assert jobs.jobs_finishing_early(job_ids=[job.pk], token=uuid4()) == set()
     jobs.job_release(job_ids=[job.pk], token=token)
-    assert not Job.objects.get(pk=job.pk).enough
+    assert not Job.objects.get(pk=job.pk).finish_early

@@ -21,14 +21,12 @@ from gallery.services.embeddings import LENGTH, Vector, embedding_store
 from tests.toy_engines import ToySeeing
 from tests.web import factories
 from workers.runtime.embedding import Embedder
-from workers.runtime.embedding_backfill import Filler
-from workers.runtime.runner import Runner
+from workers.runtime.embedding_backfill import EmbeddingBackfill
+from workers.runtime.outputs import with_embedding
 
 pytestmark = pytest.mark.django_db
 NOBODY = AnonymousUser()
 TOY = "tests.toy_engines:ToySeeing"
-UNUSED: Any = None
-"""What embedding pictures does not touch."""
 
 
 @pytest.fixture
@@ -199,14 +197,16 @@ def test_an_embedding_for_a_work_that_is_gone_changes_nothing() -> None:
 # --- What workers do ---------------------------------------------------------------------------
 
 
-def test_a_worker_that_cannot_see_says_so_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_embedding_network_that_cannot_be_loaded_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     picture = Image.new("RGB", (8, 8))
     for path in ("no.such.module:Seeing", "tests.toy_engines:BrokenToy"):
         caplog.clear()
         embedder = Embedder(path)
         assert [embedder.embed(picture) for _ in range(3)] == [None] * 3
         assert len(caplog.records) == 1
-        assert "cannot see" in caplog.text
+        assert "works get no embedding" in caplog.text
 
 
 def test_missing_weights_do_not_load_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
@@ -234,23 +234,23 @@ def test_an_idle_worker_fills_in_what_is_missing(person: User) -> None:
     old = factories.make_artwork(person)
     factories.make_embedding(old, digest="0d" * 32)
     new, poem = factories.make_artwork(person), factories.make_artwork(person, "verse")
-    filler = Filler(Embedder(TOY))
-    assert filler.fill(never) == 2
+    backfill = EmbeddingBackfill(Embedder(TOY))
+    assert backfill.fill(never) == 2
     assert set(Embedding.objects.values_list("artwork_id", "digest")) == {
         (old.pk, ToySeeing.digest),
         (new.pk, ToySeeing.digest),
     }
     assert not hasattr(poem, "embedding")
-    assert filler.fill(never) == 0
+    assert backfill.fill(never) == 0
 
 
 def test_a_job_interrupts_the_filling_in_at_once(person: User) -> None:
     for _ in range(4):
         factories.make_artwork(person)
-    filler = Filler(Embedder(TOY))
-    assert filler.fill(lambda: True) == 0
+    backfill = EmbeddingBackfill(Embedder(TOY))
+    assert backfill.fill(lambda: True) == 0
     assert not Embedding.objects.exists()
-    assert filler.fill(Embedding.objects.exists) == 1
+    assert backfill.fill(Embedding.objects.exists) == 1
 
 
 def test_a_picture_that_cannot_be_opened_is_not_tried_for_ever(
@@ -260,28 +260,25 @@ def test_a_picture_that_cannot_be_opened_is_not_tried_for_ever(
     with default_storage.open(factories.name_of(broken.file), "wb") as file:
         file.write(b"no picture")
     lost = factories.make_artwork(person, file="artworks/lost.png")
-    filler = Filler(Embedder(TOY))
-    assert filler.fill(never) == 1
-    assert filler.fill(never) == 0
+    backfill = EmbeddingBackfill(Embedder(TOY))
+    assert backfill.fill(never) == 1
+    assert backfill.fill(never) == 0
     assert Embedding.objects.get().artwork_id == whole.pk
-    assert caplog.text.count("cannot be seen") == 2
+    assert caplog.text.count("cannot be read") == 2
     assert str(lost.pk) in caplog.text
 
 
-def test_a_worker_without_eyes_fills_in_nothing(person: User) -> None:
+def test_a_worker_without_an_embedding_network_fills_in_nothing(person: User) -> None:
     factories.make_artwork(person)
-    assert Filler(Embedder("no.such:Thing")).fill(never) == 0
+    assert EmbeddingBackfill(Embedder("no.such:Thing")).fill(never) == 0
 
 
-def test_the_runner_puts_embeddings_to_pictures_and_none_to_poems() -> None:
-    runner = Runner(
-        name="w", queues=("gan",), registry=UNUSED, presence=UNUSED, stopping=UNUSED, embedder=Embedder(TOY)
-    )
+def test_pictures_get_an_embedding_and_poems_none() -> None:
     poem = artworks.PoemText(("春",))
-    picture, same_poem = runner.embed([PictureFile(Image.new("RGB", (8, 8), "teal")), poem])
+    picture = with_embedding(PictureFile(Image.new("RGB", (8, 8), "teal")), Embedder(TOY))
     assert isinstance(picture, PictureFile)
     assert picture.embedding is not None
-    assert same_poem is poem
+    assert with_embedding(poem, Embedder(TOY)) is poem
 
 
 # --- Pages ---------------------------------------------------------------------------

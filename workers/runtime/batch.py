@@ -34,7 +34,7 @@ from workers.registry import EngineUnavailable, Registry
 from workers.runtime import errors
 from workers.runtime.database_retry import retry_while_database_down
 from workers.runtime.embedding import Embedder
-from workers.runtime.heartbeat import Presence
+from workers.runtime.heartbeat import WorkerHeartbeat
 from workers.runtime.inputs import LocalInputs
 from workers.runtime.lease import Lease
 from workers.runtime.outputs import as_file, with_embedding
@@ -84,14 +84,14 @@ class Batch:
         registry: Registry,
         embedder: Embedder,
         limits: BatchLimits,
-        presence: Presence,
+        heartbeat: WorkerHeartbeat,
     ) -> None:
         self._lease = lease
         self._inputs = inputs
         self._registry = registry
         self._embedder = embedder
         self._limits = limits
-        self._presence = presence
+        self._heartbeat = heartbeat
 
     def make(self, claimed: list[Job]) -> None:
         """Run the jobs of one claim, which are of one kind, and close each of them by what became of it.
@@ -231,7 +231,7 @@ class Batch:
             self._fail(work.job, problem, work.report.notes)
             return
         if finished:
-            self._presence.count()
+            self._heartbeat.count()
         else:
             self._cancel(work.job)
 
@@ -242,7 +242,7 @@ class Batch:
             work.report.phase("finishing")
         try:
             stored = [as_file(output) for output in outputs]
-            # The first picture may load the network that sees, and that may hang as any loading may.
+            # The first picture may load the embedding network, and that may hang as any loading may.
             self._lease.watch(LOADING_SECONDS)
             stored = [with_embedding(file, self._embedder) for file in stored]
             self._lease.watch(None)
@@ -251,20 +251,20 @@ class Batch:
             raise errors.StorageFailed(f"{type(problem).__name__}: {problem}") from problem
 
     def _fail(self, job: Job, error: Exception, notes: jobs.Notes) -> None:
-        trouble = errors.trouble_of(error)
-        logger.error("job %s failed (%s): %s", job.pk, trouble.code, trouble.operator)
+        report = errors.failure_report(error)
+        logger.error("job %s failed (%s): %s", job.pk, report.code, report.operator)
         failed = retry_while_database_down(
             lambda: jobs.job_fail(
                 job_id=job.pk,
                 token=self._lease.token,
-                code=trouble.code,
-                visitor=trouble.visitor,
-                operator=trouble.operator,
+                code=report.code,
+                visitor=report.visitor,
+                operator=report.operator,
                 notes=notes,
             )
         )
         if failed:
-            self._presence.count(error=f"{trouble.code}: {trouble.operator.strip().splitlines()[-1]}")
+            self._heartbeat.count(error=f"{report.code}: {report.operator.strip().splitlines()[-1]}")
         self._lease.close(job.pk)
 
     def _cancel(self, job: Job) -> None:

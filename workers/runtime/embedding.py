@@ -1,7 +1,7 @@
-"""Where pictures lie among all pictures: the network that sees, asked once for each finished picture.
+"""Embeddings of finished pictures, by which similar works are found.
 
-Loads without torch; the network is loaded when the first picture comes. A worker that cannot see says so
-once and goes on: no work fails because it has no embedding.
+Loads without torch; the network is loaded when the first picture comes. A worker that cannot load it logs
+that once and goes on: no job fails because its works have no embedding.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from gallery.services.embeddings import Vector
 
 logger = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 600.0
+RETRY_SECONDS = 600.0
 """Weights may be put in place meanwhile: after so long it is tried again."""
 
 
-class Sight(Protocol):
-    """What can say where pictures lie: ``workers.engines.vision.classifier.Seeing``, or an operator's own."""
+class EmbeddingModel(Protocol):
+    """A network that embeds pictures: ``workers.engines.vision.classifier.Seeing``, or an operator's own."""
 
     digest: str
 
     def embed(self, pictures: Sequence[Image.Image]) -> Iterable[Iterable[float]]:
-        """256 numbers for each picture: near for pictures that look alike."""
+        """256 numbers for each picture; their cosine is high for pictures that look alike."""
 
 
 class Embedder:
@@ -38,37 +38,36 @@ class Embedder:
     def __init__(self, path: str | None = None) -> None:
         """``path``: the text of ``ARTSITE_SEEING`` (``module:callable``), by default from the environment."""
         self._path = os.environ.get("ARTSITE_SEEING", "") if path is None else path
-        self._sight: Sight | None = None
-        self._again = 0.0
-        self._complaint = ""
+        self._model: EmbeddingModel | None = None
+        self._retry_at = 0.0
+        self._logged = ""
 
-    @property
-    def sight(self) -> Sight | None:
-        """The network, loaded now if need be (seconds); None when this worker cannot see."""
-        if self._sight is None and time.monotonic() >= self._again:
+    def load_model(self) -> EmbeddingModel | None:
+        """The network, loaded now if need be (seconds); None when it cannot be loaded. Raises nothing."""
+        if self._model is None and time.monotonic() >= self._retry_at:
             try:
-                self._sight = self._load()
+                self._model = self._load()
             except Exception as problem:  # missing weights, a damaged file, a broken driver: all are one
-                self._complain(f"cannot see, works get no embedding: {type(problem).__name__}: {problem}")
-                self._again = time.monotonic() + AGAIN_SECONDS
-        return self._sight
+                self._warn(f"works get no embedding: {type(problem).__name__}: {problem}")
+                self._retry_at = time.monotonic() + RETRY_SECONDS
+        return self._model
 
     def embed(self, picture: Image.Image) -> Vector | None:
-        """Where the picture lies; None when this worker cannot see it. Raises nothing."""
-        sight = self.sight
-        if sight is None:
+        """The picture's embedding; None when this worker cannot make one. Raises nothing."""
+        model = self.load_model()
+        if model is None:
             return None
         try:
-            (numbers,) = sight.embed([picture])
-            return Vector.of(numbers, sight.digest)
+            (numbers,) = model.embed([picture])
+            return Vector.of(numbers, model.digest)
         except Exception as problem:
-            self._complain(f"a picture has no embedding: {type(problem).__name__}: {problem}")
+            self._warn(f"a picture has no embedding: {type(problem).__name__}: {problem}")
             return None
 
-    def _load(self) -> Sight:
+    def _load(self) -> EmbeddingModel:
         if self._path:
             module, _, name = self._path.partition(":")
-            made: Sight = getattr(importlib.import_module(module), name)()
+            made: EmbeddingModel = getattr(importlib.import_module(module), name)()
             return made
         # Before torch is loaded, which takes seconds and half a gigabyte.
         from workers import weights
@@ -79,8 +78,8 @@ class Embedder:
 
         return Seeing.load(device.pick())
 
-    def _complain(self, complaint: str) -> None:
+    def _warn(self, reason: str) -> None:
         """Once for each reason: a picture a second must not fill the log."""
-        if complaint != self._complaint:
-            logger.warning("%s", complaint)
-            self._complaint = complaint
+        if reason != self._logged:
+            logger.warning("%s", reason)
+            self._logged = reason

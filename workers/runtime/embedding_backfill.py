@@ -1,7 +1,7 @@
-"""Embeddings that are missing, made while nobody waits.
+"""Embeddings that are missing, made while no job waits.
 
-Works from before there was a network that sees, from before its weights were replaced, or from workers that
-could not see.
+Works from before there was an embedding network, from before its weights were replaced, or from workers that
+could not load it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from workers.runtime.embedding import Embedder
 
 logger = logging.getLogger(__name__)
 
-AT_A_TIME = 16
+BATCH = 16
 SECONDS = 4.0
-"""Longest that one go takes; the next one comes when the worker looks around again."""
+"""Longest that one call takes; the next one comes when the idle worker looks for jobs again."""
 REST_SECONDS = 300.0
 """How long it is believed that nothing is missing."""
-POOL = 128
-MOST_HOPELESS = 500
+CANDIDATES = 128
+MAX_UNREADABLE = 500
 
 
-class Filler:
+class EmbeddingBackfill:
     """Fills in what is missing, a few pictures at a time; for the work thread alone."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._hopeless: set[UUID] = set()
+        self._unreadable: set[UUID] = set()
         self._rest_until = 0.0
 
     def fill(self, wanted: Callable[[], bool]) -> int:
@@ -45,17 +45,17 @@ class Filler:
 
         Raises nothing. Several workers choose at random, so that they seldom choose alike.
         """
-        if time.monotonic() < self._rest_until or len(self._hopeless) > MOST_HOPELESS or wanted():
+        if time.monotonic() < self._rest_until or len(self._unreadable) > MAX_UNREADABLE or wanted():
             return 0
-        sight = self._embedder.sight
-        if sight is None:
+        model = self._embedder.load_model()
+        if model is None:
             return 0
         filled, deadline = 0, time.monotonic() + SECONDS
         try:
-            missing = artworks_without_embedding(sight.digest, POOL, self._hopeless)
+            missing = artworks_without_embedding(model.digest, CANDIDATES, self._unreadable)
             if not missing:
                 self._rest_until = time.monotonic() + REST_SECONDS
-            for artwork in random.sample(missing, min(AT_A_TIME, len(missing))):
+            for artwork in random.sample(missing, min(BATCH, len(missing))):
                 filled += self._fill_in(artwork)
                 if time.monotonic() > deadline or wanted():
                     break
@@ -71,11 +71,11 @@ class Filler:
             with default_storage.open(artwork.file.name or "") as file, Image.open(file) as source:
                 picture = source.convert("RGB")
         except (OSError, ValueError, Image.DecompressionBombError) as problem:
-            logger.warning("work %s cannot be seen: %s", artwork.pk, problem)
-            self._hopeless.add(artwork.pk)
+            logger.warning("work %s cannot be read: %s", artwork.pk, problem)
+            self._unreadable.add(artwork.pk)
             return False
         vector = self._embedder.embed(picture)
         if vector is None:
-            self._hopeless.add(artwork.pk)
+            self._unreadable.add(artwork.pk)
             return False
         return embedding_store(artwork_id=artwork.pk, vector=vector)

@@ -1,4 +1,4 @@
-"""What went wrong, for two readers: the visitor's sentence and the operator's text, by exception."""
+"""Exception -> why a job failed, for two readers: the visitor's sentence and the operator's text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StorageFailed(EngineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class FailureReport:
     """``code`` is stable, ``visitor`` may be shown to anybody, ``operator`` names the cause."""
 
     code: str
@@ -48,19 +48,19 @@ class Trouble:
     operator: str
 
 
-def trouble_of(error: BaseException) -> Trouble:
+def failure_report(error: BaseException) -> FailureReport:
     """The two texts for ``error``."""
     if isinstance(error, EngineUnavailable):
-        return Trouble(
+        return FailureReport(
             "engine_unavailable",
             "The worker cannot load the model for this kind of work. Its operators can see why.",
             str(error),
         )
     if is_out_of_memory(error):
-        return Trouble(TooLarge.code, TooLarge.visitor, f"{type(error).__name__}: {error}")
+        return FailureReport(TooLarge.code, TooLarge.visitor, f"{type(error).__name__}: {error}")
     if isinstance(error, EngineError):
-        return Trouble(error.code, error.visitor, f"{type(error).__name__}: {error}")
-    return Trouble(EngineError.code, EngineError.visitor, "".join(traceback.format_exception(error)))
+        return FailureReport(error.code, error.visitor, f"{type(error).__name__}: {error}")
+    return FailureReport(EngineError.code, EngineError.visitor, "".join(traceback.format_exception(error)))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""The worker's own row: who it is, what it has in memory, what it does now."""
+"""The worker's own row, written every few seconds: who it is, what it has in memory, what it does now."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from uuid import UUID
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
-from gallery.services.workers import Sighting, worker_seen, worker_stopped
+from gallery.services.workers import HeartbeatData, worker_heartbeat, worker_stopped
 from workers.registry import Registry
 
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 10.0
-# Who was drained hears sooner that there is work again.
+# A drained worker learns sooner that it may take jobs again.
 EVERY_SECONDS_DRAINED = 2.0
 # A worker that makes many small jobs does not write its row for each of them.
 SOONEST_SECONDS = 1.0
 
 
-class Presence:
+class WorkerHeartbeat:
     """A thread that writes the worker's row every few seconds, and soon after something changed."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Presence:
         registry: Registry,
         on_draining: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """``on_draining`` hears with each write whether an operator drains this worker."""
+        """``on_draining`` is told with each write whether an operator drains this worker."""
         self._on_draining = on_draining
         self._draining = False
         self._name = name
@@ -51,18 +51,18 @@ class Presence:
         self._last_error = ""
 
     def start(self) -> None:
-        """Be seen from now on."""
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        """Begin to write the row."""
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Say goodbye: the row says that the worker stopped."""
+        """Write down that the worker stopped, and end the thread."""
         self._ended.set()
         self._changed.set()
         if self._thread is not None:
             self._thread.join(5)
 
-    def works_on(self, job_id: UUID | None) -> None:
+    def set_current_job(self, job_id: UUID | None) -> None:
         """Show the job that is being made."""
         self._current_job = job_id
         self._changed.set()
@@ -76,7 +76,7 @@ class Presence:
             self._last_error = error
         self._changed.set()
 
-    def trouble(self, error: str) -> None:
+    def report_error(self, error: str) -> None:
         """Show an error that belongs to no job."""
         self._last_error = error
         self._changed.set()
@@ -90,14 +90,14 @@ class Presence:
         try:
             worker_stopped(name=self._name)
         except DatabaseProblem:
-            logger.warning("could not say goodbye", exc_info=True)
+            logger.warning("could not write down that this worker stopped", exc_info=True)
         finally:
             connection.close()
 
     def _write(self) -> None:
         try:
-            worker = worker_seen(
-                sighting=Sighting(
+            worker = worker_heartbeat(
+                data=HeartbeatData(
                     name=self._name,
                     host=socket.gethostname(),
                     pid=os.getpid(),

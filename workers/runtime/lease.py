@@ -1,4 +1,4 @@
-"""Holding jobs while they are made: heartbeat, the person's cancel, and the watch over a stalled engine."""
+"""Leases of jobs while they are made: renewal, the person's cancel, and detection of a stalled engine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from workers.engines.base import JobCanceled, JobReleased
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
-"""How often the step loop asks the row whether the person canceled."""
+READ_SECONDS = 0.5
+"""How often the step loop reads from the row whether the person canceled."""
 TICK_SECONDS = 0.5
 STALLED_EXIT = 70
+"""Exit status of a process whose engine made no step for too long."""
 
 
 class LeaseLost(JobCanceled):
@@ -40,12 +41,12 @@ class Lease:
         self._lock = threading.Lock()
         self._held = set(job_ids)
         self._canceled: set[UUID] = set()
-        self._enough: set[UUID] = set()
-        self._asked_at = 0.0
-        self._looked_at = self.beaten_at = time.monotonic()
+        self._finishing: set[UUID] = set()
+        self._finishing_read_at = 0.0
+        self._states_read_at = self.renewed_at = time.monotonic()
         self._stepped_at = 0.0
         self._stall_seconds: float | None = None
-        self._waits = False
+        self._is_waiting = False
 
     @property
     def held(self) -> set[UUID]:
@@ -67,11 +68,11 @@ class Lease:
         """Between two steps: raises JobCanceled, LeaseLost (one of these), or JobReleased. Cheap."""
         now = time.monotonic()
         self._stepped_at = now
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
+        if now - self._states_read_at >= READ_SECONDS:
+            self._states_read_at = now
             try:
                 with self.waiting():
-                    self.note(jobs.job_states(job_ids=self.held, token=self.token))
+                    self.apply_states(jobs.job_states(job_ids=self.held, token=self.token))
             except DatabaseProblem as problem:
                 # Not knowing is no reason to stop: the closing transaction asks again.
                 logger.warning("cannot look for cancels: %s", problem)
@@ -84,27 +85,27 @@ class Lease:
         if self._stopping.is_set():
             raise JobReleased("the worker is stopping")
 
-    def is_enough(self, job_id: UUID) -> bool:
+    def is_finishing_early(self, job_id: UUID) -> bool:
         """Whether the person wants to keep what there is now. Cheap; the row is asked now and then."""
         now = time.monotonic()
-        if job_id not in self._enough and now - self._asked_at >= LOOK_SECONDS:
-            self._asked_at = now
+        if job_id not in self._finishing and now - self._finishing_read_at >= READ_SECONDS:
+            self._finishing_read_at = now
             try:
                 with self.waiting():
-                    self._enough |= jobs.jobs_enough(job_ids=self.held, token=self.token)
+                    self._finishing |= jobs.jobs_finishing_early(job_ids=self.held, token=self.token)
             except DatabaseProblem as problem:
-                logger.warning("cannot look whether it is enough: %s", problem)
+                logger.warning("cannot look for jobs to finish early: %s", problem)
                 connection.close()
-        return job_id in self._enough
+        return job_id in self._finishing
 
-    def beat(self) -> None:
+    def renew(self) -> None:
         """Renew the lease. Raises django.db.Error."""
         held = self.held
         if held:
-            self.note(jobs.job_heartbeat(job_ids=held, token=self.token), asked=held)
-        self.beaten_at = time.monotonic()
+            self.apply_states(jobs.job_heartbeat(job_ids=held, token=self.token), asked=held)
+        self.renewed_at = time.monotonic()
 
-    def note(self, states: dict[UUID, str], asked: set[UUID] | None = None) -> None:
+    def apply_states(self, states: dict[UUID, str], asked: set[UUID] | None = None) -> None:
         """Take in what the rows say about the jobs that were asked for (default: all held ones)."""
         with self._lock:
             for job_id in (self._held if asked is None else self._held & asked) - set(states):
@@ -121,20 +122,20 @@ class Lease:
         """Seconds since the last step when that is too long, else None."""
         limit = self._stall_seconds
         silent = time.monotonic() - self._stepped_at
-        return silent if limit is not None and silent > limit and not self._waits else None
+        return silent if limit is not None and silent > limit and not self._is_waiting else None
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """The work thread asks the database: should that take long, it is not the engine that hangs."""
-        self._waits = True
+        self._is_waiting = True
         try:
             yield
         finally:
-            self.forgive()
-            self._waits = False
+            self.reset_stall_timer()
+            self._is_waiting = False
 
-    def forgive(self) -> None:
-        """Begin to count anew: the engine could not step."""
+    def reset_stall_timer(self) -> None:
+        """Count the time without a step anew: the engine could not step."""
         self._stepped_at = time.monotonic()
 
 
@@ -182,7 +183,7 @@ class LeaseKeeper:
                 leases = list(self._leases)
             for lease in leases:
                 if frozen:  # the whole process was: SIGSTOP, or a laptop that slept
-                    lease.forgive()
+                    lease.reset_stall_timer()
                 silent = lease.overdue()
                 if silent is not None:
                     logger.critical(
@@ -192,15 +193,15 @@ class LeaseKeeper:
                     )
                     self._on_stall(STALLED_EXIT)
                     self.drop(lease)
-                elif now - lease.beaten_at >= every:
-                    self._beat(lease)
+                elif now - lease.renewed_at >= every:
+                    self._renew(lease)
             before = time.monotonic()
 
     @staticmethod
-    def _beat(lease: Lease) -> None:
+    def _renew(lease: Lease) -> None:
         try:
-            lease.beat()
+            lease.renew()
         except DatabaseProblem as problem:
             # Tried again at the next tick; if the lease runs out meanwhile, its token fences us off.
-            logger.warning("heartbeat failed: %s", problem)
+            logger.warning("the lease could not be renewed: %s", problem)
             connection.close()

@@ -1,4 +1,4 @@
-"""This worker process: its runner and presence, and how they start and stop with Celery's worker."""
+"""This worker process: its runner and heartbeat, and how they start and stop with Celery's worker."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from artsite.celery import app
 from gallery import dispatch
 from gallery.live import publisher
 from workers.registry import Registry
-from workers.runtime.consumer_gate import Listening, ears
-from workers.runtime.consumer_watchdog import Hearing
-from workers.runtime.heartbeat import Presence
+from workers.runtime.consumer_gate import ConsumerGateStep, gate
+from workers.runtime.consumer_watchdog import ConsumerWatchdog
+from workers.runtime.heartbeat import WorkerHeartbeat
 from workers.runtime.runner import Runner
 
 logger = logging.getLogger(__name__)
 
-app.steps["consumer"].add(Listening)
+app.steps["consumer"].add(ConsumerGateStep)
 
 _stopping = threading.Event()
 _runner: Runner | None = None
-_presence: Presence | None = None
+_heartbeat: WorkerHeartbeat | None = None
 
 
 def work() -> None:
-    """Answer a bell: make what waits (in the pool's one thread)."""
+    """A notification came: make what waits (in the pool's one thread)."""
     try:
         if _runner is not None:
             _runner.work()
     finally:
-        ears.open()
+        gate.open()
 
 
 def _warm() -> None:
@@ -57,26 +57,28 @@ def _look() -> None:
 
 @signals.worker_ready.connect
 def _on_ready(sender: Any, **_: Any) -> None:
-    """Be seen, take what waits already, then load the models while nobody waits."""
-    global _runner, _presence
+    """Write the first heartbeat, take what waits already, then load the models while nobody waits."""
+    global _runner, _heartbeat
     queues = sorted(sender.app.amqp.queues.consume_from)
     registry = Registry()
-    _presence = Presence(name=sender.hostname, queues=queues, registry=registry, on_draining=ears.drain)
-    _runner = Runner(
-        name=sender.hostname, queues=queues, registry=registry, presence=_presence, stopping=_stopping
+    _heartbeat = WorkerHeartbeat(
+        name=sender.hostname, queues=queues, registry=registry, on_draining=gate.drain
     )
-    _presence.start()
-    _hear_signals()
+    _runner = Runner(
+        name=sender.hostname, queues=queues, registry=registry, heartbeat=_heartbeat, stopping=_stopping
+    )
+    _heartbeat.start()
+    _release_on_signals()
     # A thread cannot be killed; Celery's cold shutdown tries to. The step loop ends by itself.
     sender.pool.terminate_job = _ignore
     # Through the pool: engines live in its thread.
-    hearing = Hearing(consumer=sender, ears=ears, look=_look, stopping=_stopping)
-    hearing.do(_warm)
-    hearing.start()
+    watchdog = ConsumerWatchdog(consumer=sender, gate=gate, look=_look, stopping=_stopping)
+    watchdog.run_in_pool(_warm)
+    watchdog.start()
     logger.info("%s serves %s", sender.hostname, ", ".join(queues))
 
 
-def _hear_signals() -> None:
+def _release_on_signals() -> None:
     """Set the flag that makes the step loop release its job, then let Celery do what it does.
 
     Celery's own ``worker_shutting_down`` is too late for SIGQUIT: it is sent once the pool has stopped, and
@@ -94,10 +96,10 @@ def _hear_signals() -> None:
 
 
 @atexit.register
-def _say_goodbye() -> None:
+def _on_exit() -> None:
     # Not at Celery's worker_shutdown: a cold shutdown does not send it.
-    if _presence is not None:
-        _presence.stop()
+    if _heartbeat is not None:
+        _heartbeat.stop()
         dispatch.flush(2)
         publisher.flush(2)
 

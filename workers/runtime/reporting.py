@@ -1,4 +1,4 @@
-"""What an engine says while it works, on its way to the people who watch: throttled, the newest wins."""
+"""What an engine reports on its way to pages, throttled: the newest progress, preview or text wins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREVIEW_SHARE = 0.1
 
 
 class Throttle:
-    """Says when it is time again. The first time is at once."""
+    """Limits how often something happens. The first time is at once."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -63,9 +63,7 @@ class JobReport:
 
     def phase(self, name: str) -> None:
         """Write the phase into the row; pages see it at once."""
-        self._write_down(
-            lambda: jobs.job_enter_phase(job_ids=[self._job.pk], token=self._lease.token, phase=name)
-        )
+        self._save(lambda: jobs.job_enter_phase(job_ids=[self._job.pk], token=self._lease.token, phase=name))
 
     def step(self, step: int, steps: int | None, message: str = "") -> None:
         """Raises JobCanceled, LeaseLost or JobReleased when the work must end."""
@@ -89,27 +87,27 @@ class JobReport:
         entry = {"code": code, **data}
         if entry not in self.notes:
             self.notes.append(entry)
-            self._write_down(
+            self._save(
                 lambda: jobs.job_take_notes(job_id=self._job.pk, token=self._lease.token, notes=self.notes)
             )
 
     def enough(self) -> bool:
         """Whether the person pressed the button that keeps what there is."""
-        return self._lease.is_enough(self._job.pk)
+        return self._lease.is_finishing_early(self._job.pk)
 
     def flush(self) -> None:
         """Send what still waits: the last progress and texts. Previews give way to the results."""
         self._previews.clear()
         self._send(final=True)
 
-    def _write_down(self, write: Callable[[], None]) -> None:
+    def _save(self, write: Callable[[], None]) -> None:
         try:
             with self._lease.waiting():
                 write()
                 self._job.refresh_from_db(fields=["seq", "phase"])
         except (DatabaseProblem, Job.DoesNotExist) as problem:
-            # A word for the page is not worth the work.
-            logger.warning("cannot write down what the engine says: %s", problem)
+            # The work is worth more than what the page shows of it.
+            logger.warning("cannot save what the engine reports: %s", problem)
             connection.close()
 
     def _send(self, *, final: bool) -> None:

@@ -1,7 +1,7 @@
-"""The only module that knows both sides: job -> engine -> progress -> files -> gallery.services.
+"""The worker's loop: claim a batch, make it, close every job of it, and claim again until nothing waits.
 
-A bell wakes the work thread up. It then claims a batch, makes it, closes every job of it, and claims
-again until nothing waits. Nothing here decides what happened to a job: the row does, by its token.
+A notification wakes the work thread up. Nothing here decides what happened to a job: the row does, by its
+token.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from workers.registry import EngineUnavailable, Registry
 from workers.runtime import errors
 from workers.runtime.batch import Batch, BatchLimits
 from workers.runtime.embedding import Embedder
-from workers.runtime.embedding_backfill import Filler
-from workers.runtime.heartbeat import Presence
+from workers.runtime.embedding_backfill import EmbeddingBackfill
+from workers.runtime.heartbeat import WorkerHeartbeat
 from workers.runtime.inputs import LocalInputs
 from workers.runtime.lease import Lease, LeaseKeeper, end_process
 
 logger = logging.getLogger(__name__)
 
 DEVICE_EXIT = 75
+"""Exit status of a process whose device is broken."""
 
 
 class Runner:
@@ -41,7 +42,7 @@ class Runner:
         name: str,
         queues: Sequence[str],
         registry: Registry,
-        presence: Presence,
+        heartbeat: WorkerHeartbeat,
         stopping: threading.Event,
         keeper: LeaseKeeper | None = None,
         embedder: Embedder | None = None,
@@ -50,11 +51,11 @@ class Runner:
         self._name = name
         self._queues = tuple(queues)
         self._registry = registry
-        self._presence = presence
+        self._heartbeat = heartbeat
         self._stopping = stopping
         self._keeper = keeper or LeaseKeeper()
         self._embedder = embedder or Embedder()
-        self._filler = Filler(self._embedder)
+        self._backfill = EmbeddingBackfill(self._embedder)
         self._limits = BatchLimits()
 
     def work(self) -> None:
@@ -74,8 +75,8 @@ class Runner:
                 self._make_claim(claimed)
             except errors.DeviceBroken as problem:
                 logger.critical("the device is broken, this process ends: %s", problem)
-                self._presence.trouble(str(problem))
-                self._presence.stop()
+                self._heartbeat.report_error(str(problem))
+                self._heartbeat.stop()
                 publisher.flush()
                 end_process(DEVICE_EXIT)
             except Exception:
@@ -94,17 +95,17 @@ class Runner:
                 self._registry.engine(kind)
             except EngineUnavailable as problem:
                 logger.error("%s", problem)
-                self._presence.trouble(str(problem))
+                self._heartbeat.report_error(str(problem))
         if self._makes_pictures and not self._stopping.is_set():
             self.work()
-            self._embedder.sight  # noqa: B018 (asking loads it)
+            self._embedder.load_model()
         self.work()
 
     def idle(self) -> None:
-        """Look whether something waits that no bell told of; if not, do what can wait, and stop for a job."""
+        """Make what waits without a notification; if nothing does, fill in embeddings until a job comes."""
         self.work()
         if self._makes_pictures:
-            self._filler.fill(self._is_wanted)
+            self._backfill.fill(self._is_wanted)
             self.work()
 
     @property
@@ -133,7 +134,7 @@ class Runner:
         assert token is not None
         lease = Lease(token, [job.pk for job in claimed], self._stopping)
         self._keeper.hold(lease)
-        self._presence.works_on(claimed[0].pk)
+        self._heartbeat.set_current_job(claimed[0].pk)
         try:
             with LocalInputs() as inputs, job_context(*(job.pk for job in claimed)):
                 batch = Batch(
@@ -142,10 +143,10 @@ class Runner:
                     registry=self._registry,
                     embedder=self._embedder,
                     limits=self._limits,
-                    presence=self._presence,
+                    heartbeat=self._heartbeat,
                 )
                 batch.make(claimed)
         finally:
             lease.watch(None)
             self._keeper.drop(lease)
-            self._presence.works_on(None)
+            self._heartbeat.set_current_job(None)

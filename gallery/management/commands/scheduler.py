@@ -28,7 +28,7 @@ FILES_EVERY_SECONDS = 3600.0
 class Command(BaseCommand):
     """Runs until SIGTERM or SIGINT. Outages of the database and the broker are waited out."""
 
-    help = "Recover lost jobs and bells every ARTSITE_SWEEP_SECONDS; delete what nobody needs every hour."
+    help = "Recover lost jobs every ARTSITE_SWEEP_SECONDS; delete files and sessions of no use every hour."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep until the process is told to stop."""
