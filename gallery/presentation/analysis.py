@@ -1,4 +1,4 @@
-"""What the network saw in a picture, read from the details of a work: typed, or not there at all.
+"""The analysis of a picture by a classifier, parsed from the details of a work into typed values.
 
 The details come from an engine, perhaps an operator's own. What has another form than format 1 is not
 shown, and so is a map whose cells are not as many as it says.
@@ -50,7 +50,7 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """Where a picture speaks for a class: ``cells`` is base64 of width * height bytes, row by row."""
+    """Which cells of a picture speak for a class: ``cells`` is base64 of width * height bytes, row by row."""
 
     width: int
     height: int
@@ -83,8 +83,8 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """A painting that the network knows and that looks alike."""
+class SimilarPainting:
+    """A training picture of the network that looks alike."""
 
     title: str
     artist: str
@@ -127,7 +127,7 @@ class Analysis:
     heads: tuple[Head, ...]
     unlike: bool
     known: int
-    near: tuple[Near, ...]
+    near: tuple[SimilarPainting, ...]
     palette: tuple[Swatch, ...]
     measures: tuple[Measure, ...]
     horizon: int | None
@@ -146,7 +146,7 @@ class Analysis:
 
 
 def analysis_of(artwork: Artwork) -> Analysis | None:
-    """What the network saw, in the visitor's language; None when the work is no analysis or nonsense."""
+    """The analysis in the visitor's language; None when the work has none, or one of another form."""
     told = artwork.details.get(DETAIL)
     if not isinstance(told, Mapping) or told.get("format") != FORMAT:
         return None
@@ -164,7 +164,9 @@ def _read(told: Mapping[str, Any]) -> Analysis:
         unlike=bool(told["unlike"]),
         known=round(100 * _unit(told["known"])),
         near=tuple(
-            Near(str(one["title"]).strip() or str(_("Untitled")), term(str(one["artist"]).strip(), PAINTERS))
+            SimilarPainting(
+                str(one["title"]).strip() or str(_("Untitled")), term(str(one["artist"]).strip(), PAINTERS)
+            )
             for one in told["near"][:MOST]
             if str(one["title"]).strip() or str(one["artist"]).strip()
         ),
@@ -211,13 +213,13 @@ def _swatch(told: Mapping[str, Any]) -> Swatch:
 
 
 def reading_words(reading: Mapping[str, Any]) -> list[str]:
-    """What was read in a picture, in the visitor's language; what has another form is left out."""
+    """What a picture shows, in the visitor's language; what has another form is left out."""
     objects = reading.get("objects")
     return list(_sees({**reading, "objects": objects if isinstance(objects, list | tuple) else []}))
 
 
 def _sees(reading: Mapping[str, Any]) -> Iterator[str]:
-    """What it is sure of, each once."""
+    """Genre, light, season and objects that the network is sure of, each once."""
     if genre := reading.get("genre"):
         yield term(str(genre), GENRES)
     if (light := str(reading.get("light"))) in _LIGHT:

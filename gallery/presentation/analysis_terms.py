@@ -1,4 +1,4 @@
-"""The words in which the network that sees answers, in Chinese: styles, genres, painters, colours, things.
+"""The labels of the classifier in Chinese: styles, genres, painters, colours, things.
 
 They are terms of a fixed vocabulary, not sentences. A word that is missing here is shown as it came.
 """

@@ -1,4 +1,4 @@
-"""How a poem was made, read from the details of a work: typed, or not there at all.
+"""Annotations of a Chinese poem, parsed from the details of a work: tones, rhymes, alternatives, drafts.
 
 The details come from an engine, perhaps an operator's own. What has another form than format 1, or does
 not fit the poem's lines, is not shown.
@@ -17,6 +17,7 @@ from gallery.catalogue.verse import poet_label
 from gallery.models import Artwork
 
 DETAIL = "craft"
+"""The name in a work's details: stored data keep it."""
 FORMAT = 1
 MOST_LINES, MOST_LENGTH, MOST_OPTIONS = 8, 7, 6
 OPEN = "□"
@@ -41,7 +42,10 @@ _RELAXED: Mapping[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """What might have stood there. ``draft``: the poem as far as it stays with it, to go on from."""
+    """Another character or word for the same place, with its probability in words.
+
+    ``draft``: the text to continue from when it is taken.
+    """
 
     text: str
     percent: str
@@ -49,7 +53,7 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AnnotatedCharacter:
     """One character of a poem. ``rhyming``: it stands where a rhyme must; ``breaches`` in words."""
 
     character: str
@@ -64,11 +68,11 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AnnotatedLine:
     """One line. ``fixed``: it cannot be written anew, as the given line of a couplet."""
 
     number: int
-    places: tuple[Place, ...]
+    places: tuple[AnnotatedCharacter, ...]
     fixed: bool
 
     @property
@@ -78,10 +82,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Craft:
-    """What the page shows of a poem's making."""
+class PoemAnnotations:
+    """What the page shows of a poem beside its text."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[AnnotatedLine, ...]
     pattern: str
     rhyme: str
     modern: bool
@@ -91,12 +95,12 @@ class Craft:
 
     @property
     def text(self) -> str:
-        """The whole poem, a line a line."""
+        """The whole poem, one line per line."""
         return "\n".join(line.text for line in self.lines)
 
 
-def craft_of(artwork: Artwork) -> Craft | None:
-    """The making of a poem, or None when its engine left nothing that fits it."""
+def annotations_of(artwork: Artwork) -> PoemAnnotations | None:
+    """The annotations of a poem, or None when its engine left none that fit it."""
     facts, lines = artwork.details.get(DETAIL), artwork.lines
     if not isinstance(facts, Mapping) or facts.get("format") != FORMAT or not _is_verse(lines):
         return None
@@ -123,7 +127,7 @@ def craft_of(artwork: Artwork) -> Craft | None:
             before = draft_before(lines, first, slot)
             bound = fixed or (place == 0 and number < len(acrostic))
             places.append(
-                Place(
+                AnnotatedCharacter(
                     character,
                     tones[slot],
                     marks[slot] == "韵",
@@ -140,8 +144,8 @@ def craft_of(artwork: Artwork) -> Craft | None:
                     "" if fixed else before,
                 )
             )
-        shown.append(Line(number + 1, tuple(places), fixed))
-    return Craft(
+        shown.append(AnnotatedLine(number + 1, tuple(places), fixed))
+    return PoemAnnotations(
         tuple(shown),
         str(artwork.details.get("pattern", ""))[:20],
         str(artwork.details.get("rhyme", ""))[:10],

@@ -1,4 +1,4 @@
-"""How an English poem was made, read from the details of a work: typed, or not there at all.
+"""Annotations of an English poem, parsed from the details of a work: stresses, rhymes, alternatives, drafts.
 
 The details come from an engine, perhaps an operator's own. What has another form than format 2, or does
 not fit the poem's lines, is not shown; what is missing beside the words is left out.
@@ -72,8 +72,8 @@ class EnglishLine:
 
 
 @dataclass(frozen=True, slots=True)
-class EnglishCraft:
-    """What the page shows of an English poem's making. ``form``, ``metre`` and ``author`` are in words."""
+class EnglishAnnotations:
+    """What a page shows of an English poem beside its text; ``form``, ``metre`` and ``author`` in words."""
 
     lines: tuple[EnglishLine, ...]
     form: str | Promise
@@ -106,8 +106,8 @@ def stanza_text(artwork: Artwork) -> str:
     return "\n".join(f"\n{line}" if number in starts else line for number, line in enumerate(artwork.lines))
 
 
-def english_craft_of(artwork: Artwork) -> EnglishCraft | None:
-    """The making of an English poem, or None when its engine left nothing that fits it."""
+def english_annotations_of(artwork: Artwork) -> EnglishAnnotations | None:
+    """The annotations of an English poem, or None when its engine left none that fit it."""
     facts, lines = artwork.details.get(DETAIL), artwork.lines
     if (
         not isinstance(facts, Mapping)
@@ -133,7 +133,7 @@ def english_craft_of(artwork: Artwork) -> EnglishCraft | None:
         rhyme = scheme[number].replace("-", "")
         shown.append(EnglishLine(number + 1, made, rhyme, number in starts, number in given))
     form = FORMS.get(_text(artwork, "form"))
-    return EnglishCraft(
+    return EnglishAnnotations(
         tuple(shown),
         form.label if form is not None else _text(artwork, "form_name"),
         metre(templates),
@@ -258,7 +258,7 @@ def joined(texts: Sequence[str]) -> str:
 
 
 def _beats(stress: str, slots: str) -> tuple[Beat, ...]:
-    """How a word is said in its place: a short one takes the beat of the line, a long one has its own."""
+    """The stress of each syllable: one of one syllable takes it from the metre, a longer word has its own."""
     if len(stress) == 1 and slots in _SLOTS:
         return (_SLOTS[slots],)
     return tuple(_BEATS[digit] for digit in stress)

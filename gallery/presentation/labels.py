@@ -1,4 +1,4 @@
-"""Words for codes: phases, failures, notes and reasons, in the visitor's language.
+"""Labels for codes in the visitor's language: phases, failures, notes and reasons.
 
 Rows and events carry stable codes; sentences are made here, at the last moment, so that one job
 reads in Chinese on one page and in English on another.

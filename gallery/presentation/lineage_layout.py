@@ -1,4 +1,4 @@
-"""Where the works of a family stand when it is drawn: rows of generations, and lines between them.
+"""Layout of a family tree: a row for each generation, and the lines between parents and children.
 
 Lengths are in px of the drawing. Nothing here reads the database: it lays out a
 :class:`gallery.selectors.lineage.Graph`.
@@ -29,7 +29,7 @@ LABEL = (84, 15)
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class PlacedNode:
     """A work and the left upper corner of its square."""
 
     node: Node
@@ -58,7 +58,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class EdgeLine:
     """A line from a parent to a child as the ``d`` of an SVG path, and where its label stands."""
 
     edge: Edge
@@ -73,8 +73,8 @@ class Tree:
 
     width: int
     height: int
-    spots: tuple[Spot, ...]
-    lines: tuple[Line, ...]
+    spots: tuple[PlacedNode, ...]
+    lines: tuple[EdgeLine, ...]
     left_out: int
     side: int = SIDE
 
@@ -116,16 +116,17 @@ def family_tree(graph: Graph) -> Tree | None:
     top = min(rows)
     middles: dict[_Key, int] = {}
     tops = {level: MARGIN + (level - top) * (SIDE + CAPTION + BETWEEN) for level in rows}
-    # From the middle outwards: those who are nearer have their places already.
+    # From the middle outwards: the neighbours that are nearer to it are placed already.
     for level in sorted(rows, key=abs):
         left = (width - breadths[level]) // 2
-        for key in sorted(rows[level], key=lambda key: _pull(ties[key], middles)):
+        for key in sorted(rows[level], key=lambda key: _mean_neighbour(ties[key], middles)):
             middles[key] = left + _breadth(key) // 2
             left += _breadth(key) + GAP
     spots = tuple(
-        Spot(node, middles[node.key, None] - SIDE // 2, tops[level_of[node.key]]) for node in graph.nodes
+        PlacedNode(node, middles[node.key, None] - SIDE // 2, tops[level_of[node.key]])
+        for node in graph.nodes
     )
-    lines: list[Line] = []
+    lines: list[EdgeLine] = []
     for edge, chain in chains.items():
         row = level_of[edge.parent]
         lines.append(
@@ -149,8 +150,8 @@ def _breadth(key: _Key) -> int:
     return SIDE if key[1] is None else PASSAGE
 
 
-def _pull(tied: set[_Key], middles: dict[_Key, int]) -> float:
-    """Where those who have a place would like somebody who is tied to them to be."""
+def _mean_neighbour(tied: set[_Key], middles: dict[_Key, int]) -> float:
+    """The mean x of those neighbours that are placed already (the barycentre of Sugiyama et al.), else 0."""
     wanted = [middles[key] for key in tied if key in middles]
     return sum(wanted) / len(wanted) if wanted else 0.0
 
@@ -158,7 +159,7 @@ def _pull(tied: set[_Key], middles: dict[_Key, int]) -> float:
 def _generations(graph: Graph) -> dict[str, int]:
     """Key -> the row of a node: parents always stand above their children.
 
-    The graph counts the shortest way from the middle; somebody who is parent and grandparent at once needs
+    The graph counts the shortest way from the middle; one that is parent and grandparent at once needs
     the longest. Works are made after their parents, so there are no circles, and the passes end.
     """
     level = {node.key: node.level for node in graph.nodes}
@@ -174,7 +175,7 @@ def _generations(graph: Graph) -> dict[str, int]:
     return level
 
 
-def _line(edge: Edge, middles: list[int], tops: list[int], others: Sequence[Line]) -> Line:
+def _line(edge: Edge, middles: list[int], tops: list[int], others: Sequence[EdgeLine]) -> EdgeLine:
     """A line through places at ``middles`` in rows at ``tops``.
 
     Its label lies on the first stretch, where it covers those of the ``others`` least.
@@ -193,7 +194,7 @@ def _line(edge: Edge, middles: list[int], tops: list[int], others: Sequence[Line
             places = [_on_curve(at, *curve) for at in LABEL_AT]
             label = min(places, key=lambda place: sum(_covered(place, (one.x, one.y)) for one in others))
         path += f"C{left} {start + bend} {right} {end - bend} {right} {end}"
-    return Line(edge, path, *label)
+    return EdgeLine(edge, path, *label)
 
 
 def _covered(one: tuple[int, int], other: tuple[int, int]) -> int:

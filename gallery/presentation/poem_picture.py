@@ -1,4 +1,4 @@
-"""A poem and the picture it was written for: what a person may see it on, and what was read in it."""
+"""A poem and the picture that it was written for: the picture, for whoever may see it, and what it shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DETAIL = "picture"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class BackgroundPicture:
     """The picture under a poem. ``page``: the work's own page, "" for an upload.
 
     ``generated``: whether a network made it, so that what is drawn on it carries the mark too.
@@ -39,7 +39,7 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class PictureReading:
     """What the poem was written from: words in the visitor's language, sure ones and those that are only
     ``perhaps`` there, and the painting's own prompt."""
 
@@ -48,7 +48,7 @@ class Read:
     prompt: str
 
 
-def ground_of(person: Person, poem: Artwork) -> Ground | None:
+def background_of(person: Person, poem: Artwork) -> BackgroundPicture | None:
     """The picture that ``poem`` was written for, when the person may find it: a work, or their own upload.
 
     None for a poem without a picture, and when the picture was deleted or is hidden from the person. The
@@ -59,7 +59,7 @@ def ground_of(person: Person, poem: Artwork) -> Ground | None:
     parents = artworks.parents_of(person, poem)
     picture = next((one.artwork for one in parents if one.relation == RELATION), None)
     if picture is not None and picture.file:
-        return Ground(
+        return BackgroundPicture(
             payloads.picture_url(picture),
             payloads.thumbnail_url(picture) or payloads.picture_url(picture),
             picture.width,
@@ -73,10 +73,12 @@ def ground_of(person: Person, poem: Artwork) -> Ground | None:
     if upload is None or upload.owner_id != person.pk:
         return None
     url = payloads.upload_url(upload)
-    return Ground(url, url, upload.width, upload.height, str(_("The picture you brought")), "", False)
+    return BackgroundPicture(
+        url, url, upload.width, upload.height, str(_("The picture you brought")), "", False
+    )
 
 
-def read_of(poem: Artwork) -> Read | None:
+def reading_of(poem: Artwork) -> PictureReading | None:
     """What was read in the picture before the poem was written; None for a poem without one, or nonsense."""
     told = poem.details.get(DETAIL)
     if not isinstance(told, Mapping):
@@ -85,7 +87,7 @@ def read_of(poem: Artwork) -> Read | None:
     words = (*reading_words(told), *(term(colour, COLOURS) for colour in colours))
     perhaps = tuple(term(word, THINGS) for word in _texts(told.get("perhaps")))
     prompt = told.get("prompt")
-    return Read(tuple(dict.fromkeys(words)), perhaps, prompt if isinstance(prompt, str) else "")
+    return PictureReading(tuple(dict.fromkeys(words)), perhaps, prompt if isinstance(prompt, str) else "")
 
 
 def _texts(value: Any) -> list[str]:

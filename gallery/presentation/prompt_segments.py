@@ -1,4 +1,4 @@
-"""A prompt as the network read it: which pieces it understood, and what is nearest to those it did not.
+"""A prompt in pieces: those that the network understood, and the nearest known word to those it did not.
 
 The pieces come from an engine, through a job's notes or a work's details. They are shown only when they
 are whole: their texts, one after the other, are the prompt.
@@ -28,7 +28,7 @@ class Segment:
 
 
 def prompt_segments(source: Job | Artwork) -> list[Segment]:
-    """The prompt in pieces; one plain piece when nothing (or nonsense) is known about it. [] when empty."""
+    """The prompt in pieces; one plain piece when no valid pieces are known. [] when empty."""
     prompt = source.prompt
     if isinstance(source, Artwork):
         told = source.details.get(NOTE)

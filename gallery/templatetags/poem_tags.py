@@ -7,8 +7,13 @@ from uuid import uuid4
 from django import template
 
 from gallery.models import Artwork
-from gallery.presentation.chinese_poem import Craft, craft_of
-from gallery.presentation.english_poem import EnglishCraft, english_craft_of, is_english, stanza_starts
+from gallery.presentation.chinese_poem import PoemAnnotations, annotations_of
+from gallery.presentation.english_poem import (
+    EnglishAnnotations,
+    english_annotations_of,
+    is_english,
+    stanza_starts,
+)
 from gallery.templatetags.site_tags import is_chinese
 
 register = template.Library()
@@ -18,15 +23,15 @@ LEAST_LETTERS, MOST_LETTERS, LETTERS_STEP = 20, 64, 4
 
 
 @register.filter
-def craft(artwork: Artwork) -> Craft | None:
+def craft(artwork: Artwork) -> PoemAnnotations | None:
     """The making of a poem, or None when nothing is known of it."""
-    return craft_of(artwork) if artwork.text else None
+    return annotations_of(artwork) if artwork.text else None
 
 
 @register.filter
-def english_craft(artwork: Artwork) -> EnglishCraft | None:
+def english_craft(artwork: Artwork) -> EnglishAnnotations | None:
     """The making of an English poem, or None when nothing is known of it."""
-    return english_craft_of(artwork) if artwork.text else None
+    return english_annotations_of(artwork) if artwork.text else None
 
 
 @register.filter

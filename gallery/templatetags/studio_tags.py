@@ -17,7 +17,7 @@ from gallery.catalogue import features
 from gallery.catalogue.gan import LONGEST_SIDE
 from gallery.models import Artwork
 from gallery.presentation import payloads
-from gallery.presentation.lineage_layout import Spot, Tree
+from gallery.presentation.lineage_layout import PlacedNode, Tree
 from gallery.selectors.lineage import Edge
 from gallery.templatetags.site_tags import heading, relation_label
 
@@ -140,7 +140,7 @@ def edge_label(edge: Edge) -> str:
 
 
 @register.filter
-def spot_label(spot: Spot, tree: Tree) -> str:
+def spot_label(spot: PlacedNode, tree: Tree) -> str:
     """A work of the family tree for somebody who hears it: its name, and what it gave or took."""
     artwork = spot.node.artwork
     if artwork is None:

@@ -23,7 +23,7 @@ from gallery.permissions import Person
 from gallery.presentation import payloads
 from gallery.presentation.analysis import analysis_of
 from gallery.presentation.lineage_layout import family_tree
-from gallery.presentation.poem_picture import ground_of, read_of
+from gallery.presentation.poem_picture import background_of, reading_of
 from gallery.selectors import artworks as selectors
 from gallery.selectors import jobs, recipes
 from gallery.selectors.lineage import lineage_graph
@@ -62,8 +62,8 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
         "before": before_of(person, work) if work.kind == "upscale" else None,
         "analysis": analysis_of(work),
         "similar": similar_works(person, work) if work.file else [],
-        "ground": ground_of(person, work),
-        "read": None if work.file else read_of(work),
+        "ground": background_of(person, work),
+        "read": None if work.file else reading_of(work),
         "again_key": uuid.uuid4().hex,
         "decision": DecisionForm()
         if permissions.can_moderate(person) and work.visibility != Visibility.PRIVATE

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gallery import permissions
-from gallery.presentation.poem_picture import ground_of, read_of
+from gallery.presentation.poem_picture import background_of, reading_of
 from gallery.views.access import visible_artwork
 
 
@@ -17,13 +17,13 @@ from gallery.views.access import visible_artwork
 def artwork_inscribe(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """The poem on its picture, for whoever may see both; the browser sets it and keeps it as a file."""
     poem = visible_artwork(request, artwork_id)
-    ground = ground_of(request.user, poem)
+    ground = background_of(request.user, poem)
     if ground is None:
         raise Http404
     context = {
         "artwork": poem,
         "ground": ground,
-        "read": read_of(poem),
+        "read": reading_of(poem),
         "mine": permissions.can_edit(request.user, poem),
     }
     return render(request, "artworks/inscribe.html", context)

@@ -24,7 +24,7 @@ from gallery.live import recent
 from gallery.models import Job, JobState, User
 from gallery.presentation import labels, payloads
 from gallery.presentation.analysis import analysis_of
-from gallery.presentation.poem_picture import ground_of
+from gallery.presentation.poem_picture import background_of
 from gallery.selectors import jobs as selectors
 from gallery.selectors import recipes
 from gallery.selectors.similarity import similar_works
@@ -80,7 +80,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     if row.kind == "analyse" and artworks and (analysis := analysis_of(artworks[0])):
         context |= {"analysis": analysis, "similar": similar_works(request.user, artworks[0])}
     if artworks and not artworks[0].file:
-        context["inscribable"] = ground_of(request.user, artworks[0]) is not None
+        context["inscribable"] = background_of(request.user, artworks[0]) is not None
     if mine and row.kind == BLEND:
         context |= _mixer(person_of(request), row)
     return render(request, "jobs/detail.html", context)

@@ -11,9 +11,9 @@ from django.utils.translation import override
 
 from gallery.models import Artwork, Job, JobState, User, Visibility
 from gallery.presentation.english_poem import (
-    EnglishCraft,
+    EnglishAnnotations,
     draft_of_kept,
-    english_craft_of,
+    english_annotations_of,
     metre,
     stanza_starts,
 )
@@ -40,8 +40,8 @@ def poem(person: User, form: str = "quatrain", craft: Any = None, **changes: Any
     return work
 
 
-def made(work: Artwork) -> EnglishCraft:
-    craft = english_craft_of(work)
+def made(work: Artwork) -> EnglishAnnotations:
+    craft = english_annotations_of(work)
     assert craft is not None
     return craft
 
@@ -155,7 +155,7 @@ def without(number: int) -> Any:
 )
 def test_what_does_not_fit_the_poem_is_not_shown(person: User, craft: Any) -> None:
     work = poem(person, craft=craft)
-    assert english_craft_of(work) is None
+    assert english_annotations_of(work) is None
     assert "data-craft" not in page(work, person)
 
 
@@ -186,7 +186,7 @@ def test_a_poem_of_more_lines_than_any_form_is_only_a_poem(person: User) -> None
     lines = ["The moon"] * 15
     details = details_of({"form": "sonnet"}, lines)
     work = factories.make_artwork(person, "verse", text="\n".join(lines), details=details)
-    assert english_craft_of(work) is None
+    assert english_annotations_of(work) is None
     assert "poem across latin" in page(work, person)
 
 

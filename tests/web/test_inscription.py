@@ -11,7 +11,7 @@ from django.urls import reverse
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe
 from gallery.models import Artwork, Job, JobState, Lineage, Moderation, User, Visibility
-from gallery.presentation.poem_picture import ground_of, read_of
+from gallery.presentation.poem_picture import background_of, reading_of
 from gallery.services import artworks, submissions
 from gallery.services.artworks import PoemText
 from tests.web import factories
@@ -233,12 +233,12 @@ def test_nonsense_in_the_details_breaks_no_page(
     poem.save()
     for page in ("artwork", "artwork_inscribe"):
         assert client.get(reverse(page, args=[poem.pk])).status_code == 200
-    read = read_of(poem)
+    read = reading_of(poem)
     assert read is None or read.prompt == ""
 
 
 def test_a_photograph_that_was_only_looked_at_is_no_generated_ground(person: User) -> None:
     photo = factories.make_listed(person, "analyse", generated=False)
-    ground = ground_of(person, poem_on(photo, person))
+    ground = background_of(person, poem_on(photo, person))
     assert ground is not None
     assert not ground.generated

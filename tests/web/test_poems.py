@@ -12,7 +12,7 @@ from django.urls import reverse
 from gallery import catalogue
 from gallery.catalogue import InvalidRecipe
 from gallery.models import Artwork, Job, JobState, User, Visibility
-from gallery.presentation.chinese_poem import craft_of, draft_of_locked
+from gallery.presentation.chinese_poem import annotations_of, draft_of_locked
 from tests.web import factories
 from tests.web.pages import client_of
 
@@ -45,7 +45,7 @@ def page(work: Artwork, person: User | None, language: str = "en") -> str:
 
 def test_tones_rhymes_breaches_and_readings_are_on_the_page(person: User) -> None:
     work = poem(person)
-    craft = craft_of(work)
+    craft = annotations_of(work)
     assert craft is not None
     assert craft.text == "\n".join(LINES)
     places = [place for line in craft.lines for place in line.places]
@@ -85,7 +85,7 @@ def test_strangers_see_the_making_but_cannot_go_on_from_it(person: User) -> None
     ],
 )
 def test_what_does_not_fit_is_not_shown(person: User, broken: dict[str, Any]) -> None:
-    assert craft_of(poem(person, **broken)) is None
+    assert annotations_of(poem(person, **broken)) is None
     assert "data-craft" not in page(poem(person, **broken), person)
 
 
@@ -97,15 +97,15 @@ def test_odd_facts_do_not_hurt(person: User) -> None:
         "breaches": [],
         "relaxed": [{"code": "strange"}, 5, None],
     }
-    craft = craft_of(poem(person, **odd))
+    craft = annotations_of(poem(person, **odd))
     assert craft is not None
     assert not any(place.alternatives or place.given for line in craft.lines for place in line.places)
     assert (craft.relaxed, craft.broken) == ((), False)
-    assert craft_of(poem(person, lines=("Slow rain", "on the roof"))) is None
+    assert annotations_of(poem(person, lines=("Slow rain", "on the roof"))) is None
 
 
 def test_the_head_of_an_acrostic_stays(person: User) -> None:
-    craft = craft_of(poem(person, acrostic="白黄"))
+    craft = annotations_of(poem(person, acrostic="白黄"))
     assert craft is not None
     offered = [bool(line.places[0].alternatives) for line in craft.lines]
     assert offered == [False, False, True, True]
@@ -120,7 +120,7 @@ def test_of_a_couplet_the_line_that_was_given_comes_first_in_drafts(person: User
         "first_written": 1,
     }
     work = poem(person, lines=lines, **facts)
-    craft = craft_of(work)
+    craft = annotations_of(work)
     assert craft is not None
     assert [line.fixed for line in craft.lines] == [False, True]
     assert craft.lines[0].places[2].alternatives[0].draft == "一行白鹭上青天/三月江"
