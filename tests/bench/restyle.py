@@ -17,8 +17,8 @@ from statistics import median
 import torch
 from PIL import Image
 
-from gallery.catalogue.cnn import RESTYLE
 from tests.bench.studio import load
+from tests.engine.parameters import complete
 from workers import device as devices
 from workers import images
 from workers.engines.base import SilentReport, Task
@@ -35,8 +35,7 @@ MEGABYTES = 2000
 
 def request(path: Path, size: int, style: str) -> Task:
     """What the page sends when somebody only chooses a style and a size."""
-    parameters = {param.name: param.default for param in RESTYLE.params} | {"style": style, "size": size}
-    return Task(parameters, 1, SilentReport(), {"image": path})
+    return Task(complete("restyle", style=style, size=size), 1, SilentReport(), {"image": path})
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.engine.parameters import complete
 from tests.engine.toy_restyle import STYLES, write_classifier, write_restyle
 from workers import images, weights
 from workers.engines.base import EngineError, InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
@@ -77,7 +78,7 @@ def task(tmp_path: Path, report: Any = None, of: tuple[int, int] = (90, 60), **p
     content, style = tmp_path / "content.png", tmp_path / "style.png"
     picture(*of, 1).save(content)
     picture(80, 70, 2).save(style)
-    given = {"size": 256, "slow": True, "steps": STEPS, "strength": 1.0, **parameters}
+    given = complete("restyle", **{"size": 256, "slow": True, "steps": STEPS, "strength": 1.0} | parameters)
     inputs = {"image": content} | ({} if given.get("style") else {"style": style})
     return Task(given, 1, report or SilentReport(), inputs)
 

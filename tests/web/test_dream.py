@@ -155,12 +155,6 @@ def test_features_have_names_in_both_languages() -> None:
     assert [one.name for one in chosen("s3:9, s7*x")] == ["s3:9", "s7*x"]
 
 
-def test_the_pages_and_the_engine_agree_on_the_numbers(root: Path) -> None:
-    engine = (root / "workers/engines/vision/activation_maximisation.py").read_text("utf-8")
-    assert f"\nMOST = {sheets.MOST}\n" in engine
-    assert f"\nHEAVIEST = {sheets.HEAVIEST}\n" in engine
-
-
 # --- The kind -----------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -12,8 +13,9 @@ from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import InvalidRequest, Picture, Result, Task
+from workers.engines.base import Picture, Result, Task
 from workers.engines.batching import one_by_one
+from workers.engines.request import Request
 from workers.engines.vision.analysis_schema import Analysis, Composition, Near, Reading, Share
 from workers.engines.vision.classifier import MODEL, Seeing
 from workers.engines.vision.colour_analysis import composition_of, light_of, palette_of
@@ -35,10 +37,16 @@ VIEWS = ("landscape", "cityscape")
 SEASONS = ("spring", "summer", "autumn", "winter")
 
 
+@dataclass(frozen=True, slots=True)
+class AnalyseRequest(Request):
+    """``analyse`` has no parameters: only the picture in the role ``image``."""
+
+
 class AnalyseEngine:
     """Looks at one picture at a time: most of the work is hiding parts of it, which is a batch already."""
 
     kind: ClassVar[str] = "analyse"
+    request: ClassVar[type[AnalyseRequest]] = AnalyseRequest
     batch_size: ClassVar[int] = 1
     stall_seconds: ClassVar[float] = 60.0
 
@@ -80,10 +88,10 @@ class AnalyseEngine:
         return one_by_one(tasks, self._analyse)
 
     def _analyse(self, task: Task) -> Picture:
-        if "image" not in task.inputs:
-            raise InvalidRequest("no input 'image'", visitor="Bring a picture to look at.")
+        AnalyseRequest.from_parameters(task.parameters)
+        path = task.input("image")
         task.report.phase("looking")
-        image = images.open_rgb(task.inputs["image"], LONGEST)
+        image = images.open_rgb(path, LONGEST)
         task.report.preview(image)
         analysis = self.analysis(image, task.report.step)
         return Picture(image, details={"analysis": analysis.to_details()}, generated=False)

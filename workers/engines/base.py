@@ -86,8 +86,9 @@ class Report(Protocol):
 class Task:
     """One request: everything that decides the result, and where to report.
 
-    ``parameters`` are already validated against the catalogue. ``inputs`` maps a role
-    (``image``, ``style``) to a decoded-safe picture file; a loop opens at its first frame.
+    ``parameters`` are complete, cleaned and bounded by the kind in ``gallery``; an engine reads them through
+    its :class:`workers.engines.request.Request`. ``inputs`` maps a role (``image``, ``style``) to a
+    decoded-safe picture file; a loop opens at its first frame.
     ``works`` says what is known about the artwork that plays a role: ``{"kind", "model", "digest",
     "details"}``, the last as the engine that made it left them (``latent`` included); an upload has
     no entry. ``seed`` is in [0, 2**63).
@@ -98,6 +99,12 @@ class Task:
     report: Report
     inputs: Mapping[str, Path] = field(default_factory=dict)
     works: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def input(self, role: str) -> Path:
+        """The picture file in ``role``. Raises InvalidRequest when there is none."""
+        if role not in self.inputs:
+            raise InvalidRequest(f"no input {role!r}", visitor="A picture is missing: bring one.")
+        return self.inputs[role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,9 @@ class Engine(Protocol):
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
         """Tasks with equal keys may share a batch."""
+
+    # An engine may have ``request: ClassVar[type[Request]]``, the parameters that it takes; a test compares
+    # them with those of the kind.
 
     # An engine with several models may have ``model_of(parameters) -> (name, digest)`` besides: which of
     # them decides the result of a request. Quick, raises nothing; see :func:`model_of`.

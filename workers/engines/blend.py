@@ -27,13 +27,10 @@ from workers.engines.base import (
 from workers.engines.painting import latent_loop, projection
 from workers.engines.painting.latents import Latent, LatentUnreadable, depth_groups, mix, mutated
 from workers.engines.painting.pipeline import Atelier, open_atelier
-from workers.engines.painting.rendering import Canvas, Order, compose_all, finish_all, size_of
+from workers.engines.painting.rendering import Canvas, Order, compose_all, finish_all
+from workers.engines.request import Request
 
 ROLES = ("parent_1", "parent_2", "parent_3", "parent_4")
-MODES = ("mix", "mutate", "bridge")
-MOST = 8
-FRAMES = (2, 96)
-LARGEST_BRIDGE = 512
 FRAMES_PER_SECOND = 12
 SIBLINGS = 0.6  # how far the weights of later children stray from those asked for (of their logarithms)
 SIBLING_MUTATION = 0.12  # and how far chance carries them at least
@@ -42,18 +39,45 @@ STRAY_WORDS = 3  # of a subject that strong mutations drift to
 MUTATION_STREAM, WEIGHT_STREAM, WORD_STREAM, PROJECTION_STREAM = 1000, 2000, 3000, 4000
 
 
-@dataclass(slots=True, eq=False)
-class _Wish(Order):
-    """One task's request, understood."""
+@dataclass(frozen=True, slots=True)
+class BlendRequest(Request):
+    """The parameters of ``blend``; ``size`` is the side in px.
 
-    mode: str = "mix"
-    roles: tuple[str, ...] = ()
-    weights: tuple[float, ...] = ()  # of the roles, sum one
-    depths: dict[str, int] = field(default_factory=dict)  # depth -> place in roles
-    mutation: float = 0.0
-    count: int = 1
-    frames: int = 48
-    size: int = 512
+    ``layout_from`` and its like are ``mix``, or the number of the parent that gives this depth alone.
+    """
+
+    mode: str
+    weight_1: float
+    weight_2: float
+    weight_3: float
+    weight_4: float
+    count: int
+    mutation: float
+    size: str
+    frames: int
+    layout_from: str
+    shapes_from: str
+    colour_from: str
+
+    def shares(self, roles: Sequence[str]) -> tuple[float, ...]:
+        """The weights of the parents in ``roles`` as shares of one; a mutation has one parent."""
+        if self.mode == "mutate":
+            return (1.0,)
+        weights = [float(getattr(self, f"weight_{role[-1]}")) for role in roles]
+        return tuple(weight / sum(weights) for weight in weights)
+
+    def depths(self, roles: Sequence[str]) -> dict[str, int]:
+        """Depth -> the place in ``roles`` of the parent that gives it alone."""
+        chosen = {depth: str(getattr(self, f"{depth}_from")) for depth in ("layout", "shapes", "colour")}
+        return {depth: roles.index(f"parent_{number}") for depth, number in chosen.items() if number != "mix"}
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Wish(Order):
+    """One task with the latents of its parents, as they are found."""
+
+    request: BlendRequest
+    roles: tuple[str, ...]
     parents: dict[str, Latent] = field(default_factory=dict)
     pictures: dict[str, torch.Tensor] = field(default_factory=dict)  # of those that are to be looked for
     distances: dict[str, float] = field(default_factory=dict)
@@ -68,6 +92,7 @@ class BlendEngine:
     """Children of paintings."""
 
     kind: ClassVar[str] = "blend"
+    request: ClassVar[type[BlendRequest]] = BlendRequest
     batch_size: ClassVar[int] = 8
     stall_seconds: ClassVar[float] = 60.0
 
@@ -99,7 +124,7 @@ class BlendEngine:
             compose_all(self.atelier, canvases, _composed)
             finish_all(self.atelier, canvases, self._finished)
             for wish in asked:
-                if wish.open and wish.mode == "bridge":
+                if wish.open and wish.request.mode == "bridge":
                     self._bridge(wish)
         except torch.OutOfMemoryError as error:
             if len(tasks) > 1:
@@ -108,7 +133,9 @@ class BlendEngine:
         return [wish if isinstance(wish, Result) else wish.result() for wish in wishes]
 
     def _understand(self, task: Task) -> _Wish:
-        wish = _read(task)
+        request = BlendRequest.from_parameters(task.parameters)
+        roles = tuple(role for role in ROLES if role in task.inputs or role in task.works)
+        wish = _Wish(task, request=request, roles=roles)
         task.report.phase("composing")
         config = self.atelier.config
         for role in wish.roles:
@@ -127,10 +154,11 @@ class BlendEngine:
         if wish.pictures:
             # Uploads, and works of another model, have no latent here: the painter looks for a likeness.
             task.report.note("projected", parents=[int(role[-1]) for role in wish.pictures])
+        size = int(request.size)
         made = (
-            latent_loop.work(self.atelier, wish.frames, wish.size)
-            if wish.mode == "bridge"
-            else wish.count * (1 + self.atelier.cost(wish.size))
+            latent_loop.work(self.atelier, request.frames, size)
+            if request.mode == "bridge"
+            else request.count * (1 + self.atelier.cost(size))
         )
         wish.steps = len(wish.pictures) * projection.work(self.atelier) + made
         return wish
@@ -157,14 +185,15 @@ class BlendEngine:
             report.phase("composing")
 
     def _children(self, wish: _Wish) -> list[Canvas]:
-        if wish.mode == "bridge":
+        request = wish.request
+        if request.mode == "bridge":
             return []
         parents = [wish.parents[role] for role in wish.roles]
         children = []
-        for index in range(wish.count):
-            strength = wish.mutation
-            weights = torch.tensor(wish.weights, dtype=torch.float64)
-            if wish.mode == "mix" and index:
+        for index in range(request.count):
+            strength = request.mutation
+            weights = torch.tensor(request.shares(wish.roles), dtype=torch.float64)
+            if request.mode == "mix" and index:
                 chance = torch.randn(4, generator=devices.generator(wish.task.seed, WEIGHT_STREAM + index))
                 weights = weights * (SIBLINGS * chance[: len(weights)].double()).exp()
                 weights = weights / weights.sum()
@@ -175,14 +204,15 @@ class BlendEngine:
                 shares[level, place] = 1
             child = mix(parents, shares, self.atelier.config.latent)
             child = self._mutate(child, strength, wish.task.seed, index)
-            children.append(Canvas(wish, index, child, wish.size, details=_details(wish, index, shares)))
-            children[-1].details["mutation"] = strength
+            details = _details(wish, index, shares) | {"mutation": strength}
+            children.append(Canvas(wish, index, child, int(request.size), details=details))
         return children
 
     def _locked(self, wish: _Wish) -> dict[int, int]:
         """Level -> the place of the parent that gives it alone."""
         groups = depth_groups(self.atelier.config.levels)
-        return {level: place for depth, place in wish.depths.items() for level in groups[depth]}
+        depths = wish.request.depths(wish.roles)
+        return {level: place for depth, place in depths.items() for level in groups[depth]}
 
     def _mutate(self, child: Latent, strength: float, seed: int, index: int) -> Latent:
         if strength <= 0:
@@ -211,7 +241,7 @@ class BlendEngine:
         parents = [wish.parents[role] for role in wish.roles]
         try:
             frames, latents = latent_loop.walk(
-                self.atelier, parents, self._locked(wish), wish.frames, wish.size, step
+                self.atelier, parents, self._locked(wish), wish.request.frames, int(wish.request.size), step
             )
         except (JobCanceled, JobReleased):
             return
@@ -228,95 +258,29 @@ def _composed(canvas: Canvas, picture: torch.Tensor) -> None:
 
 def _details(wish: _Wish, index: int, shares: torch.Tensor) -> dict[str, Any]:
     """What is kept with a child; the weight of a parent is its mean share over the levels."""
+    request = wish.request
     details: dict[str, Any] = {
-        "mode": wish.mode,
+        "mode": request.mode,
         "weights": {
             role: round(float(share), 4) for role, share in zip(wish.roles, shares.mean(0), strict=True)
         },
         "seed": wish.task.seed,
         "index": index,
-        "width": wish.size,
-        "height": wish.size,
+        "width": int(request.size),
+        "height": int(request.size),
     }
-    if wish.depths:
-        details["depths"] = {depth: wish.roles[place] for depth, place in wish.depths.items()}
+    if depths := request.depths(wish.roles):
+        details["depths"] = {depth: wish.roles[place] for depth, place in depths.items()}
     if wish.distances:
         details["projected"] = dict(wish.distances)
     return details
 
 
-def _read(task: Task) -> _Wish:
-    """The request without its pictures. Raises InvalidRequest with a sentence for the visitor."""
-    given = task.parameters
-    roles = tuple(role for role in ROLES if role in task.inputs or role in task.works)
-    wish = _Wish(
-        task,
-        mode=str(given.get("mode") or "mix"),
-        roles=roles,
-        mutation=float(given.get("mutation", 0.0)),
-        count=int(given.get("count", 4)),
-        frames=int(given.get("frames", 48)),
-        size=size_of(task),
-    )
-    if wish.mode not in MODES:
-        raise InvalidRequest(f"mode {wish.mode!r}", visitor="Choose a mix, a mutation or a bridge.")
-    if not 1 <= wish.count <= MOST:
-        raise InvalidRequest(f"count {wish.count}", visitor=f"Ask for 1 to {MOST} children.")
-    if not 0 <= wish.mutation <= 1:
-        raise InvalidRequest(f"mutation {wish.mutation}", visitor="Mutation must be between 0 and 100 %.")
-    if wish.mode == "mutate":
-        _check_mutate(wish)
-    else:
-        _check_several(wish)
-    weights = [float(given.get(f"weight_{role[-1]}", 0.5)) for role in wish.roles]
-    if wish.mode == "mutate":
-        weights = [1.0]
-    if not all(0 <= weight <= 1 for weight in weights):
-        raise InvalidRequest(f"weights {weights}", visitor="Shares must be between 0 and 100 %.")
-    if not any(weights):
-        raise InvalidRequest("all weights 0", visitor="At least one parent needs a share above 0 %.")
-    wish.weights = tuple(weight / sum(weights) for weight in weights)
-    for depth in ("layout", "shapes", "colour"):
-        chosen = str(given.get(f"{depth}_from") or "mix")
-        if chosen != "mix":
-            if f"parent_{chosen}" not in roles:
-                raise InvalidRequest(
-                    f"{depth}_from {chosen!r}, parents {roles}",
-                    visitor="A depth was to come from a parent that was not brought.",
-                )
-            wish.depths[depth] = roles.index(f"parent_{chosen}")
-    return wish
-
-
-def _check_mutate(wish: _Wish) -> None:
-    if wish.roles != ("parent_1",):
-        raise InvalidRequest(
-            f"mutate {wish.roles}", visitor="A mutation has one parent: bring the first, and no other."
-        )
-    if not wish.mutation:
-        raise InvalidRequest("mutation 0", visitor="Nothing would change: choose a mutation above 0 %.")
-
-
-def _check_several(wish: _Wish) -> None:
-    if len(wish.roles) < 2:
-        raise InvalidRequest(f"{wish.mode} {wish.roles}", visitor="Bring at least two parents.")
-    if wish.mode == "bridge":
-        if not FRAMES[0] <= wish.frames <= FRAMES[1]:
-            raise InvalidRequest(
-                f"frames {wish.frames}", visitor=f"A bridge has {FRAMES[0]} to {FRAMES[1]} frames."
-            )
-        if wish.size > LARGEST_BRIDGE:
-            raise InvalidRequest(
-                f"bridge of {wish.size} px", visitor=f"A bridge is at most {LARGEST_BRIDGE} px."
-            )
-
-
 def _picture(task: Task, role: str, side: int) -> torch.Tensor:
     """The picture of a parent, (3, side, side). Raises InvalidRequest."""
-    if role not in task.inputs:
-        raise InvalidRequest(f"no input {role!r}", visitor=f"Parent {role[-1]} has no picture any more.")
+    path = task.input(role)
     try:
-        return projection.square(images.open_rgb(task.inputs[role], 1024), side)
+        return projection.square(images.open_rgb(path, 1024), side)
     except projection.TooSmall as error:
         raise InvalidRequest(
             f"{role}: {error}",

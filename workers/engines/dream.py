@@ -20,6 +20,7 @@ from workers.engines.base import (
     Task,
 )
 from workers.engines.batching import one_by_one
+from workers.engines.request import Request
 from workers.engines.vision.activation_maximisation import COLOUR, Ascent, Feature, channels_of, read_features
 from workers.engines.vision.classifier import Seeing
 from workers.engines.vision.zoom_loop import Zoom, inside, nearer
@@ -34,22 +35,31 @@ PREVIEW = 512  # long side of the previews, px
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """One task's request, understood."""
+class DreamRequest(Request):
+    """The parameters of ``dream``; ``size`` is the long side in px, ``jitter`` in px."""
 
-    features: tuple[Feature, ...]
-    source: torch.Tensor  # (1, 3, H, W) in [-1, 1], as large as the result
+    features: str
+    zoom: bool
+    keep_colours: bool
+    steps: int
+    size: int
     octaves: int
     octave_scale: float
-    steps: int
-    layers: int  # of a zoom; 0: a still picture
+    step_size: float
+    jitter: int
     frames: int
+
+    @property
+    def layers(self) -> int:
+        """Layers of a zoom; 0 for a still picture."""
+        return max(1, round(self.frames / FRAMES_PER_LAYER)) if self.zoom else 0
 
 
 class DreamEngine:
     """Dreams of one request after the other: sizes differ, and one fills two cores."""
 
     kind: ClassVar[str] = "dream"
+    request: ClassVar[type[DreamRequest]] = DreamRequest
     batch_size: ClassVar[int] = 1
     stall_seconds: ClassVar[float] = 60.0
 
@@ -75,71 +85,62 @@ class DreamEngine:
     def _dream(self, task: Task) -> Picture | Animation:
         task.report.phase("loading")
         generator = torch.Generator().manual_seed(task.seed)
-        wish = self._understand(task, generator)
+        request = DreamRequest.from_parameters(task.parameters)
+        features = self._features(request)
+        source = self._source(task, request.size, generator)
         task.report.phase("dreaming")
-        dreamer = _Dreamer(
-            task,
-            wish,
-            Ascent(
-                self._net,
-                wish.features,
-                generator,
-                step_size=float(task.parameters.get("step_size", 0.02)),
-                jitter=int(task.parameters.get("jitter", 16)),
-                colour=0.0 if task.parameters.get("keep_colours", False) else COLOUR,
-            ),
+        ascent = Ascent(
+            self._net,
+            features,
+            generator,
+            step_size=request.step_size,
+            jitter=request.jitter,
+            colour=0.0 if request.keep_colours else COLOUR,
         )
+        dreamer = _Dreamer(task, request, ascent)
         details: dict[str, Any] = {
-            "features": [[one.stage, one.channel, one.weight] for one in wish.features],
-            "width": wish.source.shape[3],
-            "height": wish.source.shape[2],
+            "features": [[one.stage, one.channel, one.weight] for one in features],
+            "width": source.shape[3],
+            "height": source.shape[2],
         }
-        if not wish.layers:
-            made = dreamer.dream(wish.source, wish.octaves)
+        if not request.zoom:
+            made = dreamer.dream(source, request.octaves)
             task.report.phase("finishing")
             return Picture(images.to_image(made), details)
-        zoom = dreamer.layers()
+        zoom = dreamer.layers(source)
         frames = []
-        for number in range(wish.frames):
-            frames.append(images.to_image(zoom.at(len(zoom) * number / wish.frames)))
+        for number in range(request.frames):
+            frames.append(images.to_image(zoom.at(len(zoom) * number / request.frames)))
             dreamer.did()
         task.report.phase("finishing")
-        return Animation(tuple(frames), wish.frames / FRAMES_PER_SECOND, details)
+        return Animation(tuple(frames), request.frames / FRAMES_PER_SECOND, details)
 
-    def _understand(self, task: Task, generator: torch.Generator) -> _Wish:
-        parameters = task.parameters
+    def _features(self, request: DreamRequest) -> tuple[Feature, ...]:
         try:
-            features = read_features(str(parameters.get("features", "")), self.channels)
+            return read_features(request.features, self.channels)
         except ValueError as error:
             raise InvalidRequest(
                 f"features: {error}", visitor="The network has no such feature. Choose others."
             ) from error
-        size = int(parameters.get("size", 512))
+
+    def _source(self, task: Task, size: int, generator: torch.Generator) -> torch.Tensor:
+        """What is dreamt of, as large as the result: (1, 3, H, W) in [-1, 1]."""
         if "image" in task.inputs:
             source = images.to_tensor(_sized(images.open_rgb(task.inputs["image"]), size))
         else:
             source = mist(size, generator)
-        frames = int(parameters.get("frames", 32)) if parameters.get("zoom", False) else 0
-        return _Wish(
-            features=features,
-            source=source.to(self.device),
-            octaves=int(parameters.get("octaves", 4)),
-            octave_scale=float(parameters.get("octave_scale", 1.4)),
-            steps=int(parameters.get("steps", 20)),
-            layers=max(1, round(frames / FRAMES_PER_LAYER)) if frames else 0,
-            frames=frames,
-        )
+        return source.to(self.device)
 
 
 class _Dreamer:
     """The steps of one request, counted and shown."""
 
-    def __init__(self, task: Task, wish: _Wish, ascent: Ascent) -> None:
-        self.task, self.wish, self.ascent = task, wish, ascent
-        self.closing = max(1, round(CLOSING * wish.steps))
-        revisits = max(0, wish.layers - 1) * min(REVISIT, wish.octaves) * wish.steps
-        self.total = wish.octaves * wish.steps
-        self.total += revisits + self.closing + wish.frames if wish.layers else 0
+    def __init__(self, task: Task, request: DreamRequest, ascent: Ascent) -> None:
+        self.task, self.request, self.ascent = task, request, ascent
+        self.closing = max(1, round(CLOSING * request.steps))
+        revisits = max(0, request.layers - 1) * min(REVISIT, request.octaves) * request.steps
+        self.total = request.octaves * request.steps
+        self.total += revisits + self.closing + request.frames if request.zoom else 0
         self.done = 0
 
     def did(self) -> None:
@@ -154,16 +155,16 @@ class _Dreamer:
         for shape in self._sizes(height, width, octaves):
             base = _resized(source, shape)
             picture = (base + _resized(detail, shape)).clamp(-1, 1)
-            picture = self._climb(picture, self.wish.steps)
+            picture = self._climb(picture, self.request.steps)
             self._show(picture)
             detail = picture - base
         return picture
 
-    def layers(self) -> Zoom:
+    def layers(self, source: torch.Tensor) -> Zoom:
         """A zoom's layers, each dreamt from the middle of the one before; the first is sewn into the last."""
-        layers = [self.dream(self.wish.source, self.wish.octaves)]
-        for _ in range(self.wish.layers - 1):
-            layers.append(self.dream(nearer(layers[-1]), min(REVISIT, self.wish.octaves)))
+        layers = [self.dream(source, self.request.octaves)]
+        for _ in range(self.request.layers - 1):
+            layers.append(self.dream(nearer(layers[-1]), min(REVISIT, self.request.octaves)))
         last = Zoom(layers).at(len(layers) - 1)
         layers[-1] = self._climb(last, self.closing, 1 - inside(last))
         return Zoom(layers)
@@ -185,7 +186,7 @@ class _Dreamer:
     def _sizes(self, height: int, width: int, octaves: int) -> Iterator[tuple[int, int]]:
         """Heights and widths from the smallest octave to the whole; never less than LEAST px long."""
         for number in reversed(range(octaves)):
-            scale = max(self.wish.octave_scale**-number, min(1.0, LEAST / max(height, width)))
+            scale = max(self.request.octave_scale**-number, min(1.0, LEAST / max(height, width)))
             yield max(1, round(height * scale)), max(1, round(width * scale))
 
 

@@ -19,40 +19,50 @@ from workers import images
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
 from workers.engines.language.prompt_lexicon import Understood
 from workers.engines.painting.colour_transfer import palette_of, with_palette
-from workers.engines.painting.cropping import ASPECTS, best_place, window
+from workers.engines.painting.cropping import best_place, window
 from workers.engines.painting.latents import Latent
 from workers.engines.painting.pipeline import Atelier, open_atelier
 from workers.engines.painting.refinement import refine
-from workers.engines.painting.rendering import Canvas, Order, chunks, compose_all, finish_all, size_of
+from workers.engines.painting.rendering import Canvas, Order, chunks, compose_all, finish_all
+from workers.engines.request import Request
 
-MOST = 16
-MOST_CANDIDATES = 8
-MOST_REFINE = 60
+CANDIDATE_STREAM = (
+    16  # added to a picture's index for each further candidate: more than pictures of a request
+)
 REFINE_WORK = 6  # a step of refining takes about as long as composing six pictures
 REFINE_STREAM = 4096  # added to a picture's index: the looks of refining have random numbers of their own
 PREVIEW_EVERY = 3  # steps of refining
 
 
+@dataclass(frozen=True, slots=True)
+class PaintRequest(Request):
+    """The parameters of ``paint``; ``size`` is the side in px, ``aspect`` a key of ``cropping.ASPECTS``."""
+
+    prompt: str
+    count: int
+    truncation: float
+    size: str
+    aspect: str
+    candidates: int
+    refine: int
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class _Wish(Order):
-    """One task's request, understood."""
+    """One task with its prompt as words and tensors."""
 
+    request: PaintRequest
     understood: Understood
     text: torch.Tensor  # (1, E)
     condition: torch.Tensor  # (1, K)
     palette: torch.Tensor | None  # (M, 3)
-    truncation: float
-    count: int
-    candidates: int
-    refine: int
-    size: int
-    aspect: str
 
 
 class PaintEngine:
     """Paintings of landscapes, seascapes and cities from English or Chinese words."""
 
     kind: ClassVar[str] = "paint"
+    request: ClassVar[type[PaintRequest]] = PaintRequest
     batch_size: ClassVar[int] = 8
     stall_seconds: ClassVar[float] = 60.0
 
@@ -90,33 +100,33 @@ class PaintEngine:
         return [wish if isinstance(wish, Result) else wish.result() for wish in wishes]
 
     def _understand(self, task: Task) -> _Wish:
-        given = task.parameters
-        numbers = _numbers(given)
-        size, palette = size_of(task), _palette(task)
+        request = PaintRequest.from_parameters(task.parameters)
+        palette = _palette(task)
         task.report.phase("composing")
         matching = self.atelier.matching
-        understood = matching.read(str(given.get("prompt") or ""))
+        understood = matching.read(request.prompt)
         task.report.note("understood", segments=_segments(understood))
         wish = _Wish(
             task,
+            request=request,
             understood=understood,
             text=matching.texts([understood.words]),
             condition=matching.conditions([understood.words]),
             palette=palette,
-            size=size,
-            **numbers,
         )
-        each = wish.candidates + wish.refine * REFINE_WORK + self.atelier.cost(size)
-        wish.steps = wish.count * (each + (palette is not None))
+        each = request.candidates + request.refine * REFINE_WORK + self.atelier.cost(int(request.size))
+        wish.steps = request.count * (each + (palette is not None))
         return wish
 
     def _compose(self, wishes: Sequence[_Wish]) -> list[Canvas]:
         """The best of each picture's candidates."""
         drafts = [
-            Canvas(wish, index, self._latent(wish, index + MOST * candidate), wish.size)
+            Canvas(
+                wish, index, self._latent(wish, index + CANDIDATE_STREAM * candidate), int(wish.request.size)
+            )
             for wish in wishes
-            for index in range(wish.count)
-            for candidate in range(wish.candidates)
+            for index in range(wish.request.count)
+            for candidate in range(wish.request.candidates)
         ]
         best: dict[tuple[int, int], Canvas] = {}
 
@@ -137,7 +147,7 @@ class PaintEngine:
         return list(best.values())
 
     def _latent(self, wish: _Wish, index: int) -> Latent:
-        z = self.atelier.draw(wish.task.seed, index)[None] * wish.truncation
+        z = self.atelier.draw(wish.task.seed, index)[None] * wish.request.truncation
         styles = self.atelier.styles(z, self.atelier.subjects(wish.condition))
         return Latent.of(styles[0], wish.task.seed, index)
 
@@ -154,7 +164,7 @@ class PaintEngine:
             canvas.details["fit"] = round(float(score(canvas.composed[None])), 4)
 
     def _refine(self, wish: _Wish, canvases: Sequence[Canvas]) -> None:
-        if not (wish.refine and wish.open):
+        if not (wish.request.refine and wish.open):
             return
         wish.task.report.phase("refining")
         for chunk in chunks(canvases, self.atelier.chunk):
@@ -169,7 +179,7 @@ class PaintEngine:
                 self.atelier,
                 [canvas.latent for canvas in chunk],
                 wish.text.expand(len(chunk), -1),
-                wish.refine,
+                wish.request.refine,
                 [devices.generator(wish.task.seed, REFINE_STREAM + canvas.index) for canvas in chunk],
                 step,
             )
@@ -194,14 +204,15 @@ class PaintEngine:
         wish = canvas.order
         assert isinstance(wish, _Wish)
         assert canvas.composed is not None
-        place = best_place(canvas.composed, wish.aspect, self._score(wish))
-        image = image.crop(window(image.width, wish.aspect, place))
+        aspect = wish.request.aspect
+        place = best_place(canvas.composed, aspect, self._score(wish))
+        image = image.crop(window(image.width, aspect, place))
         canvas.details |= {
             "words": list(wish.understood.words),
             "understood": _segments(wish.understood),
             "seed": wish.task.seed,
             "index": canvas.index,
-            "truncation": wish.truncation,
+            "truncation": wish.request.truncation,
             "width": image.width,
             "height": image.height,
             "latent": canvas.latent.to_details(self.atelier.painter_digest),
@@ -217,32 +228,6 @@ def _segments(understood: Understood) -> list[dict[str, Any]]:
         | ({"nearest": segment.nearest} if segment.nearest is not None else {})
         for segment in understood.segments
     ]
-
-
-def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is asked for beside the prompt and the pictures. Raises InvalidRequest."""
-    count, candidates = int(given.get("count", 1)), int(given.get("candidates", 1))
-    truncation, steps = float(given.get("truncation", 0.8)), int(given.get("refine", 0))
-    aspect = str(given.get("aspect") or "1:1")
-    if not 1 <= count <= MOST:
-        raise InvalidRequest(f"count {count}", visitor=f"Ask for 1 to {MOST} paintings.")
-    if not 0 < truncation <= 1:
-        raise InvalidRequest(f"truncation {truncation}", visitor="Boldness must be between 0 and 1.")
-    if not 1 <= candidates <= MOST_CANDIDATES:
-        raise InvalidRequest(
-            f"candidates {candidates}", visitor=f"The best of 1 to {MOST_CANDIDATES} can be chosen."
-        )
-    if not 0 <= steps <= MOST_REFINE:
-        raise InvalidRequest(f"refine {steps}", visitor=f"Refining takes 0 to {MOST_REFINE} steps.")
-    if aspect not in ASPECTS:
-        raise InvalidRequest(f"aspect {aspect!r}", visitor="The shape must be 1:1, 3:2 or 2:3.")
-    return {
-        "count": count,
-        "candidates": candidates,
-        "truncation": truncation,
-        "refine": steps,
-        "aspect": aspect,
-    }
 
 
 def _palette(task: Task) -> torch.Tensor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,17 +12,11 @@ from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import (
-    EngineError,
-    InvalidRequest,
-    Picture,
-    Result,
-    Task,
-)
+from workers.engines.base import EngineError, InvalidRequest, Picture, Result, Task
 from workers.engines.batching import one_by_one
 from workers.engines.stylisation.optimisation import optimise
-from workers.engines.stylisation.region_mask import within
-from workers.engines.stylisation.request import Manner, Wish, understand
+from workers.engines.stylisation.region_mask import region_of, within
+from workers.engines.stylisation.request import RestyleRequest, WeightedStyle, chosen_styles, style_details
 from workers.engines.stylisation.resizing import (
     canvas_side,
     detail_of,
@@ -51,10 +46,19 @@ Stage = Callable[[int, int], None]
 Show = Callable[[Image.Image], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One request with its styles, whose weights are shares of one."""
+
+    request: RestyleRequest
+    styles: tuple[WeightedStyle, ...]
+
+
 class RestyleEngine:
     """Style transfer. One picture at a time: sizes differ, and one fills two cores."""
 
     kind: ClassVar[str] = "restyle"
+    request: ClassVar[type[RestyleRequest]] = RestyleRequest
     batch_size: ClassVar[int] = 1
     stall_seconds: ClassVar[float] = 60.0
 
@@ -104,11 +108,15 @@ class RestyleEngine:
 
     def _restyle(self, task: Task) -> Picture:
         task.report.phase("loading")
-        wish = understand(task, self.styles)
-        content = sized(wish.content, wish.size)
-        region = wish.region(content.size)
+        request = RestyleRequest.from_parameters(task.parameters)
+        path = task.input("image")
+        wish = _Wish(request, chosen_styles(request, task, self.styles))
+        content = sized(images.open_rgb(path), request.size)
+        region = None
+        if "mask" in task.inputs:
+            region = region_of(images.open_rgb(task.inputs["mask"]), content.size, request.invert)
         # Loaded before anything is painted: nobody shall wait to hear that it is not there.
-        target = self._target(wish) if wish.slow else None
+        target = self._target(wish) if request.slow else None
         task.report.phase("painting")
 
         def show(painted: Image.Image) -> None:
@@ -118,7 +126,7 @@ class RestyleEngine:
             size = painted.size
             task.report.preview(within(region.resize(size), painted, content.resize(size)))
 
-        details: dict[str, Any] = wish.details()
+        details: dict[str, Any] = style_details(wish.styles)
         if target is None:
             painted = self._at_once(task, wish, content, show)
         else:
@@ -129,30 +137,31 @@ class RestyleEngine:
             painted = within(region, painted, content)
         return Picture(painted, details={**details, "width": painted.width, "height": painted.height})
 
-    def _code_of(self, wish: Wish) -> torch.Tensor:
+    def _code_of(self, wish: _Wish) -> torch.Tensor:
+        scale = wish.request.style_scale
         codes = [
-            self._codes[one.slug] if one.picture is None else self.encode(one.picture, wish.style_scale)
+            self._codes[one.slug] if one.picture is None else self.encode(one.picture, scale)
             for one in wish.styles
         ]
         return mix_codes(codes, [one.weight for one in wish.styles])
 
     # --- Feed-forward ----------------------------------------------------------------------------------
 
-    def _at_once(self, task: Task, wish: Wish, content: Image.Image, show: Show) -> Image.Image:
+    def _at_once(self, task: Task, wish: _Wish, content: Image.Image, show: Show) -> Image.Image:
         """Sketches first, each larger than the one before, then the picture."""
-        code = self._code_of(wish)
+        request = wish.request
         paint = partial(
             self.paint,
-            code=code,
-            strength=wish.strength,
-            keep_colours=wish.keep_colours,
-            brush=wish.brush,
-            style_scale=wish.style_scale,
+            code=self._code_of(wish),
+            strength=request.strength,
+            keep_colours=request.keep_colours,
+            brush=request.brush,
+            style_scale=request.style_scale,
         )
-        canvas = self._canvas(content.size, wish)
+        canvas = _canvas_size(content.size, request)
         sides = [side for side in SKETCHES if 2 * side <= max(canvas) or side == SKETCHES[0]]
         sketches = [sized(content, side) for side in sides]
-        steps = sum(self._stages(self._canvas(one.size, wish)) for one in (*sketches, content))
+        steps = sum(self._stages(_canvas_size(one.size, request)) for one in (*sketches, content))
         done = 0
 
         def stage(_: int, of: int) -> None:
@@ -163,10 +172,6 @@ class RestyleEngine:
         for sketch in sketches:
             show(paint(sketch, stage=stage))
         return paint(content, stage=stage, preview=show)
-
-    def _canvas(self, size: tuple[int, int], wish: Wish) -> tuple[int, int]:
-        side = canvas_side(max(size), wish.brush, wish.style_scale)
-        return max(1, round(size[0] * side / max(size))), max(1, round(size[1] * side / max(size)))
 
     def _stages(self, canvas: tuple[int, int]) -> int:
         """How many steps the painting of a canvas of this size (width, height) reports."""
@@ -232,7 +237,7 @@ class RestyleEngine:
                 raise _unavailable(error) from error
         return self._seeing
 
-    def _target(self, wish: Wish) -> Callable[[int], Target]:
+    def _target(self, wish: _Wish) -> Callable[[int], Target]:
         """What the slow mode goes for: by the long side of the picture that is optimised."""
         seeing = self._loaded_seeing()
         ready: ReadyTargets | None = None
@@ -243,8 +248,8 @@ class RestyleEngine:
             except (weights.WeightsError, KeyError) as error:
                 raise _unknown_style(error) from error
 
-        def seen(one: Manner, side: int) -> Target:
-            looked = round(side * wish.style_scale)
+        def seen(one: WeightedStyle, side: int) -> Target:
+            looked = round(side * wish.request.style_scale)
             if one.picture is not None:
                 return target_of(seeing.net, one.picture, looked, self.device)
             assert ready is not None
@@ -258,36 +263,44 @@ class RestyleEngine:
         )
 
     def _slowly(
-        self, task: Task, wish: Wish, content: Image.Image, target: Callable[[int], Target], show: Show
+        self, task: Task, wish: _Wish, content: Image.Image, target: Callable[[int], Target], show: Show
     ) -> tuple[Image.Image, int]:
         """The picture, and how many steps it took; the person may have ended it."""
+        request = wish.request
         small = sized(content, min(SIDES[-1], max(content.size)))
-        task.report.step(0, wish.steps)
-        start = self.paint(small, self._code_of(wish), brush=wish.brush, style_scale=wish.style_scale)
+        task.report.step(0, request.steps)
+        code = self._code_of(wish)
+        start = self.paint(small, code, brush=request.brush, style_scale=request.style_scale)
         source, begun = (images.to_tensor(one).to(self.device) for one in (small, start))
         show(start)
         taken = 0
 
         def finished(painted: torch.Tensor, source: torch.Tensor) -> Image.Image:
-            if wish.keep_colours:
+            if request.keep_colours:
                 painted = with_luminance(source, painted)
-            return images.to_image(torch.lerp(source, painted, wish.strength))
+            return images.to_image(torch.lerp(source, painted, request.strength))
 
         def told(painted: torch.Tensor, step: int) -> bool:
             nonlocal taken
             taken = step
-            task.report.step(step, wish.steps)
+            task.report.step(step, request.steps)
             if step % PREVIEW_STEPS == 0:
                 there = images.to_tensor(small.resize((painted.shape[3], painted.shape[2]))).to(self.device)
                 show(finished(painted, there))
             return task.report.enough()
 
         task.report.phase("refining")
-        painted = optimise(self._loaded_seeing().net, source, begun, target, wish.steps, told)
+        painted = optimise(self._loaded_seeing().net, source, begun, target, request.steps, told)
         if small.size != content.size:
             full = images.to_tensor(content).to(self.device)
-            painted, source = with_detail(painted, source, full, detail_of(wish.brush)), full
+            painted, source = with_detail(painted, source, full, detail_of(request.brush)), full
         return finished(painted, source), taken
+
+
+def _canvas_size(size: tuple[int, int], request: RestyleRequest) -> tuple[int, int]:
+    """Width and height of the canvas on which a picture of ``size`` is painted."""
+    side = canvas_side(max(size), request.brush, request.style_scale)
+    return max(1, round(size[0] * side / max(size))), max(1, round(size[1] * side / max(size)))
 
 
 def _unavailable(error: Exception) -> EngineError:

@@ -17,11 +17,11 @@ from workers import device as devices
 from workers import images, weights
 from workers.engines.base import InvalidRequest, Picture, Result, Task
 from workers.engines.batching import one_by_one
+from workers.engines.request import Request
 from workers.nets.upscaler import FACTOR, MARGIN, TEXTURE, Upscaler, UpscalerConfig, draw_noise, framed
 
 MODEL = "paint-upscaler"
 PASSES = {2: 1, 4: 2}
-LONGEST = 4096  # long side of the result, px
 SHORTEST = 16  # sides of the picture, px: less cannot be mirrored beyond its edges
 TILE_CPU = 256  # side of a tile of the small picture, px: about half a second, so a cancel is heard soon
 TILE_GPU = 1024
@@ -32,11 +32,10 @@ Place = tuple[slice, slice]  # rows and columns
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """One task's request, understood."""
+class UpscaleRequest(Request):
+    """The parameters of ``upscale``; ``factor`` is a key of PASSES, ``texture`` how much may be invented."""
 
-    image: Image.Image
-    factor: int
+    factor: str
     texture: float
 
 
@@ -65,6 +64,7 @@ class UpscaleEngine:
     """Enlarges pictures. One at a time: sizes differ, and one fills two cores."""
 
     kind: ClassVar[str] = "upscale"
+    request: ClassVar[type[UpscaleRequest]] = UpscaleRequest
     batch_size: ClassVar[int] = 1
     stall_seconds: ClassVar[float] = 60.0
 
@@ -94,14 +94,21 @@ class UpscaleEngine:
 
     def _upscale(self, task: Task) -> Picture:
         task.report.phase("loading")
-        wish = self._understand(task)
+        request = UpscaleRequest.from_parameters(task.parameters)
+        factor = int(request.factor)
+        image = opened(task.input("image"))
+        if min(image.size) < SHORTEST:
+            raise InvalidRequest(
+                f"{image.size} is too small",
+                visitor=f"This picture is too small: it needs at least {SHORTEST} pixels each way.",
+            )
         task.report.phase("painting")
-        width, height = wish.image.size
+        width, height = image.size
         steps = sum(
             len(tiles(height * FACTOR**number, width * FACTOR**number, self.tile))
-            for number in range(PASSES[wish.factor])
+            for number in range(PASSES[factor])
         )
-        sketch = _Sketch(wish.image, task)
+        sketch = _Sketch(image, task)
         done = 0
 
         def painted(pixels: Pixels, place: Place) -> None:
@@ -110,11 +117,11 @@ class UpscaleEngine:
             sketch.show(pixels, place)
             task.report.step(done, steps)
 
-        picture = self.enlarge(wish.image, wish.factor, wish.texture, task.seed, painted)
+        picture = self.enlarge(image, factor, request.texture, task.seed, painted)
         task.report.phase("finishing")
         return Picture(
             picture,
-            details={"factor": wish.factor, "texture": wish.texture, "size_before": [width, height]},
+            details={"factor": factor, "texture": request.texture, "size_before": [width, height]},
         )
 
     def enlarge(
@@ -139,29 +146,6 @@ class UpscaleEngine:
                     painted(pixels, place)
             image = Image.fromarray(pixels, "RGB")
         return image
-
-    @staticmethod
-    def _understand(task: Task) -> _Wish:
-        if "image" not in task.inputs:
-            raise InvalidRequest("no input 'image'", visitor="Bring a picture to enlarge.")
-        factor = int(task.parameters.get("factor", 2))
-        texture = float(task.parameters.get("texture", TEXTURE))
-        if factor not in PASSES:
-            raise InvalidRequest(f"factor {factor}", visitor="A picture can be enlarged twice or four times.")
-        if not 0 <= texture <= 1:
-            raise InvalidRequest(f"texture {texture}", visitor="Brushwork must be between 0 and 1.")
-        image = opened(task.inputs["image"])
-        if max(image.size) * factor > LONGEST:
-            raise InvalidRequest(
-                f"{image.size} times {factor}",
-                visitor=f"The result may be at most {LONGEST} pixels long. Bring a smaller picture.",
-            )
-        if min(image.size) < SHORTEST:
-            raise InvalidRequest(
-                f"{image.size} is too small",
-                visitor=f"This picture is too small: it needs at least {SHORTEST} pixels each way.",
-            )
-        return _Wish(image, factor, texture)
 
     @torch.inference_mode()
     def _doubled(

@@ -13,11 +13,9 @@ import torch
 from PIL import Image
 
 from workers import images
-from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Output, Result, Task
+from workers.engines.base import JobCanceled, JobReleased, Output, Result, Task
 from workers.engines.painting.latents import Latent
 from workers.engines.painting.pipeline import Atelier
-
-SIZES = (256, 512, 1024)
 
 
 @dataclass(slots=True)
@@ -65,14 +63,6 @@ class Canvas:
         """The stream of its brushwork: a latent painted again gets the same strokes."""
         first = self.latent.noise[0]
         return first.seed, first.index
-
-
-def size_of(task: Task) -> int:
-    """The side asked for, px. Raises InvalidRequest."""
-    asked = str(task.parameters.get("size") or "512")
-    if asked not in map(str, SIZES):
-        raise InvalidRequest(f"size {asked!r}", visitor="The size must be 256, 512 or 1024 px.")
-    return int(asked)
 
 
 def compose_all(

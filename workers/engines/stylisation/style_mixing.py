@@ -8,9 +8,6 @@ import torch
 
 from workers.nets.style_transfer import COLOUR
 
-MOST = 4
-"""Most styles in one mix."""
-
 
 def shares_of(weights: Sequence[float]) -> list[float]:
     """Weights as shares of 1. Raises ValueError when none is above 0, or one is below."""

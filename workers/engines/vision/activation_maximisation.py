@@ -18,10 +18,6 @@ from workers.nets.classifier import STRIDE, Classifier, Residual
 
 STAGES = ("s0", "s1", "s2", "s3")
 """Depths of :meth:`Classifier.features`, in order."""
-MOST = 8
-"""Most features in one wish."""
-HEAVIEST = 3.0
-"""Largest weight of a feature."""
 MARGIN = 16  # px of mirrored picture around it: the zeros beyond the edge must not excite anything
 LEVELS = (0.15, 0.8, 1.0, 0.7, 0.2)
 """Strength of each octave of a gradient, the finest first: the finest is where networks see what nobody else
@@ -64,11 +60,7 @@ def read_features(text: str, channels: dict[str, int]) -> tuple[Feature, ...]:
             raise ValueError(f"there is no stage {stage}, only {', '.join(channels)}")
         if channel is not None and int(channel) >= channels[stage]:
             raise ValueError(f"{stage} has channels 0 to {channels[stage] - 1}, not {channel}")
-        if not 0 < weight <= HEAVIEST:
-            raise ValueError(f"a weight is above 0 and at most {HEAVIEST}, not {weight}")
         found.append(Feature(stage, None if channel is None else int(channel), weight))
-    if len(found) > MOST:
-        raise ValueError(f"at most {MOST} features, not {len(found)}")
     return tuple(found)
 
 

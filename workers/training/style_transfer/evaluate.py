@@ -16,11 +16,11 @@ from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import Picture, SilentReport, Task
 from workers.engines.paint import PaintEngine
 from workers.engines.restyle import MODEL, RestyleEngine
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
+from workers.training.generator.evaluation.sampling import ask
 from workers.training.style_transfer.optimisation_baseline import (
     PROTOCOL,
     Bar,
@@ -150,13 +150,8 @@ def own_paintings() -> list[Image.Image]:
     engine = PaintEngine()
     found = []
     for prompt in PROMPTS:
-        parameters = {"prompt": prompt, "count": 1, "truncation": 0.6}
-        (result,) = engine.run([Task(parameters=parameters, seed=11, report=SilentReport())])
-        if result.error is not None:
-            raise result.error
-        output = result.outputs[0]
-        assert isinstance(output, Picture)
-        found.append(output.image)
+        (picture,) = ask(engine, prompt, 1, seed=11, truncation=0.6, size=512)
+        found.append(picture.image)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,18 @@ from workers.training.generator.evaluation.prompts import BRIDGES
 from workers.training.generator.evaluation.sampling import PAINTED, ask
 
 FRAMES = 24
+PARAMETERS: Mapping[str, Any] = {
+    "mode": "bridge",
+    **{f"weight_{number}": 0.5 for number in range(1, 5)},
+    "count": 1,
+    "mutation": 0.0,
+    "size": str(PAINTED),
+    "frames": FRAMES,
+    "layout_from": "mix",
+    "shapes_from": "mix",
+    "colour_from": "mix",
+}
+"""Complete parameters of ``blend``: training knows no kinds."""
 
 
 def bridge(engine: PaintEngine, blend: Engine, parents: Sequence[Picture], frames: int) -> list[torch.Tensor]:
@@ -36,7 +48,7 @@ def bridge(engine: PaintEngine, blend: Engine, parents: Sequence[Picture], frame
                 "digest": engine.model_digest,
                 "details": parent.details,
             }
-        parameters = {"mode": "bridge", "frames": frames, "size": str(PAINTED)}
+        parameters = {**PARAMETERS, "frames": frames}
         (result,) = blend.run([Task(parameters, 1, SilentReport(), inputs, works)])
     if result.error is not None:
         raise result.error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,16 @@ PAINTED = 256
 """Side at which pictures are painted before they are reduced: the upscaler's hand is in every measure."""
 TRUNCATION = 0.8
 """What visitors get unless they ask otherwise."""
+PARAMETERS: Mapping[str, Any] = {
+    "prompt": "",
+    "count": 1,
+    "truncation": TRUNCATION,
+    "size": str(PAINTED),
+    "aspect": "1:1",
+    "candidates": 1,
+    "refine": 0,
+}
+"""Complete parameters of ``paint``: measures change some of them, and training knows no kinds."""
 
 
 def ask(
@@ -32,8 +43,8 @@ def ask(
     size: int = PAINTED,
 ) -> list[Picture]:
     """``count`` pictures for ``prompt``. Raises what the engine answers instead."""
-    parameters = {"prompt": prompt, "count": count, "truncation": truncation, "size": str(size)}
-    (result,) = engine.run([Task(parameters, seed, SilentReport())])
+    asked = {"prompt": prompt, "count": count, "truncation": truncation, "size": str(size)}
+    (result,) = engine.run([Task({**PARAMETERS, **asked}, seed, SilentReport())])
     if result.error is not None:
         raise result.error
     return [output for output in result.outputs if isinstance(output, Picture)]

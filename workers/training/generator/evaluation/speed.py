@@ -20,6 +20,7 @@ from workers.engines.paint import PaintEngine
 from workers.engines.painting.pipeline import MODEL
 from workers.nets.generator import Painter, PainterConfig, draw_many, without_frame
 from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
+from workers.training.generator.evaluation.sampling import PARAMETERS
 
 BATCHES = (1, 2, 4, 8, 16)
 SIZE = 512
@@ -78,8 +79,8 @@ def _seconds(run: Callable[[], object]) -> float:
 
 def engine_run(engine: PaintEngine, count: int, size: int = SIZE, seed: int = 1) -> None:
     """``count`` pictures of one request. Raises what the engine answers instead."""
-    parameters = {"prompt": PROMPT, "count": count, "truncation": 1.0, "size": str(size)}
-    (result,) = engine.run([Task(parameters, seed, SilentReport())])
+    asked = {"prompt": PROMPT, "count": count, "truncation": 1.0, "size": str(size)}
+    (result,) = engine.run([Task({**PARAMETERS, **asked}, seed, SilentReport())])
     if result.error is not None:
         raise result.error
 
