@@ -1,4 +1,4 @@
-"""What the studio on one machine consists of: its folder, its address, and its processes.
+"""The studio on one machine: its data folder, its address, and its processes.
 
 The processes are ordinary commands, which docs/operations.md shows; :mod:`artsite.processes` keeps them
 alive.
@@ -60,8 +60,8 @@ WORKER_FLAGS = (
 )
 
 
-# On few cores a model would make pages wait: who computes gives way to who answers.
-GIVE_WAY = ("nice", "-n", "5") if shutil.which("nice") else ()
+# On few cores a model would make pages wait: workers run at a lower priority than the web.
+LOW_PRIORITY = ("nice", "-n", "5") if shutil.which("nice") else ()
 
 
 class StudioProblem(Exception):
@@ -72,8 +72,8 @@ class StudioProblem(Exception):
 
 
 @contextmanager
-def folder_held(data: Path) -> Iterator[Callable[[str], None]]:
-    """Hold the data folder (mode 0700) for one studio; yields a way to say at which address.
+def data_folder_lock(data: Path) -> Iterator[Callable[[str], None]]:
+    """Lock the data folder (mode 0700) for one studio; yields a function that writes its address there.
 
     Raises StudioProblem naming who holds it.
     """
@@ -85,13 +85,13 @@ def folder_held(data: Path) -> Iterator[Callable[[str], None]]:
         except BlockingIOError:
             raise StudioProblem(_who_holds(data, file.fileno())) from None
 
-        def say(address: str) -> None:
+        def write_address(address: str) -> None:
             file.truncate(0)
             file.write(json.dumps({"pid": os.getpid(), "address": address, "since": time.strftime("%F %T")}))
             file.flush()
 
-        say("no address yet")
-        yield say
+        write_address("no address yet")
+        yield write_address
 
 
 def _who_holds(data: Path, descriptor: int) -> str:
@@ -188,7 +188,7 @@ def parts(*, host: str, port: int, workers: int) -> list[Part]:
         Part(
             name="web",
             command=web_command(host, port),
-            ready=_answers(host, port),
+            ready=_web_ready(host, port),
             environment={**_common(), "MALLOC_ARENA_MAX": "2"},
             essential=True,
         ),
@@ -237,8 +237,8 @@ def _worker(number: int, count: int) -> Part:
         # Workers that each take every core only wait for each other.
         threads = max(1, (os.cpu_count() or 1) // count)
         environment["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", str(threads))
-    command = [*GIVE_WAY, *worker_command(name)]
-    return Part(name=name, command=command, ready=_reports, environment=environment)
+    command = [*LOW_PRIORITY, *worker_command(name)]
+    return Part(name=name, command=command, ready=_worker_ready, environment=environment)
 
 
 def _broker() -> Iterator[Part]:
@@ -252,7 +252,7 @@ def _broker() -> Iterator[Part]:
     yield Part(
         name="broker",
         command=broker_command(broker_binary(), path, folder),
-        ready=_pongs(path),
+        ready=_broker_ready(path),
         first=True,
         essential=True,
     )
@@ -270,7 +270,7 @@ def _make_private_folder(folder: Path) -> None:
 # --- Whether they serve ---------------------------------------------------------------------------------
 
 
-def _pongs(path: Path) -> Probe:
+def _broker_ready(path: Path) -> Probe:
     async def probe(_pid: int) -> bool:
         reader, writer = await asyncio.open_unix_connection(str(path))
         try:
@@ -283,7 +283,7 @@ def _pongs(path: Path) -> Probe:
     return probe
 
 
-def _answers(host: str, port: int) -> Probe:
+def _web_ready(host: str, port: int) -> Probe:
     async def probe(_pid: int) -> bool:
         reader, writer = await asyncio.open_connection(host, port)
         try:
@@ -296,7 +296,7 @@ def _answers(host: str, port: int) -> Probe:
     return probe
 
 
-async def _reports(pid: int) -> bool:
+async def _worker_ready(pid: int) -> bool:
     """Whether the worker wrote its first heartbeat."""
 
     def look() -> bool:

@@ -1,4 +1,4 @@
-"""The family of refusals: each has a stable code for programs and one sentence for the visitor."""
+"""Errors of the rules: each has a stable code for programs and one sentence for the visitor."""
 
 from __future__ import annotations
 

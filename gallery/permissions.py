@@ -21,7 +21,7 @@ def can_operate(person: Person) -> bool:
 
 
 def can_view_job(person: Person, job: Job) -> bool:
-    """A job is its owner's alone; operators may look, strangers learn nothing."""
+    """A job is its owner's alone; operators may see it, others not even that it exists."""
     return person.is_active and (person.pk == job.owner_id or can_operate(person))
 
 

@@ -1,1 +1,1 @@
-"""What goes over sockets: consumers, messages, and how they are published."""
+"""Live updates over sockets: the consumer, its messages, and their publisher."""

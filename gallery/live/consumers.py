@@ -5,7 +5,7 @@ A page sends ``{"type": "subscribe", "job": "<uuid>"}`` (or ``"channel": "worker
 snapshot is read and sent; every later message is a snapshot of its kind (:mod:`gallery.live.messages`).
 
 What the channel layer loses is repaired: every few seconds the rows of watched jobs are compared with
-what was sent. A strange or unknown job gets ``error`` with ``not_found``, never more.
+what was sent. A job of somebody else, or an unknown one, gets ``error`` with ``not_found``, never more.
 
 Close codes: 4401 not signed in (any more), 4403 not allowed any more, 4408 too slow a reader, 4429 too many
 sockets or messages, 1003 binary frame, 1009 message too long, 1013 live updates are away: poll and come back.
@@ -100,7 +100,7 @@ class LiveConsumer(AsyncConsumer):
             if main.done():
                 main.result()
             else:
-                await self._say_goodbye(self._close_code.result())
+                await self._send_close(self._close_code.result())
         except StopConsumer:
             pass
         finally:
@@ -152,7 +152,7 @@ class LiveConsumer(AsyncConsumer):
         if not self._close_code.done():
             self._close_code.set_result(code)
 
-    async def _say_goodbye(self, code: int) -> None:
+    async def _send_close(self, code: int) -> None:
         try:
             async with asyncio.timeout(1.0):
                 await self._send({"type": "websocket.close", "code": code})
@@ -213,7 +213,7 @@ class LiveConsumer(AsyncConsumer):
             return self._error("not_found", job=text[:64])
         if job_id not in self._jobs and len(self._jobs) >= SUBSCRIPTIONS:
             return self._error("too_many_subscriptions", job=job_id)
-        allowed = await self._ask(snapshots.may_watch, self._user, job_id)
+        allowed = await self._query(snapshots.may_watch, self._user, job_id)
         if not allowed:
             return None if allowed is None else self._error("not_found", job=job_id)
         if await self._join(job_group(job_id)):
@@ -223,10 +223,10 @@ class LiveConsumer(AsyncConsumer):
         return None
 
     async def _subscribe_workers(self) -> None:
-        if await self._ask(permissions.can_operate, self._user) is not True:
+        if await self._query(permissions.can_operate, self._user) is not True:
             return self._error("not_found", channel="workers")
         if await self._join(WORKERS_GROUP):
-            workers = await self._ask(snapshots.worker_snapshot)
+            workers = await self._query(snapshots.worker_snapshot)
             if workers is not None:
                 self._workers = {}
                 for message in workers:
@@ -235,7 +235,7 @@ class LiveConsumer(AsyncConsumer):
         return None
 
     async def _send_job(self, job_id: str) -> None:
-        messages = await self._ask(snapshots.job_snapshot, self._user, job_id)
+        messages = await self._query(snapshots.job_snapshot, self._user, job_id)
         if messages is None:
             return
         if not messages:
@@ -247,7 +247,7 @@ class LiveConsumer(AsyncConsumer):
     async def _send_outputs(self, pushed: Envelope) -> None:
         job_id = str(pushed["job"])
         if job_id in self._jobs:
-            data = await self._ask(snapshots.outputs, self._user, job_id)
+            data = await self._query(snapshots.outputs, self._user, job_id)
             if data is not None:
                 self._put_job(job_id, envelope("job.output", data, job=job_id, seq=pushed["seq"]))
 
@@ -292,7 +292,7 @@ class LiveConsumer(AsyncConsumer):
             except OSError:
                 return None  # the page has gone; a disconnect message follows
 
-    # --- What is looked at from time to time --------------------------------------------------------------
+    # --- What is checked from time to time ----------------------------------------------------------------
 
     async def _watch(self) -> None:
         """Repair what the layer lost, keep places in the queue true, and ask again who this is."""
@@ -314,7 +314,7 @@ class LiveConsumer(AsyncConsumer):
         moving = [job_id for job_id, watched in self._jobs.items() if not watched.final]
         if not moving:
             return
-        rows = await self._ask(snapshots.places, moving)
+        rows = await self._query(snapshots.queue_positions, moving)
         for job_id, (seq, standing) in (rows or {}).items():
             watched = self._jobs.get(job_id)
             if watched is None:
@@ -332,7 +332,7 @@ class LiveConsumer(AsyncConsumer):
     async def _refresh_workers(self) -> None:
         if self._workers is None:
             return
-        counts = await self._ask(payloads.queue_counts)
+        counts = await self._query(payloads.queue_counts)
         if counts is not None and self._workers is not None and counts != self._workers.get("queues"):
             self._workers = {"queues": counts}
             self._put(envelope("queue.stats", self._workers))
@@ -349,15 +349,15 @@ class LiveConsumer(AsyncConsumer):
         if not user.is_authenticated or user.pk != self._user.pk:
             return self._end(NOT_SIGNED_IN)
         self._user = user
-        if self._workers is not None and await self._ask(permissions.can_operate, user) is False:
+        if self._workers is not None and await self._query(permissions.can_operate, user) is False:
             return self._end(NOT_ALLOWED)
-        if self._jobs and await self._ask(snapshots.may_watch_all, user, list(self._jobs)) is False:
+        if self._jobs and await self._query(snapshots.may_watch_all, user, list(self._jobs)) is False:
             return self._end(NOT_ALLOWED)
         return None
 
     # --- The rows and the layer -----------------------------------------------------------------------------
 
-    async def _ask(self, question: Callable[..., T], *arguments: Any) -> T | None:
+    async def _query(self, question: Callable[..., T], *arguments: Any) -> T | None:
         """The answer of the database; None when it is away, which the page is told."""
         try:
             answer: T = await database_sync_to_async(question)(*arguments)

@@ -1,4 +1,4 @@
-"""What one socket still has to send: bounded, and the newest message of a kind replaces the older one."""
+"""Messages that one socket still has to send: bounded, the newest of a kind replaces the older one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a socket reads from the rows: who may watch a job, and how everything stands right now."""
+"""What a socket reads from the database: who may watch a job, and full snapshots of jobs and workers."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def outputs(person: Person, job_id: str) -> OutputData:
     return {"artworks": payloads.job_outputs(job_id, person)}
 
 
-def places(job_ids: list[str]) -> dict[str, tuple[int, Mapping[str, Any] | None]]:
+def queue_positions(job_ids: list[str]) -> dict[str, tuple[int, Mapping[str, Any] | None]]:
     """Job id -> its seq now, and its place in the queue while it waits."""
     jobs = Job.objects.filter(pk__in=job_ids)
     return {str(job.pk): (job.seq, payloads.standing_data(job)) for job in jobs}
 
 
 def worker_snapshot() -> list[Envelope]:
-    """Every worker that did not say goodbye."""
+    """Every worker that has not stopped."""
     return [
         envelope("worker.state", payloads.worker_data(worker))
         for worker in Worker.objects.filter(stopped_at=None)

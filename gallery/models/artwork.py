@@ -1,4 +1,4 @@
-"""Artworks, where they came from, and the pictures that people bring."""
+"""Artworks, their lineage and embeddings, and the pictures that people upload."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Artwork(models.Model):
     text = models.TextField(blank=True, default="")
 
     generated = models.BooleanField(default=True)
-    """Whether a network made it. A photo that was only looked at was not."""
+    """Whether a network made it. False for a photo that was only analysed."""
     recipe: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
     """kind, parameters, seed, index, inputs, model, digest: everything that decides the result."""
     details: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
@@ -142,7 +142,7 @@ class Artwork(models.Model):
 
 
 class Embedding(models.Model):
-    """Where a picture lies among all pictures, as a network sees them: near to those that look alike.
+    """The vector that a network gives a picture; the cosine of two is high when they look alike.
 
     Ids rise, so that whoever keeps a list of them asks for the newer ones only. ``digest`` is that of the
     network's weights: vectors of two networks have nothing to do with each other.

@@ -1,4 +1,4 @@
-"""Where a work comes from and what became of it, as a graph that can be walked in both directions.
+"""The lineage of a work as a graph: its ancestors and its descendants.
 
 What a person may not find is not in it: an ancestor that is private (or unlisted, or was taken down) is a
 stub that tells nothing but that it is there, and nothing behind it is looked at; a descendant that is not

@@ -1,4 +1,4 @@
-"""How long a job will wait: its place in line, and a range of seconds that is simulated, not guessed.
+"""How long a job will wait: its position in the queue, and a range of seconds from a simulation.
 
 What is counted is what the workers that serve the job's queue will serve before it, in all their
 queues. How long one job takes is taken from the last ones of its kind that succeeded.
@@ -63,7 +63,7 @@ class _Durations:
 
 
 @dataclass(slots=True)
-class _Line:
+class _Waiting:
     """One waiting job as the simulation needs it."""
 
     kind: str
@@ -91,7 +91,7 @@ def position(job: Job) -> QueuePosition | None:
     )
     servers = _servers()
     waiting, busy, feasible = _counts(job.queue, servers, earlier)
-    last = _Line(job.kind, job.queue, job.batch_key, alone=job.attempt > 0)
+    last = _Waiting(job.kind, job.queue, job.batch_key, alone=job.attempt > 0)
     return QueuePosition(
         position=waiting,
         ahead=waiting + busy,
@@ -112,7 +112,7 @@ def expected_wait(kind: str) -> Expected:
     durations = _durations([spec.slug]).get(spec.slug)
     return Expected(
         waiting=waiting,
-        start=_start(_Line(spec.slug, spec.queue, "", alone=True), servers, earlier) if feasible else None,
+        start=_start(_Waiting(spec.slug, spec.queue, "", alone=True), servers, earlier) if feasible else None,
         duration=durations.median if durations else None,
         feasible=feasible,
     )
@@ -173,11 +173,11 @@ def _durations(kinds: Iterable[str]) -> dict[str, _Durations]:
     return found
 
 
-def _start(last: _Line, servers: Sequence[_Server], earlier: Q) -> Seconds | None:
+def _start(last: _Waiting, servers: Sequence[_Server], earlier: Q) -> Seconds | None:
     """Seconds until ``last`` starts, when the jobs that match ``earlier`` wait before it."""
     waiting = Job.objects.filter(earlier, state=JobState.QUEUED).order_by("turn", "created_at", "pk")
     lines = [
-        _Line(kind, queue, batch_key, alone=attempt > 0)
+        _Waiting(kind, queue, batch_key, alone=attempt > 0)
         for kind, queue, batch_key, attempt in waiting.values_list("kind", "queue", "batch_key", "attempt")[
             :HORIZON
         ]
@@ -199,7 +199,7 @@ def _start(last: _Line, servers: Sequence[_Server], earlier: Q) -> Seconds | Non
 
 
 def _simulate(
-    last: _Line, lines: Sequence[_Line], servers: Sequence[_Server], seconds: Mapping[str, float]
+    last: _Waiting, lines: Sequence[_Waiting], servers: Sequence[_Server], seconds: Mapping[str, float]
 ) -> float:
     """Play the workers' claims forward, in batches as they take them, until ``last`` is taken."""
     free_at = [

@@ -1,4 +1,4 @@
-"""Works that look alike: exact search among all embeddings, in this process's memory and the database.
+"""Similar works: exact nearest-neighbour search over embeddings, in this process's memory and the database.
 
 Each process keeps the signs of all vectors (256 bits) and counts in how many they differ from those asked
 for (Charikar 2002): with 100,000 works that takes some 20 ms. The best are then put in order by the vectors
@@ -23,7 +23,7 @@ from gallery.selectors.artworks import cards
 FEW, MANY = 6, 30
 """Works beside another one, and on a page of their own."""
 CANDIDATES = 200
-"""Works that are looked at closely at a time."""
+"""Works whose vectors are compared at a time."""
 ROUNDS = 5
 OVERLAP = 500
 """The newest ids are asked for again each time: a transaction with a lower one may have committed late."""

@@ -13,11 +13,11 @@ from gallery.models import Job, JobState, Worker
 from gallery.models.job import LEASED
 
 WORKER_SILENT_SECONDS = 30
-"""A worker that was not seen for so long is not online."""
+"""A worker without a heartbeat for so long is not online."""
 
 
 def online() -> QuerySet[Worker]:
-    """Workers that were seen lately and have not said goodbye."""
+    """Workers that sent a heartbeat lately and have not stopped."""
     since = timezone.now() - timedelta(seconds=WORKER_SILENT_SECONDS)
     return Worker.objects.filter(seen_at__gte=since, stopped_at=None)
 

@@ -1,6 +1,6 @@
-"""A program, not a module: decodes one picture that nobody trusts, and writes it anew.
+"""A program, not a module: decodes one untrusted picture and encodes it anew.
 
-    python -I pixels.py < upload > result
+    python -I decode_image.py < upload > result
 
 It is started as a process of its own (:mod:`gallery.services.images`), takes memory and time limits for
 itself before it loads the decoder, and imports nothing of the project. The result is one line of JSON,

@@ -1,4 +1,4 @@
-"""Rules that write embeddings: where a picture lies among all pictures."""
+"""Rules that write embeddings: the vectors of pictures by which similar works are found."""
 
 from __future__ import annotations
 

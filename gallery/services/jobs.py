@@ -52,7 +52,7 @@ def in_turn(jobs: QuerySet[Job]) -> QuerySet[Job]:
 
 
 def compare_and_set(jobs: QuerySet[Job], **changes: Any) -> int:
-    """The compare-and-set: change the rows that still match, raise their ``seq``, say how many there were."""
+    """Change the rows that still match in one UPDATE and raise their ``seq``. Returns how many."""
     return jobs.update(seq=F("seq") + 1, **changes)
 
 

@@ -1,4 +1,4 @@
-"""What every file says about itself: its recipe, and that a machine made it (if one did).
+"""Metadata that every file carries: its recipe, and the mark of AI unless no network made it.
 
 The mark is the IPTC digital source type in an XMP packet, which search engines and image programs read
 (IPTC Photo Metadata Standard 2023.1, "Digital Source Type"). Nothing about a person or their source

@@ -1,4 +1,4 @@
-"""Sign-ins that have ended."""
+"""Rules of sign-in sessions."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from django.conf import settings
 
 
 def expired_sessions_sweep() -> None:
-    """Delete the sessions that have run out: nobody comes back to them, and their table only grows."""
+    """Delete the sessions that have expired, so that their table does not only grow."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

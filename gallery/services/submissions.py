@@ -97,7 +97,7 @@ def job_submit(
         JobInput.objects.bulk_create(
             JobInput(job=job, role=role, **_column(picture)) for role, picture in brought.items()
         )
-        transaction.on_commit(lambda: _tell(job), robust=True)
+        transaction.on_commit(lambda: _notify(job), robust=True)
     return job
 
 
@@ -124,7 +124,7 @@ def job_retry(*, job: Job, by: User, idempotency_key: str = "") -> Job:
     )
 
 
-def _tell(job: Job) -> None:
+def _notify(job: Job) -> None:
     failpoints.reach("submitted")
     dispatch.notify([(job.pk, job.queue)])
     publisher.publish(messages.job_state(job))

@@ -1,4 +1,4 @@
-"""The walls: what everybody sees, and what one person made."""
+"""Lists of works: the public gallery, and those that one person made."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from gallery.views.access import visible_artwork
 def artwork_inscribe(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """The poem on its picture, for whoever may see both; the browser sets it and keeps it as a file."""
     poem = visible_artwork(request, artwork_id)
-    ground = background_of(request.user, poem)
-    if ground is None:
+    background = background_of(request.user, poem)
+    if background is None:
         raise Http404
     context = {
         "artwork": poem,
-        "ground": ground,
+        "ground": background,
         "read": reading_of(poem),
         "mine": permissions.can_edit(request.user, poem),
     }

@@ -38,7 +38,7 @@ from gallery.views.studio import picker_of
 @require_safe
 @login_required
 def my_jobs(request: HttpRequest) -> HttpResponse:
-    """What the person asked for, newest first."""
+    """The jobs of the person, newest first."""
     show = request.GET.get("show", "")
     page = selectors.jobs_page(
         request.user, show=show, onward=request.GET.get("onward", ""), back=request.GET.get("back", "")
@@ -65,7 +65,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "inputs": selectors.job_pictures(request.user, row),
         "retry_key": uuid4().hex,
         "next_key": uuid4().hex if mine else "",
-        "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_BARREN) else [],
+        "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_WITHOUT_RESULT) else [],
         "slot_form": _english_form(row),
         "words": {
             "phases": {name: str(label) for name, label in labels.PHASES.items()},
@@ -101,7 +101,7 @@ def _mixer(person: User, row: Job) -> dict[str, Any]:
     return {"mixer": BlendForm(form), "picker": picker_of(person)}
 
 
-_BARREN = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)
+_WITHOUT_RESULT = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)
 
 
 def _slots(row: Job) -> list[str]:
@@ -153,7 +153,7 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @require_POST
 @login_required
 def job_finish_early(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """Keep what there is of work that only gets better; for everything else nothing changes."""
+    """End work that only gets better with time and keep its result; nothing changes for other work."""
     row = own_job(request, job_id)
     jobs.job_finish_early(job_id=row.pk, by=person_of(request))
     return redirect("job", job_id=row.pk)

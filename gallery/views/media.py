@@ -34,7 +34,9 @@ def picture(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The picture of a work; ``?download`` offers it as a file. 404 for whoever may not see it."""
     artwork = visible_artwork(request, pk)
     name = artwork.file.name or ""
-    return _cached(_offered(_file_response(name, artwork.sha256), request, artwork, name), request, artwork)
+    return _with_caching(
+        _as_download(_file_response(name, artwork.sha256), request, artwork, name), request, artwork
+    )
 
 
 @require_safe
@@ -45,15 +47,15 @@ def video(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """
     artwork = visible_artwork(request, pk)
     name = artwork.video.name or ""
-    response = _ranged(_file_response(name, artwork.video_sha256), request, artwork.video_sha256)
-    return _cached(_offered(response, request, artwork, name), request, artwork)
+    response = _byte_range(_file_response(name, artwork.video_sha256), request, artwork.video_sha256)
+    return _with_caching(_as_download(response, request, artwork, name), request, artwork)
 
 
 @require_safe
 def thumb(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The thumbnail of a work. 404 for whoever may not see it."""
     artwork = visible_artwork(request, pk)
-    return _cached(_file_response(artwork.thumbnail.name or ""), request, artwork)
+    return _with_caching(_file_response(artwork.thumbnail.name or ""), request, artwork)
 
 
 @require_safe
@@ -68,7 +70,7 @@ def poem(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="artsite-{artwork.pk.hex[:12]}.txt"'
     # A title may change: the text has no address of its own that could be kept for ever.
     response["Cache-Control"] = NOT_KEPT
-    return _harmless(response)
+    return _without_scripts(response)
 
 
 @require_safe
@@ -82,7 +84,7 @@ def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return response
 
 
-def _offered(response: HttpResponse, request: HttpRequest, artwork: Artwork, name: str) -> HttpResponse:
+def _as_download(response: HttpResponse, request: HttpRequest, artwork: Artwork, name: str) -> HttpResponse:
     """As a file to keep, when that is asked for."""
     if "download" in request.GET:
         filename = f"artsite-{artwork.pk.hex[:12]}{PurePosixPath(name).suffix}"
@@ -90,7 +92,7 @@ def _offered(response: HttpResponse, request: HttpRequest, artwork: Artwork, nam
     return response
 
 
-def _ranged(response: HttpResponse, request: HttpRequest, sha256: str) -> HttpResponse:
+def _byte_range(response: HttpResponse, request: HttpRequest, sha256: str) -> HttpResponse:
     """The one range of bytes that is asked for (RFC 9110, 14). Safari plays and others seek only with it.
 
     A proxy that sends the file itself does this itself. Several ranges at once, and what is no range, get
@@ -111,7 +113,7 @@ def _ranged(response: HttpResponse, request: HttpRequest, sha256: str) -> HttpRe
         first, last = max(0, size - (last or 0)), size - 1
     last = size - 1 if last is None else min(last, size - 1)
     if first > last:
-        response = _harmless(HttpResponse(status=416))
+        response = _without_scripts(HttpResponse(status=416))
         response["Content-Range"] = f"bytes */{size}"
         return response
     response.content = response.content[first : last + 1]
@@ -120,7 +122,7 @@ def _ranged(response: HttpResponse, request: HttpRequest, sha256: str) -> HttpRe
     return response
 
 
-def _cached(response: HttpResponse, request: HttpRequest, artwork: Artwork) -> HttpResponse:
+def _with_caching(response: HttpResponse, request: HttpRequest, artwork: Artwork) -> HttpResponse:
     tagged = request.GET.get("v", "") == artwork.sha256[:TAG_LENGTH]
     lasting = response.status_code in (200, 206) and artwork.is_listed and tagged
     response["Cache-Control"] = FOR_EVER if lasting else NOT_KEPT
@@ -146,11 +148,11 @@ def _file_response(name: str, sha256: str = "") -> HttpResponse:
         log.error("%s; it is not served", error)
         return HttpResponse("This file is damaged. The operators can read it in the log.", status=503)
     response["Content-Type"] = MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
-    return _harmless(response)
+    return _without_scripts(response)
 
 
-def _harmless(response: HttpResponse) -> HttpResponse:
-    """What people made cannot act, whatever a browser takes it for."""
+def _without_scripts(response: HttpResponse) -> HttpResponse:
+    """Headers by which a browser runs nothing in a file that a person brought or made."""
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "same-origin"

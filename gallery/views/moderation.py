@@ -1,4 +1,4 @@
-"""The moderators' desk: what waits, what was decided, and the way back."""
+"""The moderators' pages: works that wait, the log of decisions, and undo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A poem led on: another word taken, written again from a place, some lines kept and the others anew."""
+"""A poem written again in part: with another word, from a place on, or with some lines kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding works by how they look: from any work, and from a picture that somebody brings."""
+"""Search for works that look alike: from any work, and from a picture that a person brings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from gallery.selectors import artworks
 from gallery.selectors.similarity import MANY, similar_works
 from gallery.views.access import person_of, visible_artwork
 
-LOOKS = "analyse"
-"""The kind that looks at a picture which somebody brings."""
+ANALYSIS = "analyse"
+"""The kind by which a picture that a person brings gets an embedding."""
 
 
 @require_safe
@@ -38,9 +38,9 @@ def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 @require_safe
 @login_required
 def picture_search(request: HttpRequest) -> HttpResponse:
-    """A form that brings a picture to be looked at: the page of that job shows the works like it."""
+    """A form that submits a picture for analysis: the page of that job shows similar works."""
     person = person_of(request)
-    (role,) = catalogue.kind(LOOKS).inputs
+    (role,) = catalogue.kind(ANALYSIS).inputs
     context = {
         "picture": PictureControl(role),
         "key": uuid.uuid4().hex,

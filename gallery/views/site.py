@@ -1,4 +1,4 @@
-"""What belongs to no work and no job: health, the theme, the first administrator."""
+"""Pages of the site itself: health, the theme, the first administrator."""
 
 from __future__ import annotations
 

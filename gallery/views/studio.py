@@ -33,7 +33,7 @@ from gallery.views.access import person_of
 @require_safe
 @login_required
 def studio(request: HttpRequest) -> HttpResponse:
-    """The studio's door: the first kind, or the kind of the recipe to make again."""
+    """Redirect to the form of the first kind, or of the recipe to make again."""
     repeat = recipes.recipe_to_repeat(request.user, request.GET.get("again", ""))
     kind = repeat.kind if repeat and repeat.kind in catalogue.KINDS else next(iter(catalogue.KINDS))
     query = request.GET.urlencode()

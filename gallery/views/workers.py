@@ -1,4 +1,4 @@
-"""The operators' desk: queues, workers, failures, and the drain."""
+"""The operators' page: queues, workers, failures, and the drain."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from gallery.views.access import operators_only, person_of
 @require_safe
 @never_cache
 @operators_only
-def desk(request: HttpRequest) -> HttpResponse:
-    """How the studio is doing now."""
+def overview(request: HttpRequest) -> HttpResponse:
+    """Queues, workers and the newest failures as they are now."""
     online = list(workers.online())
     names = {worker.name for worker in online}
     context = {

@@ -16,7 +16,7 @@ from artsite.processes import Log, StartFailed, Supervisor
 
 
 class Command(BaseCommand):
-    """A door to :mod:`artsite.studio` and :mod:`artsite.processes`."""
+    """The command line of :mod:`artsite.studio` and :mod:`artsite.processes`."""
 
     help = "Start the studio: database, broker, worker, scheduler and web; Ctrl-C stops all of it."
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         try:
             studio.check_host(host)
             # Whoever holds the folder most likely holds the port as well, and the folder says more.
-            with studio.folder_held(Path(settings.DATA)) as say_where:
+            with studio.data_folder_lock(Path(settings.DATA)) as say_where:
                 port = studio.free_port(host, options["port"])
                 say_where(studio.url(host, port))
                 self._run(host, port, workers)
