@@ -26,7 +26,7 @@ class PeopleAdmin(PeopleBase):
     """Accounts, groups and permissions."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Whoever lost a right here loses it on the pages that are open, too."""
+        """A right that is taken away here ends on open pages, too."""
         super().save_related(request, form, formsets, change)
         transaction.on_commit(partial(publisher.recheck_user, form.instance.pk), robust=True)
 
@@ -62,7 +62,7 @@ class JobAdmin(ReadOnlyAdmin):
 
 @admin.register(Artwork)
 class ArtworkAdmin(ReadOnlyAdmin):
-    """Works; moderators decide about them on their own desk."""
+    """Works; moderators decide about them on their own page."""
 
     list_display = ("id", "kind", "title", "owner", "visibility", "moderation", "created_at")
     exclude = ("details",)
@@ -91,6 +91,6 @@ class UploadAdmin(ReadOnlyAdmin):
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    """Workers; the drain is on the operators' desk."""
+    """Workers; the drain is on the operators' page."""
 
     list_display = ("name", "host", "device", "draining", "succeeded", "failed", "seen_at")

@@ -35,9 +35,9 @@ class Command(BaseCommand):
         try:
             studio.check_host(host)
             # Whoever holds the folder most likely holds the port as well, and the folder says more.
-            with studio.data_folder_lock(Path(settings.DATA)) as say_where:
+            with studio.data_folder_lock(Path(settings.DATA)) as write_address:
                 port = studio.free_port(host, options["port"])
-                say_where(studio.url(host, port))
+                write_address(studio.url(host, port))
                 self._run(host, port, workers)
         except (studio.StudioProblem, BrokerProblem, StartFailed) as problem:
             raise CommandError(str(problem)) from problem
