@@ -7,11 +7,15 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 HEAVY = ("torch", "torchvision", "numpy", "workers")
+OURS = ("artsite", "gallery", "workers")
+LONGEST_MODULE = 400
+MOST_FILES = 16
 
 
 def loaded_after(statement: str, environment: dict[str, str], root: Path, tmp_path: Path) -> set[str]:
@@ -128,14 +132,114 @@ def test_the_web_image_has_no_worker_code_and_still_serves(
     assert "gallery.models" in loaded
 
 
-def test_no_module_is_a_god_file(root: Path) -> None:
+def modules_of(root: Path) -> dict[str, Path]:
+    """Dotted name -> file of every module of ours."""
+    found = {}
+    for package in OURS:
+        for path in (root / package).rglob("*.py"):
+            parts = path.relative_to(root).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported_names(path: Path) -> set[str]:
+    """Every absolute name that a file imports, inside functions too; not what only type checkers read."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = [ast.Pass()]
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def import_graph(root: Path) -> dict[str, set[str]]:
+    """Module -> the modules of ours that it imports. A name in a package counts as the package's module."""
+    modules = modules_of(root)
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        targets = {name if name in modules else name.rpartition(".")[0] for name in imported_names(path)}
+        graph[module] = (targets & set(modules)) - {module}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The strongly connected components of more than one module (Tarjan 1972)."""
+    found: list[set[str]] = []
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(module: str) -> None:
+        number[module] = lowest[module] = len(number)
+        stack.append(module)
+        for target in sorted(graph[module]):
+            if target not in number:
+                visit(target)
+                lowest[module] = min(lowest[module], lowest[target])
+            elif target in stack:
+                lowest[module] = min(lowest[module], number[target])
+        if lowest[module] == number[module]:
+            component = set(stack[stack.index(module) :])
+            del stack[stack.index(module) :]
+            if len(component) > 1:
+                found.append(component)
+
+    for module in graph:
+        if module not in number:
+            visit(module)
+    return found
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}
+    assert circles(graph) == [{"b", "c"}]
+
+
+def test_imports_inside_functions_are_read_and_those_for_type_checkers_are_not(tmp_path: Path) -> None:
+    source = tmp_path / "module.py"
+    source.write_text(
+        "import gallery.models\n"
+        "if TYPE_CHECKING:\n    from gallery.live import routing\n"
+        "def late():\n    from gallery.services import jobs\n"
+    )
+    assert imported_names(source) == {"gallery.models", "gallery.services.jobs"}
+
+
+def test_no_module_imports_itself_in_a_circle(root: Path) -> None:
+    graph = import_graph(root)
+    assert "gallery.services.jobs" in graph["workers.runtime.lease"]
+    assert circles(graph) == []
+
+
+def test_no_module_is_longer_than_it_can_be_read_at_once(root: Path) -> None:
     sizes = {
-        str(path.relative_to(root)): len(path.read_text().splitlines())
-        for folder in ("artsite", "gallery", "workers")
-        for path in (root / folder).rglob("*.py")
+        module: len(path.read_text().splitlines())
+        for module, path in modules_of(root).items()
         if "migrations" not in path.parts
     }
-    assert {name: lines for name, lines in sizes.items() if lines > 450} == {}
+    assert {module: lines for module, lines in sizes.items() if lines > LONGEST_MODULE} == {}
+
+
+@pytest.mark.parametrize("package", ["gallery", "workers"])
+def test_few_modules_lie_at_the_root_of_a_package(package: str, root: Path) -> None:
+    modules = [path.name for path in (root / package).glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= 8, modules
+
+
+def test_no_folder_holds_more_files_than_can_be_overlooked(root: Path) -> None:
+    counts = Counter(
+        path.parent
+        for package in OURS
+        for path in (root / package).rglob("*.py")
+        if "migrations" not in path.parts
+    )
+    assert {str(folder.relative_to(root)): n for folder, n in counts.items() if n > MOST_FILES} == {}
 
 
 def test_tests_do_not_mock_our_own_parts(root: Path) -> None:
