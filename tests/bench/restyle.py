@@ -23,7 +23,7 @@ from workers import device as devices
 from workers import images
 from workers.engines.base import SilentReport, Task
 from workers.engines.restyle import LEAST_SIDE, MARGIN, RestyleEngine
-from workers.engines.stylisation.resizing import canvas_side, padded, sized
+from workers.engines.stylisation.resizing import canvas_side, mirror_pad, sized
 from workers.nets.tiled_style_transfer import paint_in_strips
 from workers.training.common.data import sample_pictures
 from workers.training.style_transfer.optimisation_baseline import peak_megabytes
@@ -42,7 +42,7 @@ def request(path: Path, size: int, style: str) -> Task:
 def forward(engine: RestyleEngine, picture: Image.Image, brush: float = 0.5) -> float:
     """Seconds of the network alone on the canvas of ``picture``, and of nothing else."""
     canvas = images.to_tensor(sized(picture, canvas_side(max(picture.size), brush))).to(engine.device)
-    framed = padded(canvas, MARGIN, LEAST_SIDE)[0].to(memory_format=torch.channels_last)
+    framed = mirror_pad(canvas, MARGIN, LEAST_SIDE)[0].to(memory_format=torch.channels_last)
     code = engine.code(engine.styles[0])
     began = time.perf_counter()
     engine.net(framed, code)

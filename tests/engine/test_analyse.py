@@ -18,10 +18,10 @@ from tests.engine.toy_painting import Recording, write_models
 from workers import weights
 from workers.engines.analyse import AnalyseEngine
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Report, Result, SilentReport, Task
-from workers.engines.vision.analysis_schema import Reading, reading_of
-from workers.engines.vision.classifier import Seeing, looked_size
-from workers.engines.vision.colour_analysis import NAMES, composition_of, palette_of
-from workers.engines.vision.occlusion import evidence, hidden, packed, windows
+from workers.engines.vision.analysis_schema import PictureReading, reading_from_details
+from workers.engines.vision.classifier import ClassifierModel, input_size
+from workers.engines.vision.colour_analysis import NAMES, main_colours, measure_composition
+from workers.engines.vision.occlusion import encode_map, occlude, occlusion_maps, windows
 from workers.nets.classifier import Classifier, ClassifierConfig
 
 
@@ -159,10 +159,10 @@ def test_a_reading_survives_its_record_and_nothing_else_does() -> None:
     kept = {
         "analysis": {"format": 1, "reading": {"genre": "landscape", "objects": ["sea", 3], "light": None}}
     }
-    assert reading_of(kept) == Reading(genre="landscape", objects=("sea",))
-    assert reading_of({}) is None
-    assert reading_of({"analysis": {"format": 2, "reading": {}}}) is None
-    assert reading_of({"analysis": "no"}) is None
+    assert reading_from_details(kept) == PictureReading(genre="landscape", objects=("sea",))
+    assert reading_from_details({}) is None
+    assert reading_from_details({"analysis": {"format": 2, "reading": {}}}) is None
+    assert reading_from_details({"analysis": "no"}) is None
 
 
 def test_windows_cover_every_pixel() -> None:
@@ -176,7 +176,7 @@ def test_what_is_hidden_is_blurred_and_the_rest_is_kept() -> None:
     x = torch.rand(1, 3, 64, 96) * 2 - 1
     mask = torch.zeros(1, 1, 64, 96)
     mask[..., :32] = 1
-    changed = hidden(x, mask)
+    changed = occlude(x, mask)
     assert torch.equal(changed[..., 32:], x[..., 32:])
     assert float(changed[..., :32].std()) < 0.3 * float(x[..., :32].std())
 
@@ -187,7 +187,7 @@ def test_evidence_points_at_the_part_that_decides() -> None:
     torch.manual_seed(2)
     # All that there is to see is on the right: hiding the flat left changes nothing.
     x[..., 96:] = torch.rand(1, 3, 96, 48) * 2 - 1
-    maps = evidence(net, x, dict.fromkeys(TOY.heads, 1.0))
+    maps = occlusion_maps(net, x, dict.fromkeys(TOY.heads, 1.0))
     guess = int(net(x)["style"].argmax())
     heat = np.abs(maps["style"][guess])
     assert heat[:, 18:].mean() > 3 * heat[:, :12].mean()
@@ -195,27 +195,27 @@ def test_evidence_points_at_the_part_that_decides() -> None:
 
 def test_a_map_is_packed_without_what_speaks_against() -> None:
     heat = np.array([[-1.0, 0.0, 0.5], [1.0, 2.0, -3.0]], np.float32)
-    kept = packed(heat)
+    kept = encode_map(heat)
     assert (kept.width, kept.height) == (3, 2)
     assert list(base64.b64decode(kept.cells)) == [0, 0, 64, 128, 255, 0]
-    assert set(base64.b64decode(packed(-np.ones((2, 2), np.float32)).cells)) == {0}
+    assert set(base64.b64decode(encode_map(-np.ones((2, 2), np.float32)).cells)) == {0}
 
 
 def test_a_landscape_has_a_horizon_and_its_colours_have_names() -> None:
     image = Image.new("RGB", (200, 150), "#86b5e0")
     ImageDraw.Draw(image).rectangle((0, 60, 200, 150), "#3d8b32")
-    composition = composition_of(image)
+    composition = measure_composition(image)
     assert composition.horizon == pytest.approx(0.4, abs=0.03)
     assert composition.symmetry == 1
-    assert {s.name: round(s.share, 1) for s in palette_of(image)} == {"green": 0.6, "sky blue": 0.4}
-    assert composition_of(Image.new("RGB", (50, 50), "black")).brightness < 0.05
+    assert {s.name: round(s.share, 1) for s in main_colours(image)} == {"green": 0.6, "sky blue": 0.4}
+    assert measure_composition(Image.new("RGB", (50, 50), "black")).brightness < 0.05
 
 
 def test_two_shades_of_one_name_are_one_colour() -> None:
     image = Image.new("RGB", (100, 100), "#3d8b32")
     image.paste("#2f7a28", (0, 0, 30, 100))
     image.paste("#ffffff", (70, 0, 100, 100))
-    found = palette_of(image)
+    found = main_colours(image)
     assert [swatch.name for swatch in found] == ["green", "white"]
     assert found[0].share == pytest.approx(0.7, abs=0.02)
     assert found[0].colour == "#3d8b32"
@@ -223,21 +223,21 @@ def test_two_shades_of_one_name_are_one_colour() -> None:
 
 def test_every_named_colour_is_called_by_its_name() -> None:
     for name, colour in NAMES.items():
-        assert palette_of(Image.new("RGB", (4, 4), colour))[0].name == name
+        assert main_colours(Image.new("RGB", (4, 4), colour))[0].name == name
 
 
 def test_pictures_are_looked_at_with_one_area_and_their_own_proportions() -> None:
     for width, height in ((100, 100), (3000, 2000), (200, 350), (4000, 10)):
-        wide, high = looked_size(width, height, 144)
+        wide, high = input_size(width, height, 144)
         assert wide % 16 == high % 16 == 0
         assert 0.7 < wide * high / 144**2 < 1.35
-    assert looked_size(4000, 10, 144)[0] / looked_size(4000, 10, 144)[1] < 4
+    assert input_size(4000, 10, 144)[0] / input_size(4000, 10, 144)[1] < 4
 
 
 def test_a_mirrored_picture_has_the_same_embedding(engine: AnalyseEngine) -> None:
-    seeing: Seeing = engine.seeing
+    classifier: ClassifierModel = engine.classifier
     image = picture()
-    a, b, c = seeing.embed([image, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), picture(seed=9)])
+    a, b, c = classifier.embed([image, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), picture(seed=9)])
     assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
     assert a @ b == pytest.approx(1, abs=1e-4)
     assert a @ c < 0.9999
@@ -249,7 +249,9 @@ def test_search_sees_pictures_as_large_as_training_did() -> None:
         heads={"style": ("a", "b")}, stem=8, widths=(8, 8, 16), blocks=(1, 1, 1), embedding=16
     )
     small, large = (
-        Seeing(Classifier(replace(config, side=side)), torch.device("cpu"), {"training": {"side": 64}})
+        ClassifierModel(
+            Classifier(replace(config, side=side)), torch.device("cpu"), {"training": {"side": 64}}
+        )
         for side in (64, 96)
     )
     large.net.load_state_dict(small.net.state_dict())

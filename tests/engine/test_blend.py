@@ -95,7 +95,7 @@ def loop_of(engine: BlendEngine, task: Task) -> Animation:
 
 def steps_of(engine: BlendEngine, frames: tuple[Image.Image, ...]) -> np.ndarray[Any, Any]:
     """Distances in the matcher's features from each frame to the next, around the loop."""
-    seen = engine.atelier.matching.features(torch.cat([to_tensor(frame) for frame in frames]))
+    seen = engine.pipeline.matcher.features(torch.cat([to_tensor(frame) for frame in frames]))
     return torch.linalg.vector_norm(seen - seen.roll(-1, 0), dim=1).numpy()
 
 
@@ -115,7 +115,7 @@ def test_a_child_is_between_its_parents(engine: BlendEngine, family: Family) -> 
     assert torch.allclose(c[:, TOY.latent :], torch.lerp(a, b, 0.25)[:, TOY.latent :], atol=1e-5)
     lengths = [torch.linalg.vector_norm(styles[:, : TOY.latent], dim=1) for styles in (a, b, c)]
     assert torch.allclose(lengths[2], torch.lerp(lengths[0], lengths[1], 0.25), rtol=1e-4)
-    for plane in engine.atelier.noise([latent_of(child)]):
+    for plane in engine.pipeline.noise([latent_of(child)]):
         assert 0.7 < float(plane.std()) < 1.3
     json.dumps(child.details)
 
@@ -129,7 +129,7 @@ def test_four_parents_and_the_next_generation(engine: BlendEngine, family: Famil
     difference = np.abs(np.asarray(grandchild.image).astype(int) - np.asarray(child.image).astype(int))
     assert difference.max() <= 1
     (other,) = outputs(engine.run([family.task(4, 0)])[0])
-    for plane in engine.atelier.noise([latent_of(other)]):
+    for plane in engine.pipeline.noise([latent_of(other)]):
         assert 0.7 < float(plane.std()) < 1.3
 
 
@@ -145,8 +145,8 @@ def test_a_depth_of_one_parent_changes_only_its_levels(
     assert torch.equal(latent_of(child).styles, wanted)
     assert child.details["depths"] == {depth: "parent_2"}
     assert child.details["weights"]["parent_2"] == pytest.approx(len(levels) / TOY.levels, abs=1e-3)
-    first, second = engine.atelier.noise([family.latent(0)]), engine.atelier.noise([family.latent(1)])
-    for block, plane in enumerate(engine.atelier.noise([latent_of(child)])):
+    first, second = engine.pipeline.noise([family.latent(0)]), engine.pipeline.noise([family.latent(1)])
+    for block, plane in enumerate(engine.pipeline.noise([latent_of(child)])):
         assert torch.equal(plane, (second if block + 1 in levels else first)[block])
 
 
@@ -253,7 +253,7 @@ def test_a_work_of_another_model_is_looked_for(engine: BlendEngine, family: Fami
     (child,) = outputs(engine.run([asked])[0])
     assert report.phases == ["composing", "projecting", "projecting", "composing", "painting"]
     assert report.notes == [("projected", {"parents": [1, 2]})]
-    assert report.steps[-1][0] == report.steps[-1][1] == 2 * projection.work(engine.atelier) + 16
+    assert report.steps[-1][0] == report.steps[-1][1] == 2 * projection.work(engine.pipeline) + 16
     assert set(child.details["projected"]) == {"parent_1", "parent_2"}
     own, stranger = (to_tensor(family.paintings[number].image) for number in (0, 1))
     made = to_tensor(child.image)

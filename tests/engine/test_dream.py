@@ -16,18 +16,18 @@ from tests.engine.parameters import complete
 from tests.engine.toy_painting import Recording, pixels
 from workers import weights
 from workers.engines.base import Animation, InvalidRequest, JobCanceled, Report, Result, Task
-from workers.engines.dream import DreamEngine, mist
+from workers.engines.dream import DreamEngine, octave_noise
 from workers.engines.vision.activation_maximisation import (
     STAGES,
-    Ascent,
     Feature,
-    calmed,
+    GradientAscent,
+    activation_objective,
     channels_of,
-    drives,
-    excitement,
-    read_features,
+    normalise_gradient_pyramid,
+    parse_features,
+    preactivations,
 )
-from workers.engines.vision.zoom_loop import Zoom
+from workers.engines.vision.zoom_loop import ZoomLoop
 from workers.nets.classifier import Classifier, ClassifierConfig
 from workers.runtime.video_encoding import check_loop
 
@@ -133,7 +133,7 @@ def test_a_dream_excites_what_it_was_asked_for(engine: DreamEngine, net: Classif
     def felt(result: Result, channel: int) -> float:
         (made,) = pixels(result)
         x = torch.from_numpy(made).permute(2, 0, 1)[None].float() / 127.5 - 1
-        return float(excitement(drives(net, x, ["s3"])["s3"], channel))
+        return float(activation_objective(preactivations(net, x, ["s3"])["s3"], channel))
 
     one, other = engine.run(
         [task(image=source, size=96, features=f"s3:{channel}", steps=10) for channel in (3, 9)]
@@ -228,7 +228,7 @@ def test_features_that_are_not_there_are_refused_in_a_sentence(engine: DreamEngi
 
 
 def test_features_are_read_as_they_are_written() -> None:
-    assert read_features("s3:15*0.5,s2 , s0:0*3", CHANNELS) == (
+    assert parse_features("s3:15*0.5,s2 , s0:0*3", CHANNELS) == (
         Feature("s3", 15, 0.5),
         Feature("s2", None, 1.0),
         Feature("s0", 0, 3.0),
@@ -240,11 +240,11 @@ def test_features_are_read_as_they_are_written() -> None:
 
 def test_drives_are_what_the_networks_own_features_come_from(net: Classifier) -> None:
     x = torch.rand(2, 3, 80, 64) * 2 - 1
-    heard = drives(net, x, STAGES)
+    heard = preactivations(net, x, STAGES)
     for stage, features in zip(STAGES, net.features(x), strict=True):
         assert torch.equal(F.relu(heard[stage]), features)
     assert channels_of(net) == CHANNELS == {stage: drive.shape[1] for stage, drive in heard.items()}
-    assert list(drives(net, x, ["s1"])) == ["s1"]
+    assert list(preactivations(net, x, ["s1"])) == ["s1"]
 
 
 def test_a_calmed_gradient_has_no_lattice_and_no_loud_octave() -> None:
@@ -252,18 +252,18 @@ def test_a_calmed_gradient_has_no_lattice_and_no_loud_octave() -> None:
     rows = torch.arange(64)
     checks = ((rows[:, None] + rows[None, :]) % 2 * 2.0 - 1).expand(1, 3, 64, 64)
     waves = torch.sin(rows / 64 * 6.28 * 4).expand(1, 3, 64, 64)
-    calm = calmed(100 * checks + waves)
+    calm = normalise_gradient_pyramid(100 * checks + waves)
     assert calm.square().mean().sqrt() == pytest.approx(1, abs=1e-4)
 
     def share(pattern: torch.Tensor) -> float:
         return float((calm * pattern).mean().abs() / pattern.square().mean().sqrt())
 
     assert share(waves) > 0.5 * share(checks)
-    assert calmed(torch.zeros(1, 3, 5, 1)).abs().max() == 0
+    assert normalise_gradient_pyramid(torch.zeros(1, 3, 5, 1)).abs().max() == 0
 
 
 def test_nothing_moves_where_the_mask_is_closed(net: Classifier) -> None:
-    ascent = Ascent(net, [Feature("s2")], torch.Generator().manual_seed(0), step_size=0.1)
+    ascent = GradientAscent(net, [Feature("s2")], torch.Generator().manual_seed(0), step_size=0.1)
     start = torch.rand(1, 3, 40, 56) - 0.5
     ascent.prepare(start)
     mask = torch.zeros(1, 1, 40, 56)
@@ -288,7 +288,7 @@ def test_the_zoom_closes(engine: DreamEngine, tmp_path: Path) -> None:
 
 def test_a_zoom_is_one_picture_at_every_scale() -> None:
     stream = torch.Generator().manual_seed(2)
-    zoom = Zoom([mist(64, stream) for _ in range(3)])
+    zoom = ZoomLoop([octave_noise(64, stream) for _ in range(3)])
     assert torch.equal(zoom.at(0), zoom.at(3))
     assert torch.equal(zoom.at(1.25), zoom.at(4.25))
     # No jump where one layer hands over to the next.
@@ -303,8 +303,8 @@ def test_a_zoom_is_one_picture_at_every_scale() -> None:
 
 
 def test_noise_to_dream_from_is_soft_and_middling() -> None:
-    noise = mist(128, torch.Generator().manual_seed(1))
+    noise = octave_noise(128, torch.Generator().manual_seed(1))
     assert abs(float(noise.mean())) < 0.2
     coarse = F.avg_pool2d(noise, 8)
     assert float(coarse.std()) > 0.5 * float(noise.std())
-    assert torch.equal(noise, mist(128, torch.Generator().manual_seed(1)))
+    assert torch.equal(noise, octave_noise(128, torch.Generator().manual_seed(1)))

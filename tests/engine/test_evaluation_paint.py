@@ -96,7 +96,7 @@ def test_fidelity_lays_two_languages_side_by_side(folders: Path, tmp_path: Path)
     engine = PaintEngine()
     views = evaluate_paint.load_views(folders / "data", 140, Teacher(folders / "data"), folders / "cache")
     loaded = Judge.load(folders / "judge", torch.device("cpu"))
-    figures, pictures = prompt_fidelity.measure(engine, engine.atelier.matching, loaded, views, 2, FEW)
+    figures, pictures = prompt_fidelity.measure(engine, engine.pipeline.matcher, loaded, views, 2, FEW)
     assert pictures[FEW[0]].shape == (2, 128, 128, 3)
     assert [row["measure"] for row in figures["table"]] == [
         "colour_dominates",
@@ -126,7 +126,7 @@ def test_variety_compares_prompts_with_real_paintings_of_their_words(folders: Pa
     same = np.repeat(made[FEW[0]][:1], 4, 0)
 
     def words(prompt: str) -> tuple[str, ...]:
-        return tuple(engine.atelier.matching.read(prompt).words)
+        return tuple(engine.pipeline.matcher.read(prompt).words)
 
     figures = distribution.variety(made, same, reference, teacher, words)
     assert figures["within_prompt_over_real"] > 0
@@ -143,10 +143,10 @@ def test_a_bridge_is_measured_all_the_way_round(folders: Path) -> None:
 def test_the_raw_loop_paints_what_the_engine_is_compared_with(folders: Path, tmp_path: Path) -> None:
     raw = speed.RawLoop()
     paint = raw.prepare(3, 256)
-    at_once, one_by_one = paint(3), paint(1)
+    at_once, run_sequentially = paint(3), paint(1)
     assert at_once.shape == (3, 3, 256, 256)
     # Random weights carry a rounding far, in a few pixels.
-    assert (at_once - one_by_one).abs().mean() < 1e-3
+    assert (at_once - run_sequentially).abs().mean() < 1e-3
     figures = speed.measure(PaintEngine(), (1, 2), rounds=1, size=256)
     assert set(figures["pictures_per_second"]) == {"1", "2"}
     assert figures["pictures_per_second"]["2"]["ratio"] > 0

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.engine.test_dream import CARD, CHANNELS, TOY, toy
 from workers import weights
-from workers.engines.vision.activation_maximisation import drives
+from workers.engines.vision.activation_maximisation import preactivations
 from workers.training.__main__ import main
 from workers.training.classifier.feature_visualisation import candidates, distinct, drawn
 from workers.training.classifier.feature_words import Name, given, label_name, named, numbered, scores
@@ -100,7 +100,7 @@ def test_what_is_drawn_excites_its_channel() -> None:
             module.weight.copy_(3 * module.weight.mean((2, 3), keepdim=True).expand_as(module.weight))
     channels = list(range(16))
     made = drawn(net, "s3", channels, 64, 20, torch.Generator().manual_seed(1))
-    heard = drives(net, made, ["s3"])["s3"].mean((2, 3))
+    heard = preactivations(net, made, ["s3"])["s3"].mean((2, 3))
     lead = (heard - heard.mean(0)) / heard.std(0)
     # Each picture is ahead of the others where it was drawn for.
     assert float(lead.diagonal().mean()) > 0.9

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from workers import weights
-from workers.engines.vision.text_image_matcher import Matching
+from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.nets.matcher import LONGEST, Matcher, MatcherConfig, condition, token_ids
 from workers.training.matcher.captions import Captioned
 from workers.training.matcher.train import (
@@ -71,7 +71,7 @@ def test_weights_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     net = toy().eval()
     weights.save(tmp_path / "match", net.state_dict(), CARD)
-    matching = Matching.load("match", torch.device("cpu"))
+    matching = MatcherModel.load("match", torch.device("cpu"))
     picture = torch.rand(1, 3, 32, 32) * 2 - 1
     assert torch.allclose(matching.pictures(picture), net.image(picture), atol=5e-3)
     assert matching.read("crimson forest").words == ("red", "forest")
@@ -82,7 +82,7 @@ def test_a_card_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     weights.save(tmp_path / "match", toy().state_dict(), CARD | {"config": {"words": []}})
     with pytest.raises(weights.WeightsCorrupt, match="not a matcher"):
-        Matching.load("match", torch.device("cpu"))
+        MatcherModel.load("match", torch.device("cpu"))
 
 
 def test_shuffled_captions_keep_their_words() -> None:

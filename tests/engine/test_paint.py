@@ -23,7 +23,7 @@ from workers.engines.blend import BlendEngine
 from workers.engines.paint import PaintEngine
 from workers.engines.painting.latents import Latent
 from workers.images import to_tensor
-from workers.nets.generator import Painter, PainterConfig
+from workers.nets.generator import Generator, GeneratorConfig
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def test_a_latent_that_was_kept_gives_the_picture_again(engine: PaintEngine) -> 
     (made,) = outputs(engine.run([task("snow, forest", seed=8)])[0])
     kept = json.loads(json.dumps(made.details["latent"]))
     latent = Latent.from_details(kept, TOY.levels, TOY.style)
-    atelier = engine.atelier
-    composed = atelier.compose_latents([latent])
-    again = atelier.finish(composed, 256, [(8, 0)])
+    pipeline = engine.pipeline
+    composed = pipeline.compose_latents([latent])
+    again = pipeline.finish(composed, 256, [(8, 0)])
     assert np.abs(np.asarray(made.image) - (again[0].permute(1, 2, 0).numpy() + 1) * 127.5).max() < 1
 
 
@@ -264,7 +264,7 @@ def test_any_text_is_a_prompt(engine: PaintEngine, prompt: str) -> None:
 
 
 def test_paint_and_blend_hold_the_networks_once(engine: PaintEngine) -> None:
-    assert BlendEngine().atelier is engine.atelier
+    assert BlendEngine().pipeline is engine.pipeline
 
 
 @pytest.mark.parametrize("model", ["paint", "match", "paint-upscaler"])
@@ -287,14 +287,14 @@ def test_damaged_weights_are_refused(engine: PaintEngine, models: Path, model: s
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(models: Path, change: dict[str, Any]) -> None:
-    weights.save(models / "paint", Painter(TOY).state_dict(), CARD | change)
+    weights.save(models / "paint", Generator(TOY).state_dict(), CARD | change)
     with pytest.raises(weights.WeightsCorrupt, match="not a painter"):
         PaintEngine()
 
 
 def test_a_matcher_of_another_painter_is_refused(models: Path) -> None:
     other = dataclasses.replace(TOY, condition=24)
-    weights.save(models / "paint", Painter(other).state_dict(), CARD | {"config": other.to_card()})
+    weights.save(models / "paint", Generator(other).state_dict(), CARD | {"config": other.to_card()})
     with pytest.raises(weights.WeightsCorrupt, match="24 numbers"):
         PaintEngine()
 
@@ -310,5 +310,5 @@ def test_each_of_the_three_files_is_in_the_digest(models: Path) -> None:
 
 
 def test_a_painter_is_rebuilt_from_its_card() -> None:
-    assert PainterConfig.from_card(TOY.to_card()) == TOY
+    assert GeneratorConfig.from_card(TOY.to_card()) == TOY
     assert dataclasses.replace(TOY, channels=(16, 8)).size == 16

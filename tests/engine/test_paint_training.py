@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from workers.engines.vision.text_image_matcher import Matching
+from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.nets.matcher import Matcher, MatcherConfig
 from workers.training.common.data import Painting
 from workers.training.common.feature_metrics import Moments, frechet, kernel_distance
@@ -117,8 +117,8 @@ def test_prompts_come_in_pairs_that_say_something_true() -> None:
         validation=np.array([False, False, True]),
         features=np.zeros((3, 12)),
     )
-    matching = Matching(Matcher(config), torch.device("cpu"))
-    batches = Batches(views, matching, 32, 8, torch.Generator().manual_seed(1))
+    matcher = MatcherModel(Matcher(config), torch.device("cpu"))
+    batches = Batches(views, matcher, 32, 8, torch.Generator().manual_seed(1))
     prompts = batches.prompts()
     first, second = prompts.words.chunk(2)
     assert torch.equal(first, second)

@@ -9,7 +9,7 @@ import pytest
 
 from workers.engines.poetry.chinese.themes import THEME_SIZE, Theme, understand
 from workers.engines.poetry.picture_theme import Seen, prompt_of, telling_colours, theme_of, title_of
-from workers.engines.vision.analysis_schema import Reading, Swatch
+from workers.engines.vision.analysis_schema import PaletteColour, PictureReading
 
 
 class AllChinese:
@@ -28,28 +28,30 @@ def theme(seen: Seen, asked: str = "") -> str:
 
 
 def test_what_is_seen_becomes_the_theme_the_surest_first() -> None:
-    seen = Seen(Reading("landscape", "dim", "autumn", ("mountain", "river")), colours=("navy", "brown"))
+    seen = Seen(
+        PictureReading("landscape", "dim", "autumn", ("mountain", "river")), colours=("navy", "brown")
+    )
     assert theme(seen) == "山江秋暮"
 
 
 def test_colours_speak_where_little_else_does() -> None:
-    assert theme(Seen(Reading("landscape"), colours=("navy", "brown", "gold"))) == "山水苍金"
+    assert theme(Seen(PictureReading("landscape"), colours=("navy", "brown", "gold"))) == "山水苍金"
 
 
 def test_what_a_person_says_comes_before_what_is_seen() -> None:
-    seen = Seen(Reading("landscape", None, None, ("mountain",)), prompt="a boat on a misty lake")
+    seen = Seen(PictureReading("landscape", None, None, ("mountain",)), prompt="a boat on a misty lake")
     assert theme(seen, "送别") == "送别舟烟湖山水"
 
 
 def test_a_theme_that_is_full_stays_as_it_was_asked_for() -> None:
     asked = understand("春江花月夜山水舟", EVERY)
     assert len(asked.characters) == THEME_SIZE
-    seen = Seen(Reading("portrait", "dark", "winter", ("snow",)), ("river",), ("red",), "a castle")
+    seen = Seen(PictureReading("portrait", "dark", "winter", ("snow",)), ("river",), ("red",), "a castle")
     assert theme_of(seen, asked, EVERY) == asked
 
 
 def test_only_characters_that_the_poet_knows_are_in_a_theme() -> None:
-    seen = Seen(Reading("landscape", None, "autumn", ("mountain", "haystack")))
+    seen = Seen(PictureReading("landscape", None, "autumn", ("mountain", "haystack")))
     assert theme_of(seen, NOTHING, "山秋").characters == "山秋"
 
 
@@ -64,18 +66,25 @@ def test_words_of_the_paintings_prompt_that_are_not_understood_are_not_the_poems
     ("genre", "expected"), [(None, "夜"), ("landscape", "夜山水"), ("portrait", "颜"), ("still life", "花果")]
 )
 def test_darkness_is_night_out_of_doors_only(genre: str | None, expected: str) -> None:
-    assert theme(Seen(Reading(genre, "dark"))) == expected
+    assert theme(Seen(PictureReading(genre, "dark"))) == expected
 
 
 def test_impressions_come_after_what_is_sure_and_an_hour_takes_the_place_of_the_light() -> None:
-    assert theme(Seen(Reading("landscape", "dark", None, ("mountain",)), ("water", "winter"))) == "山水冬夜"
-    assert theme(Seen(Reading("landscape", "dim"), ("night", "boat"), ("navy",))) == "夜舟苍"
+    assert (
+        theme(Seen(PictureReading("landscape", "dark", None, ("mountain",)), ("water", "winter")))
+        == "山水冬夜"
+    )
+    assert theme(Seen(PictureReading("landscape", "dim"), ("night", "boat"), ("navy",))) == "夜舟苍"
 
 
 def test_words_of_which_nothing_is_known_add_nothing() -> None:
     assert (
         theme(
-            Seen(Reading("no such genre", "blinding", "monsoon", ("frobnicator",)), ("gizmo",), ("octarine",))
+            Seen(
+                PictureReading("no such genre", "blinding", "monsoon", ("frobnicator",)),
+                ("gizmo",),
+                ("octarine",),
+            )
         )
         == ""
     )
@@ -83,10 +92,10 @@ def test_words_of_which_nothing_is_known_add_nothing() -> None:
 
 def test_colours_are_told_when_there_is_much_of_them() -> None:
     palette = (
-        Swatch("#1b2545", "navy", 0.5),
-        Swatch("#1b2546", "navy", 0.2),
-        Swatch("#f8f8f6", "white", 0.15),
-        Swatch("#c8201f", "red", 0.14),
+        PaletteColour("#1b2545", "navy", 0.5),
+        PaletteColour("#1b2546", "navy", 0.2),
+        PaletteColour("#f8f8f6", "white", 0.15),
+        PaletteColour("#c8201f", "red", 0.14),
     )
     assert telling_colours(palette) == ("navy", "white")
 
@@ -94,22 +103,22 @@ def test_colours_are_told_when_there_is_much_of_them() -> None:
 @pytest.mark.parametrize(
     ("reading", "title"),
     [
-        (Reading("landscape", None, "autumn", ("mountain", "river")), "题秋山图"),
-        (Reading("landscape", None, None, ("mountain", "river")), "题山江图"),
-        (Reading("landscape"), "题山水图"),
-        (Reading("portrait"), "题写真图"),
-        (Reading(None, None, "winter"), "题冬山水图"),
-        (Reading(), "题画"),
+        (PictureReading("landscape", None, "autumn", ("mountain", "river")), "题秋山图"),
+        (PictureReading("landscape", None, None, ("mountain", "river")), "题山江图"),
+        (PictureReading("landscape"), "题山水图"),
+        (PictureReading("portrait"), "题写真图"),
+        (PictureReading(None, None, "winter"), "题冬山水图"),
+        (PictureReading(), "题画"),
     ],
 )
-def test_a_poem_on_a_picture_is_called_as_painters_call_theirs(reading: Reading, title: str) -> None:
+def test_a_poem_on_a_picture_is_called_as_painters_call_theirs(reading: PictureReading, title: str) -> None:
     assert title_of(Seen(reading)) == title
 
 
 def test_what_is_told_is_json_and_holds_only_what_there_is() -> None:
     assert Seen().to_details() == {}
     told = Seen(
-        Reading("landscape", "dim", None, ("sea",)), ("boat", "sea"), ("navy",), "the sea"
+        PictureReading("landscape", "dim", None, ("sea",)), ("boat", "sea"), ("navy",), "the sea"
     ).to_details()
     assert json.loads(json.dumps(told)) == told
     assert told == {
@@ -123,9 +132,9 @@ def test_what_is_told_is_json_and_holds_only_what_there_is() -> None:
 
 
 def test_in_english_the_things_come_first_each_once() -> None:
-    seen = Seen(Reading("landscape", "dim", "autumn", ("sea", "sea", "boat")), ("night",), ("navy",))
+    seen = Seen(PictureReading("landscape", "dim", "autumn", ("sea", "sea", "boat")), ("night",), ("navy",))
     assert seen.words == ("sea", "boat", "autumn", "night", "dim", "landscape", "navy")
-    assert "dark" not in Seen(Reading("portrait", "dark")).words
+    assert "dark" not in Seen(PictureReading("portrait", "dark")).words
 
 
 def test_the_prompt_of_a_painting_is_read_from_its_segments() -> None:

@@ -13,31 +13,31 @@ from tests.engine.toy_painting import TOY, write_models
 from workers.engines.base import JobCanceled
 from workers.engines.painting import projection
 from workers.engines.painting.latents import Latent
-from workers.engines.painting.pipeline import Atelier, open_atelier
+from workers.engines.painting.pipeline import PaintingPipeline, open_pipeline
 from workers.engines.painting.projection import project
 
 
 @pytest.fixture
-def atelier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Atelier:
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaintingPipeline:
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
     write_models(tmp_path)
-    return open_atelier()
+    return open_pipeline()
 
 
 def quiet(work: int, picture: torch.Tensor | None) -> None:
     """A step that nobody watches."""
 
 
-def own_picture(atelier: Atelier, seed: int = 3) -> torch.Tensor:
+def own_picture(pipeline: PaintingPipeline, seed: int = 3) -> torch.Tensor:
     """A picture of the painter itself, (3, S, S)."""
-    subject = atelier.subjects(atelier.matching.conditions([("sea", "blue")]))
-    styles = atelier.styles(atelier.draw(seed, 0)[None], subject)
-    return atelier.compose_latents([Latent.of(styles[0], seed, 0)])[0]
+    subject = pipeline.subjects(pipeline.matcher.conditions([("sea", "blue")]))
+    styles = pipeline.styles(pipeline.draw(seed, 0)[None], subject)
+    return pipeline.compose_latents([Latent.of(styles[0], seed, 0)])[0]
 
 
-def test_what_is_found_is_much_more_like_the_picture_than_chance(atelier: Atelier) -> None:
-    target = own_picture(atelier)
+def test_what_is_found_is_much_more_like_the_picture_than_chance(pipeline: PaintingPipeline) -> None:
+    target = own_picture(pipeline)
     heard: list[int] = []
     shown: list[torch.Tensor] = []
 
@@ -46,8 +46,8 @@ def test_what_is_found_is_much_more_like_the_picture_than_chance(atelier: Atelie
         if picture is not None:
             shown.append(picture)
 
-    found = project(atelier, target, (7, 4001), step)
-    assert sum(heard) == projection.work(atelier)
+    found = project(pipeline, target, (7, 4001), step)
+    assert sum(heard) == projection.work(pipeline)
     assert len(shown) >= 10
     assert found.latent.styles.shape == (TOY.levels, TOY.style)
 
@@ -55,26 +55,26 @@ def test_what_is_found_is_much_more_like_the_picture_than_chance(atelier: Atelie
         # The finest grain is noise, which is another stream's.
         return float((F.avg_pool2d(picture, 4) - F.avg_pool2d(target, 4)).square().mean())
 
-    strangers = sorted(apart(own_picture(atelier, seed)) for seed in range(20, 30))
+    strangers = sorted(apart(own_picture(pipeline, seed)) for seed in range(20, 30))
     assert apart(found.picture) < min(strangers[0], 0.2 * strangers[5])
     assert apart(found.picture) < 0.5 * apart(shown[0])
-    assert torch.allclose(found.picture, atelier.compose_latents([found.latent])[0].cpu(), atol=1e-5)
+    assert torch.allclose(found.picture, pipeline.compose_latents([found.latent])[0].cpu(), atol=1e-5)
 
 
-def test_the_same_picture_and_seed_give_the_same_latent(atelier: Atelier) -> None:
-    target = own_picture(atelier)
+def test_the_same_picture_and_seed_give_the_same_latent(pipeline: PaintingPipeline) -> None:
+    target = own_picture(pipeline)
     torch.manual_seed(1)
-    first = project(atelier, target, (7, 4001), quiet)
+    first = project(pipeline, target, (7, 4001), quiet)
     torch.manual_seed(2)
     state = torch.random.get_rng_state()
-    again = project(atelier, target, (7, 4001), quiet)
+    again = project(pipeline, target, (7, 4001), quiet)
     assert torch.equal(first.latent.styles, again.latent.styles)
     assert first.distance == again.distance
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("after", [projection.STARTS // 2, projection.STARTS + 30])
-def test_a_step_may_end_the_search(atelier: Atelier, after: int) -> None:
+def test_a_step_may_end_the_search(pipeline: PaintingPipeline, after: int) -> None:
     done = 0
 
     def step(work: int, picture: torch.Tensor | None) -> None:
@@ -84,7 +84,7 @@ def test_a_step_may_end_the_search(atelier: Atelier, after: int) -> None:
             raise JobCanceled
 
     with pytest.raises(JobCanceled):
-        project(atelier, own_picture(atelier), (7, 4001), step)
+        project(pipeline, own_picture(pipeline), (7, 4001), step)
     assert done < after + projection.STARTS
 
 

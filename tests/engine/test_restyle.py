@@ -17,10 +17,10 @@ from workers import weights
 from workers.engines import restyle
 from workers.engines.base import InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
 from workers.engines.restyle import RestyleEngine
-from workers.engines.stylisation.region_mask import region_of
-from workers.engines.stylisation.resizing import canvas_side, with_luminance
+from workers.engines.stylisation.region_mask import feathered_region
+from workers.engines.stylisation.resizing import canvas_side, transfer_luminance
 from workers.engines.stylisation.style_mixing import mix_codes
-from workers.nets.style_transfer import Restyler, colour_statistics, match_colours
+from workers.nets.style_transfer import StyleTransferNet, colour_statistics, match_colours
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_strength_goes_from_the_content_to_the_style(engine: RestyleEngine, tmp_
 def test_kept_colours_are_those_of_the_content() -> None:
     colours = torch.rand(1, 3, 16, 16) * 0.6 - 0.3
     light = torch.rand(1, 3, 16, 16) * 0.6 - 0.3
-    mixed = with_luminance(colours, light)
+    mixed = transfer_luminance(colours, light)
     assert torch.allclose(mixed[:, 0] - mixed[:, 1], colours[:, 0] - colours[:, 1], atol=1e-5)
     assert not torch.allclose(mixed, colours, atol=0.05)
 
@@ -311,7 +311,7 @@ def test_previews_keep_to_the_region(engine: RestyleEngine, tmp_path: Path) -> N
 
 
 def test_a_region_has_a_soft_edge_inside() -> None:
-    region = np.asarray(region_of(half((512, 256)), (1024, 512)))[256].astype(int)
+    region = np.asarray(feathered_region(half((512, 256)), (1024, 512)))[256].astype(int)
     assert region[0] == 255
     assert region[512:].max() == 0
     edge = region[480:514]
@@ -322,7 +322,7 @@ def test_a_region_has_a_soft_edge_inside() -> None:
 def test_thin_lines_alone_are_a_region() -> None:
     mask = Image.new("L", (512, 512))
     mask.paste(255, (100, 100, 300, 102))
-    assert np.asarray(region_of(mask, (512, 512)))[100, 200] == 255
+    assert np.asarray(feathered_region(mask, (512, 512)))[100, 200] == 255
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ def test_colours_are_carried_onto_the_style() -> None:
 
 def test_codes_do_not_depend_on_the_batch() -> None:
     torch.manual_seed(1)
-    net = Restyler(TOY).eval()
+    net = StyleTransferNet(TOY).eval()
     pictures, contents = torch.rand(3, 3, 48, 48) * 2 - 1, torch.rand(3, 3, 32, 40) * 2 - 1
     with torch.inference_mode():
         codes = net.encode(pictures)

@@ -16,15 +16,15 @@ from tests.engine.toy_restyle import STYLES, write_classifier, write_restyle
 from workers import images, weights
 from workers.engines.base import EngineError, InvalidRequest, JobCanceled, Picture, Result, SilentReport, Task
 from workers.engines.restyle import RestyleEngine
-from workers.engines.stylisation.optimisation import levels_of, optimise, style_error
+from workers.engines.stylisation.optimisation import optimise, resolution_levels, style_loss
 from workers.engines.stylisation.style_statistics import (
-    ReadyTargets,
-    mix_targets,
-    packed,
-    target_of,
-    unpacked,
+    ReadyStyleStatistics,
+    from_tensors,
+    mix_statistics,
+    style_statistics,
+    to_tensors,
 )
-from workers.engines.vision.classifier import Seeing
+from workers.engines.vision.classifier import ClassifierModel
 from workers.training import __main__ as training
 
 CPU = torch.device("cpu")
@@ -44,8 +44,8 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def seeing(models: Path) -> Seeing:
-    return Seeing.load(CPU)
+def classifier(models: Path) -> ClassifierModel:
+    return ClassifierModel.load(CPU)
 
 
 def picture(width: int, height: int, seed: int) -> Image.Image:
@@ -104,11 +104,11 @@ def test_every_step_is_told_and_the_same_request_gives_the_same_picture(models: 
     assert [max(size) for size in listener.previews] == [256, 128, 256, 256]
 
 
-def test_it_comes_nearer_to_the_style_than_it_began(seeing: Seeing) -> None:
+def test_it_comes_nearer_to_the_style_than_it_began(classifier: ClassifierModel) -> None:
     content, start = (images.to_tensor(picture(128, 96, seed)) for seed in (1, 3))
-    target = target_of(seeing.net, picture(80, 80, 2), 128, CPU)
-    made = optimise(seeing.net, content, start, lambda side: target, 30, lambda painted, step: False)
-    before, after = (float(style_error(seeing.net.features(x), target)) for x in (start, made))
+    target = style_statistics(classifier.net, picture(80, 80, 2), 128, CPU)
+    made = optimise(classifier.net, content, start, lambda side: target, 30, lambda painted, step: False)
+    before, after = (float(style_loss(classifier.net.features(x), target)) for x in (start, made))
     assert after < 0.7 * before
     assert made.shape == content.shape
     assert float(made.abs().max()) <= 1
@@ -147,7 +147,7 @@ def test_large_pictures_are_optimised_small_and_made_sharp(models: Path, tmp_pat
     ("longest", "steps"), [(64, 5), (128, 1), (300, 20), (512, 120), (2048, 400), (512, 3)]
 )
 def test_levels_rise_and_use_all_steps(longest: int, steps: int) -> None:
-    levels = levels_of(longest, steps)
+    levels = resolution_levels(longest, steps)
     sides = [level.side for level in levels]
     assert sides == sorted(set(sides))
     assert sides[-1] == min(512, longest)
@@ -191,12 +191,12 @@ def test_statistics_of_ready_styles_are_made_by_a_command(models: Path, tmp_path
     # What another classifier saw is of no use.
     write_classifier(models, seed=1)
     with pytest.raises(weights.WeightsCorrupt, match="style-targets"):
-        ReadyTargets.load(Seeing.load(CPU))
+        ReadyStyleStatistics.load(ClassifierModel.load(CPU))
 
 
-def test_what_is_packed_comes_back(seeing: Seeing) -> None:
-    target = target_of(seeing.net, picture(80, 80, 2), 128, CPU)
-    for before, after in zip(target, unpacked(packed(target, "x"), "x", CPU), strict=True):
+def test_what_is_packed_comes_back(classifier: ClassifierModel) -> None:
+    target = style_statistics(classifier.net, picture(80, 80, 2), 128, CPU)
+    for before, after in zip(target, from_tensors(to_tensors(target, "x"), "x", CPU), strict=True):
         assert torch.allclose(before.mean, after.mean)
         assert torch.allclose(before.deviation, after.deviation)
         assert (before.gram is None) == (after.gram is None)
@@ -204,10 +204,10 @@ def test_what_is_packed_comes_back(seeing: Seeing) -> None:
             assert torch.allclose(before.gram, after.gram)
 
 
-def test_a_mixed_target_is_that_of_both_side_by_side(seeing: Seeing) -> None:
-    first, second = (target_of(seeing.net, picture(128, 128, seed), 128, CPU) for seed in (2, 3))
-    alone = mix_targets([first, second], [1, 0])
-    half = mix_targets([first, second], [1, 1])
+def test_a_mixed_target_is_that_of_both_side_by_side(classifier: ClassifierModel) -> None:
+    first, second = (style_statistics(classifier.net, picture(128, 128, seed), 128, CPU) for seed in (2, 3))
+    alone = mix_statistics([first, second], [1, 0])
+    half = mix_statistics([first, second], [1, 1])
     for one, two, whole, mixed in zip(first, second, alone, half, strict=True):
         assert torch.allclose(whole.mean, one.mean)
         assert torch.allclose(whole.deviation, one.deviation, atol=1e-3)

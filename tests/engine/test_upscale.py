@@ -225,11 +225,11 @@ def test_pictures_of_every_mode_are_enlarged(engine: UpscaleEngine, tmp_path: Pa
 
 
 def test_what_is_transparent_lies_on_white_paper(tmp_path: Path) -> None:
-    from workers.engines.upscale import opened
+    from workers.engines.upscale import open_flattened
 
     clear = Image.new("RGBA", (20, 20), (200, 0, 0, 0))
     clear.save(tmp_path / "clear.png")
-    assert opened(tmp_path / "clear.png").getcolors() == [(400, (255, 255, 255))]
+    assert open_flattened(tmp_path / "clear.png").getcolors() == [(400, (255, 255, 255))]
 
 
 @pytest.mark.parametrize("size", [(15, 40), (40, 15), (1, 1)])

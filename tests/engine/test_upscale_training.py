@@ -18,7 +18,7 @@ from PIL import Image
 from tests.engine.toy_training_data import write_training_data
 from workers import weights
 from workers.engines.upscale import UpscaleEngine
-from workers.nets.generator import Painter, PainterConfig
+from workers.nets.generator import Generator, GeneratorConfig
 from workers.nets.upscaler import UpscalerConfig
 from workers.training.common.data import is_validation
 from workers.training.common.perceptual_distance import perceptual_distance, psnr
@@ -116,10 +116,10 @@ def test_the_judge_waits_until_there_is_something_to_judge(data: Path) -> None:
 
 
 def test_a_generators_own_pictures_are_learned_from_and_kept(data: Path, tmp_path: Path) -> None:
-    config = PainterConfig(condition=4, latent=4, embedding=4, channels=(8, 8, 8, 8))
+    config = GeneratorConfig(condition=4, latent=4, embedding=4, channels=(8, 8, 8, 8))
     state = {
         "config": config.to_card(),
-        "average": Painter(config).state_dict(),
+        "average": Generator(config).state_dict(),
         "conditions": torch.randn(3, 4),
     }
     torch.save({"step": 1, "elapsed": 1.0, "state": state}, tmp_path / "checkpoint.pt")

@@ -12,11 +12,11 @@ from PIL import Image
 from workers import weights
 from workers.engines.base import JobCanceled, Picture, Result, SilentReport
 from workers.engines.language.prompt_lexicon import words_of
-from workers.nets.generator import Painter, PainterConfig
+from workers.nets.generator import Generator, GeneratorConfig
 from workers.nets.matcher import Matcher, MatcherConfig
 from workers.nets.upscaler import Upscaler, UpscalerConfig
 
-TOY = PainterConfig(condition=16, latent=16, embedding=8, channels=(16, 8, 8, 8))
+TOY = GeneratorConfig(condition=16, latent=16, embedding=8, channels=(16, 8, 8, 8))
 TOY_MATCHER = MatcherConfig(
     words=tuple(words_of()), embedding=16, token=8, hidden=8, size=32, stem=4, widths=(8, 8), features=16
 )
@@ -47,7 +47,7 @@ def lively(net: torch.nn.Module, scale: float = 0.3) -> dict[str, torch.Tensor]:
 def write_models(root: Path) -> None:
     """The three folders that an atelier is opened from, the same in every run."""
     torch.manual_seed(3)
-    weights.save(root / "paint", lively(Painter(TOY), 0.13), CARD)
+    weights.save(root / "paint", lively(Generator(TOY), 0.13), CARD)
     card = CARD | {"name": "match", "config": TOY_MATCHER.to_card()}
     weights.save(root / "match", lively(Matcher(TOY_MATCHER)), card)
     card = CARD | {"name": "paint-upscaler", "config": TOY_UPSCALER.to_card()}

@@ -8,9 +8,9 @@ import torch
 
 from workers import weights
 from workers.nets.classifier import Classifier, ClassifierConfig
-from workers.nets.style_transfer import Restyler, RestylerConfig
+from workers.nets.style_transfer import StyleTransferConfig, StyleTransferNet
 
-TOY = RestylerConfig(
+TOY = StyleTransferConfig(
     widths=(8, 8, 16), full=8, blocks=1, code=8, style_widths=(8, 8, 8, 8), hidden=16, project=4
 )
 STYLES = ("waves", "stars")
@@ -28,7 +28,7 @@ CARD = {
 def write_restyle(models: Path) -> Path:
     """Write and return the folder of a toy ``restyle`` that knows :data:`STYLES`."""
     torch.manual_seed(0)
-    net = Restyler(TOY)
+    net = StyleTransferNet(TOY)
     codes = torch.cat([net.encode(torch.rand(1, 3, 64, 64) * 2 - 1) for _ in STYLES]).detach()
     weights.save(models / "restyle", {**net.state_dict(), "style_codes": codes}, CARD)
     return models / "restyle"

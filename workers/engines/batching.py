@@ -9,7 +9,7 @@ import torch
 from workers.engines.base import EngineError, JobCanceled, JobReleased, Output, Result, Task, TooLarge
 
 
-def one_by_one(tasks: Sequence[Task], make: Callable[[Task], Output]) -> list[Result]:
+def run_sequentially(tasks: Sequence[Task], make: Callable[[Task], Output]) -> list[Result]:
     """One result per task, in order: what ends one task, a full memory too, does not end its neighbours."""
     results = []
     for task in tasks:

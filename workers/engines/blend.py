@@ -26,8 +26,8 @@ from workers.engines.base import (
 )
 from workers.engines.painting import latent_loop, projection
 from workers.engines.painting.latents import Latent, LatentUnreadable, depth_groups, mix, mutated
-from workers.engines.painting.pipeline import Atelier, open_atelier
-from workers.engines.painting.rendering import Canvas, Order, compose_all, finish_all
+from workers.engines.painting.pipeline import PaintingPipeline, open_pipeline
+from workers.engines.painting.rendering import RenderItem, RenderTask, compose_all, finish_all
 from workers.engines.request import Request
 
 ROLES = ("parent_1", "parent_2", "parent_3", "parent_4")
@@ -73,7 +73,7 @@ class BlendRequest(Request):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class _Wish(Order):
+class _Wish(RenderTask):
     """One task with the latents of its parents, as they are found."""
 
     request: BlendRequest
@@ -98,10 +98,10 @@ class BlendEngine:
 
     def __init__(self) -> None:
         """Load the painter and its helpers. Raises :class:`workers.weights.WeightsError`."""
-        self.atelier: Atelier = open_atelier()
-        self.device = self.atelier.device
-        self.model_name = self.atelier.name
-        self.model_digest = self.atelier.digest
+        self.pipeline: PaintingPipeline = open_pipeline()
+        self.device = self.pipeline.device
+        self.model_name = self.pipeline.name
+        self.model_digest = self.pipeline.digest
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
@@ -120,9 +120,9 @@ class BlendEngine:
         try:
             for wish in asked:
                 self._project(wish)
-            canvases = [canvas for wish in asked if wish.open for canvas in self._children(wish)]
-            compose_all(self.atelier, canvases, _composed)
-            finish_all(self.atelier, canvases, self._finished)
+            items = [item for wish in asked if wish.open for item in self._children(wish)]
+            compose_all(self.pipeline, items, _composed)
+            finish_all(self.pipeline, items, self._finished)
             for wish in asked:
                 if wish.open and wish.request.mode == "bridge":
                     self._bridge(wish)
@@ -137,11 +137,11 @@ class BlendEngine:
         roles = tuple(role for role in ROLES if role in task.inputs or role in task.works)
         wish = _Wish(task, request=request, roles=roles)
         task.report.phase("composing")
-        config = self.atelier.config
+        config = self.pipeline.config
         for role in wish.roles:
             kept = ((task.works.get(role) or {}).get("details") or {}).get("latent")
             # Of this very painter, whoever enlarged the picture: a new upscaler orphans nobody.
-            if isinstance(kept, Mapping) and kept.get("painter") == self.atelier.painter_digest:
+            if isinstance(kept, Mapping) and kept.get("painter") == self.pipeline.generator_digest:
                 try:
                     wish.parents[role] = Latent.from_details(kept, config.levels, config.style)
                 except LatentUnreadable as error:
@@ -156,11 +156,11 @@ class BlendEngine:
             task.report.note("projected", parents=[int(role[-1]) for role in wish.pictures])
         size = int(request.size)
         made = (
-            latent_loop.work(self.atelier, request.frames, size)
+            latent_loop.work(self.pipeline, request.frames, size)
             if request.mode == "bridge"
-            else request.count * (1 + self.atelier.cost(size))
+            else request.count * (1 + self.pipeline.cost(size))
         )
-        wish.steps = len(wish.pictures) * projection.work(self.atelier) + made
+        wish.steps = len(wish.pictures) * projection.work(self.pipeline) + made
         return wish
 
     def _project(self, wish: _Wish) -> None:
@@ -175,7 +175,7 @@ class BlendEngine:
             report.phase("projecting")
             stream = wish.task.seed, PROJECTION_STREAM + int(role[-1])
             try:
-                found = projection.project(self.atelier, picture, stream, step)
+                found = projection.project(self.pipeline, picture, stream, step)
             except (JobCanceled, JobReleased):
                 return
             wish.parents[role] = found.latent
@@ -184,7 +184,7 @@ class BlendEngine:
         if wish.distances:
             report.phase("composing")
 
-    def _children(self, wish: _Wish) -> list[Canvas]:
+    def _children(self, wish: _Wish) -> list[RenderItem]:
         request = wish.request
         if request.mode == "bridge":
             return []
@@ -198,36 +198,36 @@ class BlendEngine:
                 weights = weights * (SIBLINGS * chance[: len(weights)].double()).exp()
                 weights = weights / weights.sum()
                 strength = max(strength, SIBLING_MUTATION)
-            shares = weights.expand(self.atelier.config.levels, -1).clone()
+            shares = weights.expand(self.pipeline.config.levels, -1).clone()
             for level, place in self._locked(wish).items():
                 shares[level] = 0
                 shares[level, place] = 1
-            child = mix(parents, shares, self.atelier.config.latent)
+            child = mix(parents, shares, self.pipeline.config.latent)
             child = self._mutate(child, strength, wish.task.seed, index)
             details = _details(wish, index, shares) | {"mutation": strength}
-            children.append(Canvas(wish, index, child, int(request.size), details=details))
+            children.append(RenderItem(wish, index, child, int(request.size), details=details))
         return children
 
     def _locked(self, wish: _Wish) -> dict[int, int]:
         """Level -> the place of the parent that gives it alone."""
-        groups = depth_groups(self.atelier.config.levels)
+        groups = depth_groups(self.pipeline.config.levels)
         depths = wish.request.depths(wish.roles)
         return {level: place for depth, place in depths.items() for level in groups[depth]}
 
     def _mutate(self, child: Latent, strength: float, seed: int, index: int) -> Latent:
         if strength <= 0:
             return child
-        matching = self.atelier.matching
+        matcher = self.pipeline.matcher
         chance = devices.generator(seed, WORD_STREAM + index)
-        picks = torch.randperm(len(matching.vocabulary), generator=chance)[:STRAY_WORDS].tolist()
-        words = [matching.vocabulary.words[pick] for pick in picks]
-        elsewhere = self.atelier.subjects(matching.conditions([words]))[0].cpu()
+        picks = torch.randperm(len(matcher.vocabulary), generator=chance)[:STRAY_WORDS].tolist()
+        words = [matcher.vocabulary.words[pick] for pick in picks]
+        elsewhere = self.pipeline.subjects(matcher.conditions([words]))[0].cpu()
         source = (seed, MUTATION_STREAM + index)
-        return mutated(child, strength, self.atelier.draw(*source), elsewhere, source)
+        return mutated(child, strength, self.pipeline.draw(*source), elsewhere, source)
 
-    def _finished(self, canvas: Canvas, image: Image.Image) -> None:
-        kept = canvas.latent.to_details(self.atelier.painter_digest)
-        canvas.order.outputs.append(Picture(image, canvas.details | {"latent": kept}))
+    def _finished(self, item: RenderItem, image: Image.Image) -> None:
+        kept = item.latent.to_details(self.pipeline.generator_digest)
+        item.render_task.outputs.append(Picture(image, item.details | {"latent": kept}))
 
     def _bridge(self, wish: _Wish) -> None:
         report = wish.task.report
@@ -241,19 +241,21 @@ class BlendEngine:
         parents = [wish.parents[role] for role in wish.roles]
         try:
             frames, latents = latent_loop.walk(
-                self.atelier, parents, self._locked(wish), wish.request.frames, int(wish.request.size), step
+                self.pipeline, parents, self._locked(wish), wish.request.frames, int(wish.request.size), step
             )
         except (JobCanceled, JobReleased):
             return
-        shares = torch.full((self.atelier.config.levels, len(parents)), 1 / len(parents), dtype=torch.float64)
-        kept = latents[0].to_details(self.atelier.painter_digest)
+        shares = torch.full(
+            (self.pipeline.config.levels, len(parents)), 1 / len(parents), dtype=torch.float64
+        )
+        kept = latents[0].to_details(self.pipeline.generator_digest)
         details = _details(wish, 0, shares) | {"frames": len(frames), "latent": kept}
         wish.outputs.append(Animation(tuple(frames), len(frames) / FRAMES_PER_SECOND, details))
 
 
-def _composed(canvas: Canvas, picture: torch.Tensor) -> None:
-    canvas.composed = picture
-    canvas.order.task.report.preview(images.to_image(picture), canvas.index)
+def _composed(item: RenderItem, picture: torch.Tensor) -> None:
+    item.composed = picture
+    item.render_task.task.report.preview(images.to_image(picture), item.index)
 
 
 def _details(wish: _Wish, index: int, shares: torch.Tensor) -> dict[str, Any]:

@@ -19,11 +19,17 @@ from workers.engines.base import (
     Result,
     Task,
 )
-from workers.engines.batching import one_by_one
+from workers.engines.batching import run_sequentially
 from workers.engines.request import Request
-from workers.engines.vision.activation_maximisation import COLOUR, Ascent, Feature, channels_of, read_features
-from workers.engines.vision.classifier import Seeing
-from workers.engines.vision.zoom_loop import Zoom, inside, nearer
+from workers.engines.vision.activation_maximisation import (
+    COLOUR,
+    Feature,
+    GradientAscent,
+    channels_of,
+    parse_features,
+)
+from workers.engines.vision.classifier import ClassifierModel
+from workers.engines.vision.zoom_loop import ZoomLoop, magnified_centre, next_layer_opacity
 
 LEAST = 32  # long side of the smallest octave, px
 SHOW = 5  # steps between two previews
@@ -66,9 +72,9 @@ class DreamEngine:
     def __init__(self) -> None:
         """Load the classifier. Raises :class:`workers.weights.WeightsError`."""
         self.device = devices.pick()
-        seeing = Seeing.load(self.device)
-        self.model_name, self.model_digest = seeing.name, seeing.digest
-        self._net = seeing.net.to(memory_format=torch.channels_last)
+        classifier = ClassifierModel.load(self.device)
+        self.model_name, self.model_digest = classifier.name, classifier.digest
+        self._net = classifier.net.to(memory_format=torch.channels_last)
         self.channels = channels_of(self._net)
         """Stage -> how many channels can be asked for."""
 
@@ -79,7 +85,7 @@ class DreamEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        return one_by_one(tasks, self._dream)
+        return run_sequentially(tasks, self._dream)
 
     @torch.no_grad()
     def _dream(self, task: Task) -> Picture | Animation:
@@ -89,7 +95,7 @@ class DreamEngine:
         features = self._features(request)
         source = self._source(task, request.size, generator)
         task.report.phase("dreaming")
-        ascent = Ascent(
+        ascent = GradientAscent(
             self._net,
             features,
             generator,
@@ -117,7 +123,7 @@ class DreamEngine:
 
     def _features(self, request: DreamRequest) -> tuple[Feature, ...]:
         try:
-            return read_features(request.features, self.channels)
+            return parse_features(request.features, self.channels)
         except ValueError as error:
             raise InvalidRequest(
                 f"features: {error}", visitor="The network has no such feature. Choose others."
@@ -128,14 +134,14 @@ class DreamEngine:
         if "image" in task.inputs:
             source = images.to_tensor(_sized(images.open_rgb(task.inputs["image"]), size))
         else:
-            source = mist(size, generator)
+            source = octave_noise(size, generator)
         return source.to(self.device)
 
 
 class _Dreamer:
     """The steps of one request, counted and shown."""
 
-    def __init__(self, task: Task, request: DreamRequest, ascent: Ascent) -> None:
+    def __init__(self, task: Task, request: DreamRequest, ascent: GradientAscent) -> None:
         self.task, self.request, self.ascent = task, request, ascent
         self.closing = max(1, round(CLOSING * request.steps))
         revisits = max(0, request.layers - 1) * min(REVISIT, request.octaves) * request.steps
@@ -160,14 +166,14 @@ class _Dreamer:
             detail = picture - base
         return picture
 
-    def layers(self, source: torch.Tensor) -> Zoom:
+    def layers(self, source: torch.Tensor) -> ZoomLoop:
         """A zoom's layers, each dreamt from the middle of the one before; the first is sewn into the last."""
         layers = [self.dream(source, self.request.octaves)]
         for _ in range(self.request.layers - 1):
-            layers.append(self.dream(nearer(layers[-1]), min(REVISIT, self.request.octaves)))
-        last = Zoom(layers).at(len(layers) - 1)
-        layers[-1] = self._climb(last, self.closing, 1 - inside(last))
-        return Zoom(layers)
+            layers.append(self.dream(magnified_centre(layers[-1]), min(REVISIT, self.request.octaves)))
+        last = ZoomLoop(layers).at(len(layers) - 1)
+        layers[-1] = self._climb(last, self.closing, 1 - next_layer_opacity(last))
+        return ZoomLoop(layers)
 
     def _climb(self, picture: torch.Tensor, steps: int, mask: torch.Tensor | None = None) -> torch.Tensor:
         self.ascent.prepare(picture)
@@ -190,7 +196,7 @@ class _Dreamer:
             yield max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def mist(side: int, generator: torch.Generator) -> torch.Tensor:
+def octave_noise(side: int, generator: torch.Generator) -> torch.Tensor:
     """Soft coloured noise (1, 3, side, side) around a middle grey: what is dreamt from when there is nothing.
 
     Octaves of noise, each half as fine and as strong as the one before: the spectrum of natural pictures.

@@ -18,12 +18,12 @@ from workers import device as devices
 from workers import images
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
 from workers.engines.language.prompt_lexicon import Understood
-from workers.engines.painting.colour_transfer import palette_of, with_palette
-from workers.engines.painting.cropping import best_place, window
+from workers.engines.painting.colour_transfer import oklab_samples, transfer_colours
+from workers.engines.painting.cropping import best_position, crop_box
 from workers.engines.painting.latents import Latent
-from workers.engines.painting.pipeline import Atelier, open_atelier
+from workers.engines.painting.pipeline import PaintingPipeline, open_pipeline
 from workers.engines.painting.refinement import refine
-from workers.engines.painting.rendering import Canvas, Order, chunks, compose_all, finish_all
+from workers.engines.painting.rendering import RenderItem, RenderTask, chunks, compose_all, finish_all
 from workers.engines.request import Request
 
 CANDIDATE_STREAM = (
@@ -48,7 +48,7 @@ class PaintRequest(Request):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class _Wish(Order):
+class _Wish(RenderTask):
     """One task with its prompt as words and tensors."""
 
     request: PaintRequest
@@ -68,10 +68,10 @@ class PaintEngine:
 
     def __init__(self) -> None:
         """Load the painter and its helpers. Raises :class:`workers.weights.WeightsError`."""
-        self.atelier: Atelier = open_atelier()
-        self.device = self.atelier.device
-        self.model_name = self.atelier.name
-        self.model_digest = self.atelier.digest
+        self.pipeline: PaintingPipeline = open_pipeline()
+        self.device = self.pipeline.device
+        self.model_name = self.pipeline.name
+        self.model_digest = self.pipeline.digest
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
@@ -88,11 +88,11 @@ class PaintEngine:
                 wishes.append(Result(error=reason))
         asked = [wish for wish in wishes if isinstance(wish, _Wish)]
         try:
-            canvases = self._compose(asked)
+            items = self._compose(asked)
             for wish in asked:
-                self._refine(wish, [canvas for canvas in canvases if canvas.order is wish])
-            self._colour(canvases)
-            finish_all(self.atelier, canvases, self._finished)
+                self._refine(wish, [item for item in items if item.render_task is wish])
+            self._colour(items)
+            finish_all(self.pipeline, items, self._finished)
         except torch.OutOfMemoryError as error:
             if len(tasks) > 1:
                 raise
@@ -103,52 +103,52 @@ class PaintEngine:
         request = PaintRequest.from_parameters(task.parameters)
         palette = _palette(task)
         task.report.phase("composing")
-        matching = self.atelier.matching
-        understood = matching.read(request.prompt)
+        matcher = self.pipeline.matcher
+        understood = matcher.read(request.prompt)
         task.report.note("understood", segments=_segments(understood))
         wish = _Wish(
             task,
             request=request,
             understood=understood,
-            text=matching.texts([understood.words]),
-            condition=matching.conditions([understood.words]),
+            text=matcher.texts([understood.words]),
+            condition=matcher.conditions([understood.words]),
             palette=palette,
         )
-        each = request.candidates + request.refine * REFINE_WORK + self.atelier.cost(int(request.size))
+        each = request.candidates + request.refine * REFINE_WORK + self.pipeline.cost(int(request.size))
         wish.steps = request.count * (each + (palette is not None))
         return wish
 
-    def _compose(self, wishes: Sequence[_Wish]) -> list[Canvas]:
+    def _compose(self, wishes: Sequence[_Wish]) -> list[RenderItem]:
         """The best of each picture's candidates."""
         drafts = [
-            Canvas(
+            RenderItem(
                 wish, index, self._latent(wish, index + CANDIDATE_STREAM * candidate), int(wish.request.size)
             )
             for wish in wishes
             for index in range(wish.request.count)
             for candidate in range(wish.request.candidates)
         ]
-        best: dict[tuple[int, int], Canvas] = {}
+        best: dict[tuple[int, int], RenderItem] = {}
 
-        def composed(canvas: Canvas, picture: torch.Tensor) -> None:
-            wish = canvas.order
+        def composed(item: RenderItem, picture: torch.Tensor) -> None:
+            wish = item.render_task
             assert isinstance(wish, _Wish)
-            canvas.composed = picture
-            self._judge(wish, canvas)
-            place = (id(wish), canvas.index)
+            item.composed = picture
+            self._judge(wish, item)
+            place = (id(wish), item.index)
             # The first of equals stays: without words to fit, that is the first.
-            if place in best and canvas.details.get("fit", 0.0) <= best[place].details.get("fit", 0.0):
-                canvas.composed = None
+            if place in best and item.details.get("fit", 0.0) <= best[place].details.get("fit", 0.0):
+                item.composed = None
                 return
-            best[place] = canvas
-            wish.task.report.preview(images.to_image(picture), canvas.index)
+            best[place] = item
+            wish.task.report.preview(images.to_image(picture), item.index)
 
-        compose_all(self.atelier, drafts, composed)
+        compose_all(self.pipeline, drafts, composed)
         return list(best.values())
 
     def _latent(self, wish: _Wish, index: int) -> Latent:
-        z = self.atelier.draw(wish.task.seed, index)[None] * wish.request.truncation
-        styles = self.atelier.styles(z, self.atelier.subjects(wish.condition))
+        z = self.pipeline.draw(wish.task.seed, index)[None] * wish.request.truncation
+        styles = self.pipeline.styles(z, self.pipeline.subjects(wish.condition))
         return Latent.of(styles[0], wish.task.seed, index)
 
     def _score(self, wish: _Wish) -> Callable[[torch.Tensor], torch.Tensor] | None:
@@ -156,68 +156,68 @@ class PaintEngine:
         words = wish.understood.words
         if not words:
             return None
-        return lambda pictures: self.atelier.matching.fit(pictures.to(self.device), [words]).cpu()
+        return lambda pictures: self.pipeline.matcher.fit(pictures.to(self.device), [words]).cpu()
 
-    def _judge(self, wish: _Wish, canvas: Canvas) -> None:
+    def _judge(self, wish: _Wish, item: RenderItem) -> None:
         score = self._score(wish)
-        if score is not None and canvas.composed is not None:
-            canvas.details["fit"] = round(float(score(canvas.composed[None])), 4)
+        if score is not None and item.composed is not None:
+            item.details["fit"] = round(float(score(item.composed[None])), 4)
 
-    def _refine(self, wish: _Wish, canvases: Sequence[Canvas]) -> None:
+    def _refine(self, wish: _Wish, items: Sequence[RenderItem]) -> None:
         if not (wish.request.refine and wish.open):
             return
         wish.task.report.phase("refining")
-        for chunk in chunks(canvases, self.atelier.chunk):
+        for chunk in chunks(items, self.pipeline.chunk):
 
-            def step(number: int, pictures: torch.Tensor, chunk: list[Canvas] = chunk) -> bool:
+            def step(number: int, pictures: torch.Tensor, chunk: list[RenderItem] = chunk) -> bool:
                 if number % PREVIEW_EVERY == 1:
-                    for canvas, picture in zip(chunk, pictures, strict=True):
-                        wish.task.report.preview(images.to_image(picture), canvas.index)
+                    for item, picture in zip(chunk, pictures, strict=True):
+                        wish.task.report.preview(images.to_image(picture), item.index)
                 return wish.advance(REFINE_WORK * len(chunk))
 
             found = refine(
-                self.atelier,
-                [canvas.latent for canvas in chunk],
+                self.pipeline,
+                [item.latent for item in chunk],
                 wish.text.expand(len(chunk), -1),
                 wish.request.refine,
-                [devices.generator(wish.task.seed, REFINE_STREAM + canvas.index) for canvas in chunk],
+                [devices.generator(wish.task.seed, REFINE_STREAM + item.index) for item in chunk],
                 step,
             )
             if wish.error is not None:
                 return
-            pictures = self.atelier.compose_latents(found).cpu()
-            for canvas, latent, picture in zip(chunk, found, pictures, strict=True):
-                canvas.latent, canvas.composed = latent, picture
-                self._judge(wish, canvas)
-                wish.task.report.preview(images.to_image(picture), canvas.index)
+            pictures = self.pipeline.compose_latents(found).cpu()
+            for item, latent, picture in zip(chunk, found, pictures, strict=True):
+                item.latent, item.composed = latent, picture
+                self._judge(wish, item)
+                wish.task.report.preview(images.to_image(picture), item.index)
 
-    def _colour(self, canvases: Sequence[Canvas]) -> None:
-        for canvas in canvases:
-            wish = canvas.order
+    def _colour(self, items: Sequence[RenderItem]) -> None:
+        for item in items:
+            wish = item.render_task
             assert isinstance(wish, _Wish)
-            if wish.open and wish.palette is not None and canvas.composed is not None:
-                canvas.composed = with_palette(canvas.composed, wish.palette)
-                wish.task.report.preview(images.to_image(canvas.composed), canvas.index)
+            if wish.open and wish.palette is not None and item.composed is not None:
+                item.composed = transfer_colours(item.composed, wish.palette)
+                wish.task.report.preview(images.to_image(item.composed), item.index)
                 wish.advance()
 
-    def _finished(self, canvas: Canvas, image: Image.Image) -> None:
-        wish = canvas.order
+    def _finished(self, item: RenderItem, image: Image.Image) -> None:
+        wish = item.render_task
         assert isinstance(wish, _Wish)
-        assert canvas.composed is not None
+        assert item.composed is not None
         aspect = wish.request.aspect
-        place = best_place(canvas.composed, aspect, self._score(wish))
-        image = image.crop(window(image.width, aspect, place))
-        canvas.details |= {
+        place = best_position(item.composed, aspect, self._score(wish))
+        image = image.crop(crop_box(image.width, aspect, place))
+        item.details |= {
             "words": list(wish.understood.words),
             "understood": _segments(wish.understood),
             "seed": wish.task.seed,
-            "index": canvas.index,
+            "index": item.index,
             "truncation": wish.request.truncation,
             "width": image.width,
             "height": image.height,
-            "latent": canvas.latent.to_details(self.atelier.painter_digest),
+            "latent": item.latent.to_details(self.pipeline.generator_digest),
         }
-        wish.outputs.append(Picture(image, canvas.details))
+        wish.outputs.append(Picture(image, item.details))
 
 
 def _segments(understood: Understood) -> list[dict[str, Any]]:
@@ -234,7 +234,7 @@ def _palette(task: Task) -> torch.Tensor | None:
     if "palette" not in task.inputs:
         return None
     try:
-        return palette_of(images.to_tensor(images.open_rgb(task.inputs["palette"], 512)))
+        return oklab_samples(images.to_tensor(images.open_rgb(task.inputs["palette"], 512)))
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise InvalidRequest(
             f"palette: {error}", visitor="The picture of the palette cannot be read."

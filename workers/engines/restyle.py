@@ -13,22 +13,28 @@ from PIL import Image
 from workers import device as devices
 from workers import images, weights
 from workers.engines.base import EngineError, InvalidRequest, Picture, Result, Task
-from workers.engines.batching import one_by_one
+from workers.engines.batching import run_sequentially
 from workers.engines.stylisation.optimisation import optimise
-from workers.engines.stylisation.region_mask import region_of, within
+from workers.engines.stylisation.region_mask import composite, feathered_region
 from workers.engines.stylisation.request import RestyleRequest, WeightedStyle, chosen_styles, style_details
 from workers.engines.stylisation.resizing import (
     canvas_side,
-    detail_of,
-    padded,
+    detail_share,
+    mirror_pad,
+    restore_detail,
     sized,
-    with_detail,
-    with_luminance,
+    transfer_luminance,
 )
 from workers.engines.stylisation.style_mixing import mix_codes
-from workers.engines.stylisation.style_statistics import SIDES, ReadyTargets, Target, mix_targets, target_of
-from workers.engines.vision.classifier import Seeing
-from workers.nets.style_transfer import Restyler, RestylerConfig
+from workers.engines.stylisation.style_statistics import (
+    SIDES,
+    ReadyStyleStatistics,
+    StyleStatistics,
+    mix_statistics,
+    style_statistics,
+)
+from workers.engines.vision.classifier import ClassifierModel
+from workers.nets.style_transfer import StyleTransferConfig, StyleTransferNet
 from workers.nets.tiled_style_transfer import paint_in_strips, stages_of
 
 MODEL = "restyle"
@@ -73,7 +79,7 @@ class RestyleEngine:
             slugs = list(config.pop("styles"))
             tensors = dict(loaded.tensors)
             codes = tensors.pop("style_codes")
-            net = Restyler(RestylerConfig.from_dict(config))
+            net = StyleTransferNet(StyleTransferConfig.from_dict(config))
             net.load_state_dict(tensors)
             if codes.shape != (len(slugs), net.code_size):
                 raise ValueError(f"{len(slugs)} styles, codes {tuple(codes.shape)}")
@@ -81,7 +87,7 @@ class RestyleEngine:
             raise weights.WeightsCorrupt(f"{loaded.folder}: not a style transfer model: {error}") from error
         self._codes = {slug: codes[n : n + 1].to(self.device) for n, slug in enumerate(slugs)}
         self._net = net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
-        self._seeing: Seeing | None = None
+        self._classifier: ClassifierModel | None = None
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -89,7 +95,7 @@ class RestyleEngine:
         return tuple(self._codes)
 
     @property
-    def net(self) -> Restyler:
+    def net(self) -> StyleTransferNet:
         """The network itself, for measures."""
         return self._net
 
@@ -104,7 +110,7 @@ class RestyleEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        return one_by_one(tasks, self._restyle)
+        return run_sequentially(tasks, self._restyle)
 
     def _restyle(self, task: Task) -> Picture:
         task.report.phase("loading")
@@ -114,7 +120,7 @@ class RestyleEngine:
         content = sized(images.open_rgb(path), request.size)
         region = None
         if "mask" in task.inputs:
-            region = region_of(images.open_rgb(task.inputs["mask"]), content.size, request.invert)
+            region = feathered_region(images.open_rgb(task.inputs["mask"]), content.size, request.invert)
         # Loaded before anything is painted: nobody shall wait to hear that it is not there.
         target = self._target(wish) if request.slow else None
         task.report.phase("painting")
@@ -124,17 +130,17 @@ class RestyleEngine:
                 task.report.preview(painted)
                 return
             size = painted.size
-            task.report.preview(within(region.resize(size), painted, content.resize(size)))
+            task.report.preview(composite(region.resize(size), painted, content.resize(size)))
 
         details: dict[str, Any] = style_details(wish.styles)
         if target is None:
             painted = self._at_once(task, wish, content, show)
         else:
             painted, done = self._slowly(task, wish, content, target, show)
-            details |= {"steps": done, "seeing": self._loaded_seeing().digest}
+            details |= {"steps": done, "seeing": self._loaded_classifier().digest}
         task.report.phase("finishing")
         if region is not None:
-            painted = within(region, painted, content)
+            painted = composite(region, painted, content)
         return Picture(painted, details={**details, "width": painted.width, "height": painted.height})
 
     def _code_of(self, wish: _Wish) -> torch.Tensor:
@@ -185,7 +191,7 @@ class RestyleEngine:
         side = min(longest, round(short * max(style.size) / min(style.size)))
         side = min(longest, max(LEAST_SIDE, round(side * style_scale)))
         picture = images.to_tensor(sized(style, side)).to(self.device)
-        return self._net.encode(padded(picture, 0, 32)[0])
+        return self._net.encode(mirror_pad(picture, 0, 32)[0])
 
     @torch.inference_mode()
     def paint(
@@ -212,15 +218,15 @@ class RestyleEngine:
             if preview is not None:
                 preview(images.to_image(torch.lerp(source, painted, strength)))
             full = images.to_tensor(content).to(self.device)
-            painted = with_detail(painted, source, full, detail_of(brush))
+            painted = restore_detail(painted, source, full, detail_share(brush))
             source = full
         if keep_colours:
-            painted = with_luminance(source, painted)
+            painted = transfer_luminance(source, painted)
         return images.to_image(torch.lerp(source, painted, strength))
 
     def _painted(self, source: torch.Tensor, code: torch.Tensor, stage: Stage | None) -> torch.Tensor:
         """(1, 3, H, W) in [-1, 1] painted at this size."""
-        framed, (top, left) = padded(source, MARGIN, LEAST_SIDE)
+        framed, (top, left) = mirror_pad(source, MARGIN, LEAST_SIDE)
         if framed.shape[2] * framed.shape[3] > STRIPS_FROM:
             painted = paint_in_strips(self._net, framed, code, stage)
         else:
@@ -229,41 +235,46 @@ class RestyleEngine:
 
     # --- Slow and best ---------------------------------------------------------------------------------
 
-    def _loaded_seeing(self) -> Seeing:
-        if self._seeing is None:
+    def _loaded_classifier(self) -> ClassifierModel:
+        if self._classifier is None:
             try:
-                self._seeing = Seeing.load(self.device)
+                self._classifier = ClassifierModel.load(self.device)
             except weights.WeightsError as error:
                 raise _unavailable(error) from error
-        return self._seeing
+        return self._classifier
 
-    def _target(self, wish: _Wish) -> Callable[[int], Target]:
+    def _target(self, wish: _Wish) -> Callable[[int], StyleStatistics]:
         """What the slow mode goes for: by the long side of the picture that is optimised."""
-        seeing = self._loaded_seeing()
-        ready: ReadyTargets | None = None
+        classifier = self._loaded_classifier()
+        ready: ReadyStyleStatistics | None = None
         if any(one.picture is None for one in wish.styles):
             try:
-                ready = ReadyTargets.load(seeing)
+                ready = ReadyStyleStatistics.load(classifier)
                 ready.target(next(one.slug for one in wish.styles if one.picture is None), SIDES[0])
             except (weights.WeightsError, KeyError) as error:
                 raise _unknown_style(error) from error
 
-        def seen(one: WeightedStyle, side: int) -> Target:
+        def seen(one: WeightedStyle, side: int) -> StyleStatistics:
             looked = round(side * wish.request.style_scale)
             if one.picture is not None:
-                return target_of(seeing.net, one.picture, looked, self.device)
+                return style_statistics(classifier.net, one.picture, looked, self.device)
             assert ready is not None
             try:
                 return ready.target(one.slug, looked)
             except KeyError as error:
                 raise _unknown_style(error) from error
 
-        return lambda side: mix_targets(
+        return lambda side: mix_statistics(
             [seen(one, side) for one in wish.styles], [one.weight for one in wish.styles]
         )
 
     def _slowly(
-        self, task: Task, wish: _Wish, content: Image.Image, target: Callable[[int], Target], show: Show
+        self,
+        task: Task,
+        wish: _Wish,
+        content: Image.Image,
+        target: Callable[[int], StyleStatistics],
+        show: Show,
     ) -> tuple[Image.Image, int]:
         """The picture, and how many steps it took; the person may have ended it."""
         request = wish.request
@@ -277,10 +288,10 @@ class RestyleEngine:
 
         def finished(painted: torch.Tensor, source: torch.Tensor) -> Image.Image:
             if request.keep_colours:
-                painted = with_luminance(source, painted)
+                painted = transfer_luminance(source, painted)
             return images.to_image(torch.lerp(source, painted, request.strength))
 
-        def told(painted: torch.Tensor, step: int) -> bool:
+        def on_step(painted: torch.Tensor, step: int) -> bool:
             nonlocal taken
             taken = step
             task.report.step(step, request.steps)
@@ -290,10 +301,10 @@ class RestyleEngine:
             return task.report.enough()
 
         task.report.phase("refining")
-        painted = optimise(self._loaded_seeing().net, source, begun, target, request.steps, told)
+        painted = optimise(self._loaded_classifier().net, source, begun, target, request.steps, on_step)
         if small.size != content.size:
             full = images.to_tensor(content).to(self.device)
-            painted, source = with_detail(painted, source, full, detail_of(request.brush)), full
+            painted, source = restore_detail(painted, source, full, detail_share(request.brush)), full
         return finished(painted, source), taken
 
 

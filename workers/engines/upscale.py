@@ -16,7 +16,7 @@ from PIL import Image
 from workers import device as devices
 from workers import images, weights
 from workers.engines.base import InvalidRequest, Picture, Result, Task
-from workers.engines.batching import one_by_one
+from workers.engines.batching import run_sequentially
 from workers.engines.request import Request
 from workers.nets.upscaler import FACTOR, MARGIN, TEXTURE, Upscaler, UpscalerConfig, draw_noise, framed
 
@@ -28,7 +28,7 @@ TILE_GPU = 1024
 PREVIEW = 640  # long side of the previews, px
 
 Pixels = npt.NDArray[np.uint8]
-Place = tuple[slice, slice]  # rows and columns
+Slices = tuple[slice, slice]  # rows and columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,13 @@ class UpscaleEngine:
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order."""
-        return one_by_one(tasks, self._upscale)
+        return run_sequentially(tasks, self._upscale)
 
     def _upscale(self, task: Task) -> Picture:
         task.report.phase("loading")
         request = UpscaleRequest.from_parameters(task.parameters)
         factor = int(request.factor)
-        image = opened(task.input("image"))
+        image = open_flattened(task.input("image"))
         if min(image.size) < SHORTEST:
             raise InvalidRequest(
                 f"{image.size} is too small",
@@ -108,10 +108,10 @@ class UpscaleEngine:
             len(tiles(height * FACTOR**number, width * FACTOR**number, self.tile))
             for number in range(PASSES[factor])
         )
-        sketch = _Sketch(image, task)
+        sketch = _PreviewCanvas(image, task)
         done = 0
 
-        def painted(pixels: Pixels, place: Place) -> None:
+        def painted(pixels: Pixels, place: Slices) -> None:
             nonlocal done
             done += 1
             sketch.show(pixels, place)
@@ -130,7 +130,7 @@ class UpscaleEngine:
         factor: int,
         texture: float = TEXTURE,
         seed: int = 0,
-        painted: Callable[[Pixels, Place], None] | None = None,
+        painted: Callable[[Pixels, Slices], None] | None = None,
     ) -> Image.Image:
         """An RGB picture, 2 or 4 times as large. ``painted(pixels, place)`` hears of each tile; may raise.
 
@@ -150,7 +150,7 @@ class UpscaleEngine:
     @torch.inference_mode()
     def _doubled(
         self, picture: Image.Image, stream: torch.Generator, texture: float
-    ) -> Iterator[tuple[Place, Pixels]]:
+    ) -> Iterator[tuple[Slices, Pixels]]:
         """Double an RGB picture tile by tile: where in the result, and uint8 (h, w, 3).
 
         Each tile is painted with as much around it as the network can see, and the noise belongs to the whole
@@ -182,7 +182,7 @@ def _window(start: int, end: int, reach: int, length: int) -> tuple[slice, int]:
     return slice(first, last), (start + MARGIN - first) * FACTOR
 
 
-def opened(path: Path) -> Image.Image:
+def open_flattened(path: Path) -> Image.Image:
     """Any picture as RGB; what is transparent lies on white paper."""
     with Image.open(path) as source:
         if source.has_transparency_data:
@@ -201,7 +201,7 @@ def _is_grey(image: Image.Image) -> bool:
     return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
-class _Sketch:
+class _PreviewCanvas:
     """A small picture of the result so far: the picture as it was, then each tile as it is painted."""
 
     def __init__(self, image: Image.Image, task: Task) -> None:
@@ -211,7 +211,7 @@ class _Sketch:
         self._canvas = image.resize(size, Image.Resampling.BICUBIC)
         self._report(self._canvas.copy())
 
-    def show(self, pixels: Pixels, place: Place) -> None:
+    def show(self, pixels: Pixels, place: Slices) -> None:
         """Paste a finished piece and show the whole."""
         rows, columns = place
         down, across = self._canvas.height / pixels.shape[0], self._canvas.width / pixels.shape[1]

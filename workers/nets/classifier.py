@@ -63,13 +63,13 @@ class Residual(nn.Module):
         self.first = _conv(channels, channels, 3)
         self.second = _conv(channels, channels, 3)
 
-    def drive(self, x: torch.Tensor) -> torch.Tensor:
+    def preactivation(self, x: torch.Tensor) -> torch.Tensor:
         """What the block says before its last ReLU: negative where a channel is far from excited."""
         driven: torch.Tensor = x + self.second(F.relu(self.first(x)))
         return driven
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.drive(x))
+        return F.relu(self.preactivation(x))
 
 
 class Classifier(nn.Module):

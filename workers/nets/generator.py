@@ -23,7 +23,7 @@ BASE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class PainterConfig:
+class GeneratorConfig:
     """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px.
 
     ``condition`` is the length of the vector that says what to paint: a prompt's embedding.
@@ -56,7 +56,7 @@ class PainterConfig:
         return asdict(self)
 
     @classmethod
-    def from_card(cls, config: Mapping[str, Any]) -> PainterConfig:
+    def from_card(cls, config: Mapping[str, Any]) -> GeneratorConfig:
         """Raises ValueError or TypeError when the card's config is not one of a Painter."""
         fields = dict(config)
         channels = tuple(int(c) for c in fields.pop("channels"))
@@ -81,7 +81,7 @@ class Latents:
         return Latents(self.z * truncation[:, None].to(self.z), self.noise)
 
 
-def draw(config: PainterConfig, generators: Sequence[torch.Generator]) -> Latents:
+def draw(config: GeneratorConfig, generators: Sequence[torch.Generator]) -> Latents:
     """Latents of one picture per CPU generator, in order; independent of who shares the batch."""
     rows = []
     for generator in generators:
@@ -91,13 +91,13 @@ def draw(config: PainterConfig, generators: Sequence[torch.Generator]) -> Latent
     return Latents(z, tuple(noise))
 
 
-def draw_many(config: PainterConfig, count: int, generator: torch.Generator | None = None) -> Latents:
+def draw_many(config: GeneratorConfig, count: int, generator: torch.Generator | None = None) -> Latents:
     """Latents of ``count`` pictures from one CPU stream: for training, where speed matters."""
     z = torch.randn(count, config.latent, generator=generator)
     return Latents(z, tuple(torch.randn(count, 2, r, r, generator=generator) for r in _resolutions(config)))
 
 
-def _resolutions(config: PainterConfig) -> list[int]:
+def _resolutions(config: GeneratorConfig) -> list[int]:
     return [BASE * 2 ** (level + 1) for level in range(len(config.channels) - 1)]
 
 
@@ -147,10 +147,10 @@ class Block(nn.Module):
         return x + h
 
 
-class Painter(nn.Module):
+class Generator(nn.Module):
     """Condition (N, K) and latents -> pictures (N, 3, size, size) in [-1, 1]."""
 
-    def __init__(self, config: PainterConfig) -> None:
+    def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
         self.embed = nn.Sequential(

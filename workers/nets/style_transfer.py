@@ -26,7 +26,7 @@ Moments = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class RestylerConfig:
+class StyleTransferConfig:
     """Sizes of the network. ``widths``: channels at 1/2, 1/4 and 1/8 of the resolution."""
 
     widths: tuple[int, int, int] = (24, 48, 96)
@@ -42,10 +42,10 @@ class RestylerConfig:
         return asdict(self)
 
     @staticmethod
-    def from_dict(values: Mapping[str, Any]) -> RestylerConfig:
+    def from_dict(values: Mapping[str, Any]) -> StyleTransferConfig:
         """The inverse of :meth:`as_dict`."""
         known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return RestylerConfig(**known)
+        return StyleTransferConfig(**known)
 
 
 def colour_statistics(image: torch.Tensor) -> torch.Tensor:
@@ -143,7 +143,7 @@ class Residual(nn.Module):
 class StyleEncoder(nn.Module):
     """A picture of any size -> (N, code): statistics of four levels of features, then a small MLP."""
 
-    def __init__(self, config: RestylerConfig) -> None:
+    def __init__(self, config: StyleTransferConfig) -> None:
         super().__init__()
         widths = (3, *config.style_widths)
         self.levels = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
@@ -172,10 +172,10 @@ class StyleEncoder(nn.Module):
         return code
 
 
-class Painter(nn.Module):
+class TransformNet(nn.Module):
     """The image-to-image network. A U shape: strokes are composed at 1/8, edges come through the skips."""
 
-    def __init__(self, config: RestylerConfig) -> None:
+    def __init__(self, config: StyleTransferConfig) -> None:
         super().__init__()
         half, quarter, eighth = config.widths
         code = config.hidden
@@ -254,14 +254,14 @@ def _twice(x: torch.Tensor) -> torch.Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class Restyler(nn.Module):
+class StyleTransferNet(nn.Module):
     """Style encoder and painter. A full style code is ``config.code`` learned floats, then 12 of colour."""
 
-    def __init__(self, config: RestylerConfig) -> None:
+    def __init__(self, config: StyleTransferConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = StyleEncoder(config)
-        self.painter = Painter(config)
+        self.painter = TransformNet(config)
 
     @property
     def code_size(self) -> int:

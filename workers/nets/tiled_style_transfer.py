@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from workers.nets.style_transfer import Moments, Progress, Restyler, colour_statistics, match_colours
+from workers.nets.style_transfer import Moments, Progress, StyleTransferNet, colour_statistics, match_colours
 
 ROWS = 128
 """Rows of a strip, even. Memory beside the whole picture's is some 200 floats per pixel of it."""
@@ -25,13 +25,13 @@ def strips_of(height: int, rows: int = ROWS) -> list[tuple[int, int]]:
     return [(top, min(height, top + rows)) for top in range(0, height, rows)]
 
 
-def stages_of(net: Restyler, height: int, rows: int = ROWS) -> int:
+def stages_of(net: StyleTransferNet, height: int, rows: int = ROWS) -> int:
     """How many times ``progress`` is called for a picture of so many rows."""
     return 3 * len(strips_of(height, rows)) + net.painter.stages - 1
 
 
 def paint_in_strips(
-    net: Restyler,
+    net: StyleTransferNet,
     content: torch.Tensor,
     code: torch.Tensor,
     progress: Progress | None = None,

@@ -24,7 +24,7 @@ RETRY_SECONDS = 600.0
 
 
 class EmbeddingModel(Protocol):
-    """A network that embeds pictures: ``workers.engines.vision.classifier.Seeing``, or an operator's own."""
+    """A network that embeds pictures: ``vision.classifier.ClassifierModel``, or an operator's own."""
 
     digest: str
 
@@ -74,9 +74,9 @@ class Embedder:
 
         weights.find("analyse")
         from workers import device
-        from workers.engines.vision.classifier import Seeing
+        from workers.engines.vision.classifier import ClassifierModel
 
-        return Seeing.load(device.pick())
+        return ClassifierModel.load(device.pick())
 
     def _warn(self, reason: str) -> None:
         """Once for each reason: a picture a second must not fill the log."""

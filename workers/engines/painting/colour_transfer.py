@@ -19,7 +19,7 @@ LIGHT = 0.7
 """How much of the palette's light is taken over with its colours: all of it may turn day into night."""
 
 
-def palette_of(picture: torch.Tensor) -> torch.Tensor:
+def oklab_samples(picture: torch.Tensor) -> torch.Tensor:
     """Picture (1, 3, H, W) in [-1, 1] -> its colours in Oklab, (M, 3)."""
     count = PALETTE_SIDE**2
     scale = min(1.0, (count / (picture.shape[2] * picture.shape[3])) ** 0.5)
@@ -28,7 +28,7 @@ def palette_of(picture: torch.Tensor) -> torch.Tensor:
     return to_oklab(small)[0].flatten(1).T.contiguous()
 
 
-def with_palette(picture: torch.Tensor, palette: torch.Tensor) -> torch.Tensor:
+def transfer_colours(picture: torch.Tensor, palette: torch.Tensor) -> torch.Tensor:
     """Picture (3, H, W) in [-1, 1] with the colours of ``palette`` (M, 3), clamped."""
     lab = to_oklab(picture[None])[0].flatten(1).T  # (P, 3)
     moved = transport(lab, palette.to(lab))
@@ -49,11 +49,11 @@ def transport(colours: torch.Tensor, palette: torch.Tensor) -> torch.Tensor:
     for _ in range(DIRECTIONS):
         axes = np.linalg.qr(chance.standard_normal((3, 3)))[0]
         along = moved @ axes
-        order = np.argsort(along, 0)
+        render_task = np.argsort(along, 0)
         target = np.sort(goal @ axes, 0)
         wanted = np.empty_like(along)
         for axis in range(3):
-            wanted[order[:, axis], axis] = np.interp(ranks, np.arange(len(goal)), target[:, axis])
+            wanted[render_task[:, axis], axis] = np.interp(ranks, np.arange(len(goal)), target[:, axis])
         moved = moved + (wanted - along) @ axes.T
     return torch.from_numpy(moved).to(colours)
 

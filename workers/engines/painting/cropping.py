@@ -9,13 +9,13 @@ import torch.nn.functional as F
 
 ASPECTS = {"1:1": 1.0, "3:2": 3 / 2, "2:3": 2 / 3}
 """Name -> width by height."""
-PLACES = 5
+POSITIONS = 5
 """Windows that are looked at, from one edge to the other; the middle one wins a tie."""
 
 Box = tuple[int, int, int, int]
 
 
-def window(side: int, aspect: str, place: float) -> Box:
+def crop_box(side: int, aspect: str, place: float) -> Box:
     """(left, top, right, bottom) of the largest window of ``aspect`` in a square; ``place`` in [0, 1]."""
     ratio = ASPECTS[aspect]
     width, height = (side, round(side / ratio)) if ratio >= 1 else (round(side * ratio), side)
@@ -23,7 +23,7 @@ def window(side: int, aspect: str, place: float) -> Box:
     return left, top, left + width, top + height
 
 
-def best_place(
+def best_position(
     picture: torch.Tensor, aspect: str, score: Callable[[torch.Tensor], torch.Tensor] | None
 ) -> float:
     """Where in [0, 1] the window of a square picture (3, S, S) shall be.
@@ -32,9 +32,11 @@ def best_place(
     """
     if ASPECTS[aspect] == 1:
         return 0.5
-    places = sorted((number / (PLACES - 1) for number in range(PLACES)), key=lambda place: abs(place - 0.5))
+    places = sorted(
+        (number / (POSITIONS - 1) for number in range(POSITIONS)), key=lambda place: abs(place - 0.5)
+    )
     side = picture.shape[-1]
-    boxes = [window(side, aspect, place) for place in places]
+    boxes = [crop_box(side, aspect, place) for place in places]
     views = torch.stack([picture[:, top:bottom, left:right] for left, top, right, bottom in boxes])
     if score is None:
         values = sum((views.diff(dim=dim).abs().mean((1, 2, 3)) for dim in (2, 3)), torch.zeros(len(views)))

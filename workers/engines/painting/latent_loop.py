@@ -17,7 +17,7 @@ from PIL import Image
 
 from workers import images
 from workers.engines.painting.latents import Latent, mix
-from workers.engines.painting.pipeline import Atelier
+from workers.engines.painting.pipeline import PaintingPipeline
 
 DENSE = 2  # samples per frame
 ROUNDS = 2  # of measuring the dense samples and placing them anew
@@ -30,9 +30,9 @@ Floats = npt.NDArray[np.float64]
 Measure = Callable[[Floats], npt.NDArray[np.float64]]
 
 
-def work(atelier: Atelier, frames: int, size: int) -> int:
+def work(pipeline: PaintingPipeline, frames: int, size: int) -> int:
     """Steps that :func:`walk` reports, in units of one composed picture."""
-    return frames * (DENSE * ROUNDS + 1 + REPAIRS + atelier.cost(size))
+    return frames * (DENSE * ROUNDS + 1 + REPAIRS + pipeline.cost(size))
 
 
 def at(parents: Sequence[Latent], position: float, locked: dict[int, int], latent: int) -> Latent:
@@ -63,7 +63,7 @@ def evened(positions: Floats, lengths: Floats, end: float, count: int) -> Floats
 
 
 def walk(
-    atelier: Atelier,
+    pipeline: PaintingPipeline,
     parents: Sequence[Latent],
     locked: dict[int, int],
     frames: int,
@@ -79,16 +79,16 @@ def walk(
     composed: list[torch.Tensor] = []
 
     def latent_at(position: float) -> Latent:
-        return at(parents, float(position), locked, atelier.config.latent)
+        return at(parents, float(position), locked, pipeline.config.latent)
 
     def measure(positions: Floats, keep: bool = False) -> npt.NDArray[np.float64]:
         found = []
         composed.clear()
-        for begin in range(0, len(positions), atelier.chunk):
-            some = positions[begin : begin + atelier.chunk]
-            pictures = atelier.compose_latents([latent_at(position) for position in some])
+        for begin in range(0, len(positions), pipeline.chunk):
+            some = positions[begin : begin + pipeline.chunk]
+            pictures = pipeline.compose_latents([latent_at(position) for position in some])
             with torch.no_grad():
-                seen = atelier.matching.features(pictures).cpu()
+                seen = pipeline.matcher.features(pictures).cpu()
                 coarse = F.adaptive_avg_pool2d(pictures, COARSE).flatten(1).cpu()
             found.append((seen, coarse))
             if keep:
@@ -115,7 +115,7 @@ def walk(
             best, kept = _unevenness(lengths), (positions, list(composed))
     step((REPAIRS - repairs) * frames, None)
     composed.clear()
-    return _render(atelier, kept[1], size, brush, step), [latent_at(p) for p in kept[0]]
+    return _render(pipeline, kept[1], size, brush, step), [latent_at(p) for p in kept[0]]
 
 
 def _unevenness(lengths: Floats) -> float:
@@ -123,7 +123,7 @@ def _unevenness(lengths: Floats) -> float:
 
 
 def _render(
-    atelier: Atelier,
+    pipeline: PaintingPipeline,
     composed: list[torch.Tensor],
     size: int,
     brush: tuple[int, int],
@@ -131,13 +131,13 @@ def _render(
 ) -> list[Image.Image]:
     """Finish the frames, all with the same brushwork: strokes that change at random would flicker."""
     finished: list[Image.Image] = []
-    for begin in range(0, len(composed), atelier.finish_chunk):
-        some = torch.stack(composed[begin : begin + atelier.finish_chunk])
+    for begin in range(0, len(composed), pipeline.finish_chunk):
+        some = torch.stack(composed[begin : begin + pipeline.finish_chunk])
 
         def tick(_: torch.Tensor, done: int, count: int = len(some)) -> None:
             step(done * count, None)
 
-        pictures = atelier.finish(some, size, [brush] * len(some), tick)
+        pictures = pipeline.finish(some, size, [brush] * len(some), tick)
         finished += images.to_images(pictures)
         step(0, finished[-1])
     return finished

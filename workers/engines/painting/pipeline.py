@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from workers import device as devices
 from workers import weights
 from workers.engines.painting.latents import Latent
-from workers.engines.vision.text_image_matcher import Matching
+from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.nets.filters import softened
-from workers.nets.generator import Latents, Painter, PainterConfig, draw, without_frame
+from workers.nets.generator import Generator, GeneratorConfig, Latents, draw, without_frame
 from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
 
 MODEL = "paint"
@@ -30,27 +30,27 @@ PIXELS_GPU = 32 * 256**2
 FINISH_WORK = 3  # the first doubling takes about as long as composing three pictures
 BRUSH = 1 << 20  # added to a stream's index: brushwork has random numbers of its own
 
-_open: weakref.WeakValueDictionary[str, Atelier] = weakref.WeakValueDictionary()
+_open: weakref.WeakValueDictionary[str, PaintingPipeline] = weakref.WeakValueDictionary()
 
 
-class Atelier:
+class PaintingPipeline:
     """Latents -> finished pictures. Every method is deterministic given its arguments."""
 
     def __init__(
         self,
-        painter: Painter,
+        painter: Generator,
         upscaler: Upscaler,
-        matching: Matching,
+        matcher: MatcherModel,
         name: str,
         digest: str,
-        painter_digest: str,
+        generator_digest: str,
     ) -> None:
-        self.device = matching.device
-        self.matching = matching
+        self.device = matcher.device
+        self.matcher = matcher
         self.name = name
         self.digest = digest
         """sha256 over the digests of the three files: together they decide a picture."""
-        self.painter_digest = painter_digest
+        self.generator_digest = generator_digest
         """sha256 of the painter's file: it alone decides what a latent means."""
         self._painter = painter.eval().requires_grad_(False).to(self.device)
         self._upscaler = (
@@ -64,7 +64,7 @@ class Atelier:
         self._pixels = PIXELS_GPU if gpu else PIXELS_CPU
 
     @property
-    def config(self) -> PainterConfig:
+    def config(self) -> GeneratorConfig:
         """Sizes of the painter."""
         return self._painter.config
 
@@ -170,7 +170,7 @@ class Atelier:
         return pictures
 
 
-def open_atelier(name: str = MODEL) -> Atelier:
+def open_pipeline(name: str = MODEL) -> PaintingPipeline:
     """The atelier of painter ``name`` and of the helpers that its card names; one per process.
 
     Raises :class:`workers.weights.WeightsError`.
@@ -180,15 +180,15 @@ def open_atelier(name: str = MODEL) -> Atelier:
     try:
         helpers = loaded.card["helpers"]
         matcher_name, upscaler_name = str(helpers["matcher"]), str(helpers["upscaler"])
-        painter = Painter(PainterConfig.from_card(loaded.card["config"]))
+        painter = Generator(GeneratorConfig.from_card(loaded.card["config"]))
         painter.load_state_dict(loaded.tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise weights.WeightsCorrupt(f"{loaded.folder}: not a painter: {error}") from error
-    matching = Matching.load(matcher_name, device)
-    if matching.net.config.embedding != painter.config.condition:
+    matcher = MatcherModel.load(matcher_name, device)
+    if matcher.net.config.embedding != painter.config.condition:
         raise weights.WeightsCorrupt(
             f"{loaded.folder}: not a painter: it takes conditions of {painter.config.condition} numbers, "
-            f"{matcher_name} gives {matching.net.config.embedding}"
+            f"{matcher_name} gives {matcher.net.config.embedding}"
         )
     brush = weights.load(upscaler_name)
     try:
@@ -196,12 +196,14 @@ def open_atelier(name: str = MODEL) -> Atelier:
         upscaler.load_state_dict(brush.tensors)
     except (TypeError, ValueError, RuntimeError) as error:
         raise weights.WeightsCorrupt(f"{brush.folder}: not an upscaler: {error}") from error
-    digest = hashlib.sha256("".join((loaded.digest, matching.digest, brush.digest)).encode()).hexdigest()
+    digest = hashlib.sha256("".join((loaded.digest, matcher.digest, brush.digest)).encode()).hexdigest()
     # The words of the matcher and the sizes are on the cards, outside the digests.
-    sizes = [loaded.card["config"], matching.net.config.to_card(), brush.card["config"]]
+    sizes = [loaded.card["config"], matcher.net.config.to_card(), brush.card["config"]]
     key = f"{device} {digest} {json.dumps(sizes, sort_keys=True)}"
-    atelier = _open.get(key)
-    if atelier is None:
-        atelier = Atelier(painter, upscaler, matching, str(loaded.card["name"]), digest, loaded.digest)
-        _open[key] = atelier
-    return atelier
+    pipeline = _open.get(key)
+    if pipeline is None:
+        pipeline = PaintingPipeline(
+            painter, upscaler, matcher, str(loaded.card["name"]), digest, loaded.digest
+        )
+        _open[key] = pipeline
+    return pipeline

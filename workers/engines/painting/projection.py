@@ -18,7 +18,7 @@ from PIL import Image
 
 from workers import images
 from workers.engines.painting.latents import Latent
-from workers.engines.painting.pipeline import Atelier
+from workers.engines.painting.pipeline import PaintingPipeline
 from workers.nets.matcher import condition
 
 STARTS = 64
@@ -47,7 +47,7 @@ class Projection:
     distance: float
 
 
-def work(atelier: Atelier) -> int:
+def work(pipeline: PaintingPipeline) -> int:
     """Steps that :func:`project` reports, in units of one composed picture."""
     return STARTS + STEPS * STEP_WORK
 
@@ -68,12 +68,12 @@ def square(image: Image.Image, side: int) -> torch.Tensor:
 class _Target:
     """What a picture shall be like."""
 
-    def __init__(self, atelier: Atelier, picture: torch.Tensor) -> None:
-        self._matching = atelier.matching
+    def __init__(self, pipeline: PaintingPipeline, picture: torch.Tensor) -> None:
+        self._matcher = pipeline.matcher
         with torch.no_grad():
             self._pixels = _low(picture)
-            self._features = self._matching.features(picture)
-            self.embedding = F.normalize(self._matching.pictures(picture), dim=1)
+            self._features = self._matcher.features(picture)
+            self.embedding = F.normalize(self._matcher.pictures(picture), dim=1)
         self._scale = self._features.square().sum(1).clamp_min(1e-6)
 
     def distance(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -84,9 +84,9 @@ class _Target:
                 for one, other in zip(_low(pictures), self._pixels, strict=True)
             ]
         ).mean(0)
-        features = self._matching.features(pictures)
+        features = self._matcher.features(pictures)
         perceived = (features - self._features).square().sum(1) / self._scale
-        meaning = 1 - (self._matching.net.image.embed(features) * self.embedding).sum(1)
+        meaning = 1 - (self._matcher.net.image.embed(features) * self.embedding).sum(1)
         return PIXELS * pixels + FEATURES * perceived + EMBEDDING * meaning
 
 
@@ -99,7 +99,7 @@ def _low(pictures: torch.Tensor) -> list[torch.Tensor]:
 
 
 def project(
-    atelier: Atelier,
+    pipeline: PaintingPipeline,
     picture: torch.Tensor,
     stream: tuple[int, int],
     step: Callable[[int, torch.Tensor | None], None],
@@ -109,12 +109,12 @@ def project(
     ``stream``: seed and index of the random numbers, which also become the latent's noise. ``step(work,
     picture)`` hears of ``work`` done and, now and then, how it looks; it may raise to stop.
     """
-    target = _Target(atelier, picture[None].to(atelier.device))
-    began = _start(atelier, target, stream, step)
-    latent = atelier.config.latent
-    styles = began.styles[None].to(atelier.device)
-    noise = atelier.noise([began])
-    subject = atelier.config.style - latent
+    target = _Target(pipeline, picture[None].to(pipeline.device))
+    began = _start(pipeline, target, stream, step)
+    latent = pipeline.config.latent
+    styles = began.styles[None].to(pipeline.device)
+    noise = pipeline.noise([began])
+    subject = pipeline.config.style - latent
     z = styles[:, :1, :latent].clone().requires_grad_()
     meant = styles[:, :1, latent:].clone().requires_grad_()
     own = torch.zeros_like(styles).requires_grad_()
@@ -136,7 +136,7 @@ def project(
             found = (
                 torch.cat([z.expand(-1, styles.shape[1], -1), meant.expand(-1, styles.shape[1], -1)], 2) + own
             )
-            painted = atelier.compose(found, noise)
+            painted = pipeline.compose(found, noise)
             length = torch.linalg.vector_norm(found[..., :latent], dim=2) / normal
             loss = (
                 target.distance(painted).sum()
@@ -151,7 +151,7 @@ def project(
     with torch.no_grad():
         last = torch.cat([z.expand(-1, styles.shape[1], -1), meant.expand(-1, styles.shape[1], -1)], 2) + own
         result = Latent.of(last[0], *stream)
-        painted = atelier.compose_latents([result])
+        painted = pipeline.compose_latents([result])
         distance = float(target.distance(painted)[0])
     return Projection(result, painted[0].cpu(), distance)
 
@@ -162,23 +162,23 @@ def _rate(progress: float) -> float:
 
 
 def _start(
-    atelier: Atelier,
+    pipeline: PaintingPipeline,
     target: _Target,
     stream: tuple[int, int],
     step: Callable[[int, torch.Tensor | None], None],
 ) -> Latent:
     """The random latent most like the target."""
-    subject = atelier.subjects(condition(target.embedding))
+    subject = pipeline.subjects(condition(target.embedding))
     best: tuple[float, Latent] | None = None
-    for begin in range(0, STARTS, atelier.chunk):
-        count = min(atelier.chunk, STARTS - begin)
+    for begin in range(0, STARTS, pipeline.chunk):
+        count = min(pipeline.chunk, STARTS - begin)
         # The noise is the same for all: only the first stream's is kept.
         draws = torch.stack(
-            [atelier.draw(stream[0], stream[1] + START_STREAM + begin + k) for k in range(count)]
+            [pipeline.draw(stream[0], stream[1] + START_STREAM + begin + k) for k in range(count)]
         )
-        styles = atelier.styles(draws, subject.expand(count, -1))
+        styles = pipeline.styles(draws, subject.expand(count, -1))
         latents = [Latent.of(style, *stream) for style in styles]
-        painted = atelier.compose_latents(latents)
+        painted = pipeline.compose_latents(latents)
         with torch.no_grad():
             distances = target.distance(painted)
         nearest = int(distances.argmin())

@@ -15,11 +15,11 @@ from PIL import Image
 from workers import images
 from workers.engines.base import JobCanceled, JobReleased, Output, Result, Task
 from workers.engines.painting.latents import Latent
-from workers.engines.painting.pipeline import Atelier
+from workers.engines.painting.pipeline import PaintingPipeline
 
 
 @dataclass(slots=True)
-class Order:
+class RenderTask:
     """One task and how far it is. ``error`` ends it."""
 
     task: Task
@@ -48,10 +48,10 @@ class Order:
 
 
 @dataclass(slots=True, eq=False)
-class Canvas:
+class RenderItem:
     """Picture ``index`` of ``order``."""
 
-    order: Order
+    render_task: RenderTask
     index: int
     latent: Latent
     size: int
@@ -66,35 +66,39 @@ class Canvas:
 
 
 def compose_all(
-    atelier: Atelier, canvases: Sequence[Canvas], composed: Callable[[Canvas, torch.Tensor], None]
+    pipeline: PaintingPipeline,
+    items: Sequence[RenderItem],
+    composed: Callable[[RenderItem, torch.Tensor], None],
 ) -> None:
     """Compose every canvas whose order is open; one step each. ``composed`` receives (3, S, S)."""
-    for chunk in chunks(canvases, atelier.chunk):
-        wanted = [canvas for canvas in chunk if canvas.order.open]
+    for chunk in chunks(items, pipeline.chunk):
+        wanted = [item for item in chunk if item.render_task.open]
         if not wanted:
             continue
-        pictures = atelier.compose_latents([canvas.latent for canvas in wanted]).cpu()
-        for canvas, picture in zip(wanted, pictures, strict=True):
-            if canvas.order.open:
-                composed(canvas, picture)
-                canvas.order.advance()
+        pictures = pipeline.compose_latents([item.latent for item in wanted]).cpu()
+        for item, picture in zip(wanted, pictures, strict=True):
+            if item.render_task.open:
+                composed(item, picture)
+                item.render_task.advance()
 
 
 def finish_all(
-    atelier: Atelier, canvases: Sequence[Canvas], finished: Callable[[Canvas, Image.Image], None]
+    pipeline: PaintingPipeline,
+    items: Sequence[RenderItem],
+    finished: Callable[[RenderItem, Image.Image], None],
 ) -> None:
     """Finish what was composed, each at its size; ``atelier.cost(size)`` steps each, previews between."""
     told: set[int] = set()
-    for size in sorted({canvas.size for canvas in canvases}):
-        same = [canvas for canvas in canvases if canvas.size == size]
-        for chunk in chunks(same, atelier.finish_chunk):
-            wanted = [canvas for canvas in chunk if canvas.order.open]
-            for order in {id(canvas.order): canvas.order for canvas in wanted}.values():
-                if id(order) not in told:
-                    told.add(id(order))
-                    order.task.report.phase("painting")
+    for size in sorted({item.size for item in items}):
+        same = [item for item in items if item.size == size]
+        for chunk in chunks(same, pipeline.finish_chunk):
+            wanted = [item for item in chunk if item.render_task.open]
+            for render_task in {id(item.render_task): item.render_task for item in wanted}.values():
+                if id(render_task) not in told:
+                    told.add(id(render_task))
+                    render_task.task.report.phase("painting")
             if wanted:
-                _finish(atelier, wanted, size, finished)
+                _finish(pipeline, wanted, size, finished)
 
 
 class _NobodyWaits(Exception):
@@ -102,30 +106,33 @@ class _NobodyWaits(Exception):
 
 
 def _finish(
-    atelier: Atelier, canvases: Sequence[Canvas], size: int, finished: Callable[[Canvas, Image.Image], None]
+    pipeline: PaintingPipeline,
+    items: Sequence[RenderItem],
+    size: int,
+    finished: Callable[[RenderItem, Image.Image], None],
 ) -> None:
     def tick(pictures: torch.Tensor, work: int) -> None:
         last = pictures.shape[-1] >= size
-        for canvas, picture in zip(canvases, pictures, strict=True):
-            if canvas.order.open:
+        for item, picture in zip(items, pictures, strict=True):
+            if item.render_task.open:
                 if not last:
-                    canvas.order.task.report.preview(images.to_image(picture), canvas.index)
-                canvas.order.advance(work)
-        if not any(canvas.order.open for canvas in canvases):
+                    item.render_task.task.report.preview(images.to_image(picture), item.index)
+                item.render_task.advance(work)
+        if not any(item.render_task.open for item in items):
             raise _NobodyWaits
 
-    composed = torch.stack([canvas.composed for canvas in canvases if canvas.composed is not None])
+    composed = torch.stack([item.composed for item in items if item.composed is not None])
     try:
-        pictures = atelier.finish(composed, size, [canvas.brush for canvas in canvases], tick)
+        pictures = pipeline.finish(composed, size, [item.brush for item in items], tick)
     except _NobodyWaits:
         return
-    for canvas, picture in zip(canvases, pictures, strict=True):
-        if canvas.order.open:
+    for item, picture in zip(items, pictures, strict=True):
+        if item.render_task.open:
             image = images.to_image(picture)
-            canvas.order.task.report.preview(image, canvas.index)
-            finished(canvas, image)
+            item.render_task.task.report.preview(image, item.index)
+            finished(item, image)
 
 
-def chunks(canvases: Sequence[Canvas], count: int) -> list[list[Canvas]]:
+def chunks(items: Sequence[RenderItem], count: int) -> list[list[RenderItem]]:
     """The canvases in order, ``count`` at a time."""
-    return [list(canvases[k : k + count]) for k in range(0, len(canvases), count)]
+    return [list(items[k : k + count]) for k in range(0, len(items), count)]

@@ -9,9 +9,9 @@ from workers import images, weights
 from workers.engines.analyse import LONGEST, VIEWS, AnalyseEngine
 from workers.engines.base import Task
 from workers.engines.poetry.picture_theme import Seen, prompt_of, telling_colours
-from workers.engines.vision.analysis_schema import Reading, reading_of
-from workers.engines.vision.colour_analysis import composition_of, light_of, palette_of
-from workers.engines.vision.zero_shot_tags import Impressions
+from workers.engines.vision.analysis_schema import PictureReading, reading_from_details
+from workers.engines.vision.colour_analysis import light_level, main_colours, measure_composition
+from workers.engines.vision.zero_shot_tags import ZeroShotTagger
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class PictureReader:
 
     def __init__(self) -> None:
         self._analyse: AnalyseEngine | None = None
-        self._impressions: Impressions | None = None
+        self._impressions: ZeroShotTagger | None = None
         self._asked = False
 
     def read(self, task: Task) -> Seen | None:
@@ -42,15 +42,15 @@ class PictureReader:
         details = work.get("details") or {}
         image = images.open_rgb(path, LONGEST)
         self._load()
-        reading = reading_of(details)
+        reading = reading_from_details(details)
         if reading is None and self._analyse is not None:
             reading = self._analyse.read(image)
         elif reading is None:
-            reading = Reading(light=light_of(composition_of(image)))
+            reading = PictureReading(light=light_level(measure_composition(image)))
         perhaps: tuple[str, ...] = ()
         if self._impressions is not None and reading.genre in (None, *VIEWS):
             perhaps = self._impressions.of(image)
-        return Seen(reading, perhaps, telling_colours(palette_of(image)), prompt_of(details))
+        return Seen(reading, perhaps, telling_colours(main_colours(image)), prompt_of(details))
 
     def _load(self) -> None:
         if self._asked:
@@ -61,6 +61,6 @@ class PictureReader:
         except weights.WeightsError as problem:
             logger.warning("pictures of poems are read by their light and colours: %s", problem)
         try:
-            self._impressions = Impressions.load(devices.pick())
+            self._impressions = ZeroShotTagger.load(devices.pick())
         except weights.WeightsError as problem:
             logger.warning("pictures of poems leave no impressions: %s", problem)

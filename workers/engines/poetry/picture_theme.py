@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.engines.language.theme_lexicon import ENGLISH
 from workers.engines.poetry.chinese.themes import THEME_SIZE, Theme, understand
-from workers.engines.vision.analysis_schema import Reading, Swatch
+from workers.engines.vision.analysis_schema import PaletteColour, PictureReading
 
 OBJECTS = 4
 """Most things that go into the theme: season and light shall find room beside them."""
@@ -76,7 +76,7 @@ class Seen:
     """What is known of a picture: the network's reading, what it ``perhaps`` shows besides (the likeliest
     first), the names of its main colours (largest first), and the words that it was painted from, if any."""
 
-    reading: Reading = field(default_factory=Reading)
+    reading: PictureReading = field(default_factory=PictureReading)
     perhaps: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     prompt: str = ""
@@ -113,7 +113,7 @@ def prompt_of(details: Mapping[str, Any]) -> str:
     return _SAID.sub(" ", "".join(text for text in texts if isinstance(text, str))).strip()
 
 
-def telling_colours(palette: tuple[Swatch, ...]) -> tuple[str, ...]:
+def telling_colours(palette: tuple[PaletteColour, ...]) -> tuple[str, ...]:
     """The names of the colours that a picture has much of, largest first, each once."""
     return tuple(dict.fromkeys(swatch.name for swatch in palette if swatch.share >= LEAST))[:COLOURS]
 

@@ -12,8 +12,13 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from workers.engines.stylisation.resizing import padded
-from workers.engines.stylisation.style_statistics import SIDES, Look, Target, look
+from workers.engines.stylisation.resizing import mirror_pad
+from workers.engines.stylisation.style_statistics import (
+    SIDES,
+    LayerStatistics,
+    StyleStatistics,
+    layer_statistics,
+)
 from workers.nets.classifier import STRIDE, Classifier
 
 SHARES = (0.4, 0.35, 0.25)
@@ -35,7 +40,7 @@ SHIFTS = ((0, 0), (3, 5), (6, 2), (1, 7), (5, 4), (2, 1), (7, 6), (4, 3))
 WEIGHTS = (1.0, 1.0, 1.0, 0.6)
 """Of the stages in the style loss: the deepest one sees objects more than strokes."""
 
-Told = Callable[[torch.Tensor, int], bool]
+OnStep = Callable[[torch.Tensor, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Level:
     steps: int
 
 
-def levels_of(longest: int, steps: int) -> list[Level]:
+def resolution_levels(longest: int, steps: int) -> list[Level]:
     """The sizes for a picture whose long side is ``longest`` px, at most the last of SIDES."""
     sides = [side for side in SIDES if side < longest] + [min(longest, SIDES[-1])]
     sides = sorted(set(sides))
@@ -56,7 +61,7 @@ def levels_of(longest: int, steps: int) -> list[Level]:
     return [Level(side, count) for side, count in zip(sides, counts, strict=True)]
 
 
-def _apart(found: Look, wanted: Look) -> torch.Tensor:
+def statistics_distance(found: LayerStatistics, wanted: LayerStatistics) -> torch.Tensor:
     """How far one stage's statistics are from the style's, relative to them."""
     scale = wanted.mean.square().mean() + wanted.deviation.square().mean()
     error = (
@@ -67,11 +72,11 @@ def _apart(found: Look, wanted: Look) -> torch.Tensor:
     return error
 
 
-def style_error(features: Sequence[torch.Tensor], wanted: Target) -> torch.Tensor:
+def style_loss(features: Sequence[torch.Tensor], wanted: StyleStatistics) -> torch.Tensor:
     """Style loss of what the network sees, summed over its stages."""
     total = features[0].new_zeros(())
     for found, stage, weight in zip(features, wanted, WEIGHTS, strict=True):
-        total = total + weight * _apart(look(found, stage.gram is not None), stage)
+        total = total + weight * statistics_distance(layer_statistics(found, stage.gram is not None), stage)
     return total
 
 
@@ -90,9 +95,9 @@ def optimise(
     net: Classifier,
     content: torch.Tensor,
     start: torch.Tensor,
-    target: Callable[[int], Target],
+    target: Callable[[int], StyleStatistics],
     steps: int,
-    told: Told,
+    on_step: OnStep,
 ) -> torch.Tensor:
     """Make ``start`` (1, 3, H, W) more like the style and still the content; at most 512 px long.
 
@@ -102,14 +107,14 @@ def optimise(
     """
     height, width = content.shape[2:]
     picture, done = start, 0
-    for level in levels_of(max(height, width), steps):
+    for level in resolution_levels(max(height, width), steps):
         factor = level.side / max(height, width)
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
         there = _resized(content, size)
         # What a coarser level changed is carried over; the fine lines of the start stay.
         before = _resized(start, size) + _resized(picture - _resized(start, picture.shape[2:]), size)
         picture, done, enough = _level(
-            net, there, before.clamp(-1, 1), target(level.side), level.steps, done, told
+            net, there, before.clamp(-1, 1), target(level.side), level.steps, done, on_step
         )
         if enough:
             break
@@ -122,13 +127,13 @@ def _level(
     net: Classifier,
     content: torch.Tensor,
     start: torch.Tensor,
-    wanted: Target,
+    wanted: StyleStatistics,
     steps: int,
     done: int,
-    told: Told,
+    on_step: OnStep,
 ) -> tuple[torch.Tensor, int, bool]:
-    framed, (top, left) = padded(content, MARGIN, 64, STRIDE)
-    begun, _ = padded(start, MARGIN, 64, STRIDE)
+    framed, (top, left) = mirror_pad(content, MARGIN, 64, STRIDE)
+    begun, _ = mirror_pad(start, MARGIN, 64, STRIDE)
     kept: dict[tuple[int, int], torch.Tensor] = {}
 
     def kept_at(shift: tuple[int, int]) -> torch.Tensor:
@@ -153,7 +158,7 @@ def _level(
         shift = SHIFTS[step % len(SHIFTS)]
         with torch.enable_grad():
             features = net.features(pixels.roll(shift, (2, 3)))
-            error = style_error(features, wanted)
+            error = style_loss(features, wanted)
             error = error + CONTENT * (features[CONTENT_STAGE] - kept_at(shift)).square().mean() / scale
             error = error + VARIATION * _variation(pixels)
             error = error + STAY * (_from_afar(pixels)[1] - light).square().mean()
@@ -164,7 +169,7 @@ def _level(
         pixels.data -= HUES * F.interpolate(astray, pixels.shape[2:], mode="bilinear", align_corners=False)
         pixels.data.clamp_(-1, 1)
         done += 1
-        if told(visible(), done):
+        if on_step(visible(), done):
             enough = True
             break
     return visible().clone(), done, enough

@@ -14,7 +14,7 @@ ASPECT = 0.03
 """How far the shapes of a mask and its picture may differ: sides are rounded when they are made smaller."""
 
 
-def region_of(mask: Image.Image, size: tuple[int, int], invert: bool = False) -> Image.Image:
+def feathered_region(mask: Image.Image, size: tuple[int, int], invert: bool = False) -> Image.Image:
     """The share in 0..255 (mode L, ``size``) that a change has at each pixel: exactly 0 outside.
 
     White in ``mask`` is inside, black with ``invert``. Raises InvalidRequest when nothing is inside, and for
@@ -53,6 +53,6 @@ def _feathered(sharp: Image.Image, radius: float) -> Image.Image:
     return soft if soft.getextrema()[1] == 255 else sharp
 
 
-def within(region: Image.Image, changed: Image.Image, untouched: Image.Image) -> Image.Image:
+def composite(region: Image.Image, changed: Image.Image, untouched: Image.Image) -> Image.Image:
     """``changed`` inside of the region, ``untouched`` outside bit by bit; all of one size."""
     return Image.composite(changed, untouched, region)

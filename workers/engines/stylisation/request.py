@@ -11,7 +11,7 @@ from PIL import Image
 from workers import images
 from workers.engines.base import InvalidRequest, Task
 from workers.engines.request import Request
-from workers.engines.stylisation.style_mixing import shares_of
+from workers.engines.stylisation.style_mixing import normalise_weights
 
 STYLE_LONGEST = 1024  # long side up to which a style picture is opened, px
 ROLES = ("style", "style_2", "style_3", "style_4")
@@ -73,7 +73,7 @@ def chosen_styles(request: RestyleRequest, task: Task, known: Collection[str]) -
             continue
         found.append(WeightedStyle(role, slug, picture, float(getattr(request, f"weight_{number}"))))
     # One style alone is all of the mix, whatever its weight.
-    shares = shares_of([one.weight for one in found]) if len(found) > 1 else [1.0] * len(found)
+    shares = normalise_weights([one.weight for one in found]) if len(found) > 1 else [1.0] * len(found)
     return tuple(replace(one, weight=share) for one, share in zip(found, shares, strict=True) if share > 0)
 
 

@@ -25,7 +25,7 @@ def canvas_side(size: int, brush: float = BRUSH, style_scale: float = 1.0) -> in
     return min(size, max(SMALLEST, round(wanted)))
 
 
-def detail_of(brush: float) -> float:
+def detail_share(brush: float) -> float:
     """How much of the content's fine light returns to a picture that was painted smaller: 0.4 to 1."""
     return 1.0 - 0.6 * brush
 
@@ -42,7 +42,7 @@ def enlarged(image: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return F.interpolate(image, like.shape[2:], mode="bicubic", align_corners=False)
 
 
-def with_detail(
+def restore_detail(
     painted: torch.Tensor, source: torch.Tensor, full: torch.Tensor, share: float
 ) -> torch.Tensor:
     """What was ``painted`` over the small ``source``, at the size of ``full``, sharp by its fine light.
@@ -53,7 +53,7 @@ def with_detail(
     return enlarged(painted, full).add_(detail, alpha=share).clamp_(-1, 1)
 
 
-def with_luminance(colours: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
+def transfer_luminance(colours: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
     """The colours of one picture with the light of another, both (N, 3, H, W) in [-1, 1]."""
     weight = torch.tensor([0.299, 0.587, 0.114], device=colours.device).view(1, 3, 1, 1)
 
@@ -67,7 +67,7 @@ def with_luminance(colours: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
     return (colours - own + moved).clamp(-1, 1)
 
 
-def padded(
+def mirror_pad(
     image: torch.Tensor, margin: int, least: int, multiple: int = 8
 ) -> tuple[torch.Tensor, tuple[int, int]]:
     """Mirror ``image`` outwards by ``margin``, to ``least`` px each way and to multiples of ``multiple``.

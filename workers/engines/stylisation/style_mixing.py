@@ -9,7 +9,7 @@ import torch
 from workers.nets.style_transfer import COLOUR
 
 
-def shares_of(weights: Sequence[float]) -> list[float]:
+def normalise_weights(weights: Sequence[float]) -> list[float]:
     """Weights as shares of 1. Raises ValueError when none is above 0, or one is below."""
     total = sum(weights)
     if min(weights, default=0) < 0 or total <= 0:
@@ -24,7 +24,7 @@ def mix_codes(codes: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.
     the styles in these shares: the mean of the means, and a covariance that holds how far the means lie
     apart as well. One style alone is that style's code, bit by bit.
     """
-    shares = shares_of(weights)
+    shares = normalise_weights(weights)
     heard = [(code, share) for code, share in zip(codes, shares, strict=True) if share > 0]
     if len(heard) == 1:
         return heard[0][0]

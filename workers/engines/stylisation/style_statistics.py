@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 
 from workers import images, weights
-from workers.engines.stylisation.resizing import padded, sized
-from workers.engines.stylisation.style_mixing import shares_of
-from workers.engines.vision.classifier import Seeing
+from workers.engines.stylisation.resizing import mirror_pad, sized
+from workers.engines.stylisation.style_mixing import normalise_weights
+from workers.engines.vision.classifier import ClassifierModel
 from workers.nets.classifier import STRIDE, Classifier
 
 MODEL = "restyle-targets"
@@ -29,7 +29,7 @@ LEAST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LayerStatistics:
     """Statistics of one stage: mean and deviation (C), Gram matrix per position (C, C) or None."""
 
     mean: torch.Tensor
@@ -37,34 +37,34 @@ class Look:
     gram: torch.Tensor | None
 
 
-Target = tuple[Look, ...]
+StyleStatistics = tuple[LayerStatistics, ...]
 """One :class:`Look` per stage of the classifier."""
 
 
-def look(features: torch.Tensor, with_gram: bool) -> Look:
+def layer_statistics(features: torch.Tensor, with_gram: bool) -> LayerStatistics:
     """Statistics of features (1, C, h, w); differentiable."""
     flat = features[0].flatten(1)  # (C, positions)
     mean = flat.mean(1)
     deviation = ((flat - mean[:, None]).square().mean(1) + 1e-6).sqrt()
-    return Look(mean, deviation, flat @ flat.T / flat.shape[1] if with_gram else None)
+    return LayerStatistics(mean, deviation, flat @ flat.T / flat.shape[1] if with_gram else None)
 
 
-def looks(net: Classifier, picture: torch.Tensor) -> Target:
+def picture_statistics(net: Classifier, picture: torch.Tensor) -> StyleStatistics:
     """How the network sees a picture (1, 3, H, W) in [-1, 1]; differentiable."""
-    return tuple(look(found, stage < GRAMS) for stage, found in enumerate(net.features(picture)))
+    return tuple(layer_statistics(found, stage < GRAMS) for stage, found in enumerate(net.features(picture)))
 
 
 @torch.no_grad()
-def target_of(net: Classifier, style: Image.Image, side: int, device: torch.device) -> Target:
+def style_statistics(net: Classifier, style: Image.Image, side: int, device: torch.device) -> StyleStatistics:
     """How the network sees a style picture whose long side has about ``side`` px."""
     longest = min(LONGEST, max(LEAST, side))
     picture = images.to_tensor(sized(style, longest)).to(device)
-    return looks(net, padded(picture, 0, LEAST, STRIDE)[0])
+    return picture_statistics(net, mirror_pad(picture, 0, LEAST, STRIDE)[0])
 
 
-def mix_targets(targets: Sequence[Target], given: Sequence[float]) -> Target:
+def mix_statistics(targets: Sequence[StyleStatistics], given: Sequence[float]) -> StyleStatistics:
     """What would be seen on a canvas that the styles cover by these weights."""
-    shares = shares_of(given)
+    shares = normalise_weights(given)
     mixed = []
     for stage in zip(*targets, strict=True):
         mean = sum((one.mean * share for one, share in zip(stage, shares, strict=True)), torch.zeros(()))
@@ -77,11 +77,11 @@ def mix_targets(targets: Sequence[Target], given: Sequence[float]) -> Target:
         )
         grams = [one.gram for one in stage if one.gram is not None]
         gram = sum((g * s for g, s in zip(grams, shares, strict=True)), torch.zeros(())) if grams else None
-        mixed.append(Look(mean, (square - mean.square()).clamp_min(1e-6).sqrt(), gram))
+        mixed.append(LayerStatistics(mean, (square - mean.square()).clamp_min(1e-6).sqrt(), gram))
     return tuple(mixed)
 
 
-def packed(target: Target, prefix: str) -> dict[str, torch.Tensor]:
+def to_tensors(target: StyleStatistics, prefix: str) -> dict[str, torch.Tensor]:
     """Tensors for a weights folder; of a symmetric matrix one half."""
     found = {}
     for stage, one in enumerate(target):
@@ -93,7 +93,7 @@ def packed(target: Target, prefix: str) -> dict[str, torch.Tensor]:
     return found
 
 
-def unpacked(tensors: Mapping[str, torch.Tensor], prefix: str, device: torch.device) -> Target:
+def from_tensors(tensors: Mapping[str, torch.Tensor], prefix: str, device: torch.device) -> StyleStatistics:
     """The inverse of :func:`packed`. Raises KeyError."""
     found = []
     for stage in range(4):
@@ -106,11 +106,11 @@ def unpacked(tensors: Mapping[str, torch.Tensor], prefix: str, device: torch.dev
             row, column = torch.triu_indices(*gram.shape, device=device).unbind()
             gram[row, column] = half.float().to(device)
             gram[column, row] = half.float().to(device)
-        found.append(Look(mean, deviation, gram))
+        found.append(LayerStatistics(mean, deviation, gram))
     return tuple(found)
 
 
-class ReadyTargets:
+class ReadyStyleStatistics:
     """The ready styles as one classifier sees them."""
 
     def __init__(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
@@ -118,18 +118,18 @@ class ReadyTargets:
         self._device = device
 
     @classmethod
-    def load(cls, seeing: Seeing, name: str = MODEL) -> ReadyTargets:
+    def load(cls, classifier: ClassifierModel, name: str = MODEL) -> ReadyStyleStatistics:
         """Raises :class:`workers.weights.WeightsError`, also when another classifier made them."""
         loaded = weights.load(name)
         made_by = str(loaded.card.get("config", {}).get("sees", ""))
-        if made_by != seeing.digest:
+        if made_by != classifier.digest:
             raise weights.WeightsCorrupt(
-                f"{loaded.folder}: made with the classifier {made_by[:12]}, not {seeing.digest[:12]}: "
+                f"{loaded.folder}: made with the classifier {made_by[:12]}, not {classifier.digest[:12]}: "
                 "run python -m workers.training style-targets"
             )
-        return cls(loaded.tensors, seeing.device)
+        return cls(loaded.tensors, classifier.device)
 
-    def target(self, slug: str, side: int) -> Target:
+    def target(self, slug: str, side: int) -> StyleStatistics:
         """The ready style ``slug`` at the size nearest to ``side``. Raises KeyError."""
         nearest = min(SIDES, key=lambda known: abs(known / side - 1) + abs(side / known - 1))
-        return unpacked(self._tensors, f"{slug}.{nearest}", self._device)
+        return from_tensors(self._tensors, f"{slug}.{nearest}", self._device)

@@ -19,12 +19,12 @@ from workers.nets.classifier import STRIDE, Classifier, Residual
 STAGES = ("s0", "s1", "s2", "s3")
 """Depths of :meth:`Classifier.features`, in order."""
 MARGIN = 16  # px of mirrored picture around it: the zeros beyond the edge must not excite anything
-LEVELS = (0.15, 0.8, 1.0, 0.7, 0.2)
+OCTAVE_STRENGTHS = (0.15, 0.8, 1.0, 0.7, 0.2)
 """Strength of each octave of a gradient, the finest first: the finest is where networks see what nobody else
 does, the coarsest only tints."""
 EVEN = 0.7  # share by which each neighbourhood, and not only the picture, decides how strong a gradient is
 NEIGHBOURHOOD = 8  # neighbourhoods along the short side of a picture
-TREMBLE = (0.87, 0.93, 1.0, 1.08, 1.16)
+SCALES = (0.87, 0.93, 1.0, 1.08, 1.16)
 """Scales at which a picture is seen, at random from step to step: else the strides leave a mesh. Few of them,
 for each size that is new to it costs the CPU's convolution library a preparation."""
 BARRIER = 0.9  # share by which a step into pure white or black is shortened
@@ -48,7 +48,7 @@ def channels_of(net: Classifier) -> dict[str, int]:
     return dict(zip(STAGES, (net.config.stem, *net.config.widths), strict=True))
 
 
-def read_features(text: str, channels: dict[str, int]) -> tuple[Feature, ...]:
+def parse_features(text: str, channels: dict[str, int]) -> tuple[Feature, ...]:
     """``"s3:17*1.0, s2:5*0.5, s1"`` as features. Raises ValueError saying what is wrong with it."""
     found = []
     for item in text.split(","):
@@ -64,7 +64,7 @@ def read_features(text: str, channels: dict[str, int]) -> tuple[Feature, ...]:
     return tuple(found)
 
 
-def drives(net: Classifier, images: torch.Tensor, stages: Collection[str]) -> dict[str, torch.Tensor]:
+def preactivations(net: Classifier, images: torch.Tensor, stages: Collection[str]) -> dict[str, torch.Tensor]:
     """What the ``stages`` hear before their last ReLU, for pictures (N, 3, H, W) in [-1, 1].
 
     Nothing deeper than the deepest of them is computed. ReLU of it is ``net.features``.
@@ -80,23 +80,23 @@ def drives(net: Classifier, images: torch.Tensor, stages: Collection[str]) -> di
         *first, last = cast(Sequence[Residual], stage)
         for block in first:
             x = block(x)
-        found[STAGES[number]] = last.drive(x)
+        found[STAGES[number]] = last.preactivation(x)
         x = F.relu(found[STAGES[number]])
     return {stage: found[stage] for stage in stages}
 
 
-def excitement(drive: torch.Tensor, channel: int | None) -> torch.Tensor:
+def activation_objective(preactivation: torch.Tensor, channel: int | None) -> torch.Tensor:
     """How much one feature is excited, from the drive (N, C, H, W) of its stage: a number to climb.
 
     A whole stage wants more of what it sees already, as in the first dreams; but each place counts by the
     length of what it hears and not by its square, or the loudest would take over the picture.
     """
     if channel is None:
-        return (F.relu(drive).square().sum(1) + 1e-6).sqrt().mean()
-    return drive[:, channel].mean()
+        return (F.relu(preactivation).square().sum(1) + 1e-6).sqrt().mean()
+    return preactivation[:, channel].mean()
 
 
-def mirrored(length: int, before: int, total: int) -> torch.Tensor:
+def mirror_indices(length: int, before: int, total: int) -> torch.Tensor:
     """Indices (total,) that mirror ``length`` pixels as often as needed, ``before`` of them in front."""
     period = max(1, 2 * length - 2)
     position = (torch.arange(total) - before) % period
@@ -126,13 +126,13 @@ def _strength(detail: torch.Tensor) -> torch.Tensor:
     return torch.lerp(whole, near, EVEN).sqrt().clamp_min(1e-20)
 
 
-def trembling(size: tuple[int, int], generator: torch.Generator) -> tuple[int, int]:
+def random_scale(size: tuple[int, int], generator: torch.Generator) -> tuple[int, int]:
     """Height and width of a picture at one of the scales of TREMBLE."""
-    scale = TREMBLE[int(torch.randint(len(TREMBLE), (1,), generator=generator))]
+    scale = SCALES[int(torch.randint(len(SCALES), (1,), generator=generator))]
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def calmed(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
+def normalise_gradient_pyramid(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
     """A gradient (N, 3, H, W) as one that paints: its octaves as strong as LEVELS says; less colour.
 
     Laplacian pyramid normalisation of the gradient, as in the first DeepDream notebook; the result has a
@@ -141,8 +141,8 @@ def calmed(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
     grey = gradient.mean(1, keepdim=True)
     rest = torch.lerp(grey, gradient, colour) if colour else grey.expand_as(gradient)
     whole = torch.zeros_like(gradient)
-    for level, share in enumerate(LEVELS):
-        smaller = min(rest.shape[2:]) >= 4 and level < len(LEVELS) - 1
+    for level, share in enumerate(OCTAVE_STRENGTHS):
+        smaller = min(rest.shape[2:]) >= 4 and level < len(OCTAVE_STRENGTHS) - 1
         if smaller:
             below = _blurred(rest)
             detail = rest - F.interpolate(below, rest.shape[2:], mode="bilinear", align_corners=False)
@@ -158,7 +158,7 @@ def calmed(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
     return whole / whole.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
 
 
-def moved(picture: torch.Tensor, move: torch.Tensor) -> torch.Tensor:
+def bounded_step(picture: torch.Tensor, move: torch.Tensor) -> torch.Tensor:
     """``picture + move``, both (N, 3, H, W), in [-1, 1] and no more colourful than CHROMA or than it was."""
     # The nearer to white or black, the shorter the way there: glaring flats would be all that is left.
     light, lighter = picture.mean(1, keepdim=True), move.mean(1, keepdim=True)
@@ -176,7 +176,7 @@ def _resized(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
-class Ascent:
+class GradientAscent:
     """Climbs towards pictures that excite ``features``, one step at a time.
 
     ``jitter``: px by which the network's grid moves at random between steps, or its cells would show; with
@@ -203,10 +203,10 @@ class Ascent:
         """Make the features equally loud on a picture of this size: weights then mean what they say."""
         framed = self._framed(picture, 0, 0)[0].requires_grad_()
         with torch.enable_grad():
-            heard = drives(self.net, framed, self._stages)
+            heard = preactivations(self.net, framed, self._stages)
             scales = []
             for feature in self.features:
-                value = excitement(heard[feature.stage], feature.channel)
+                value = activation_objective(heard[feature.stage], feature.channel)
                 (gradient,) = torch.autograd.grad(value, framed, retain_graph=True)
                 loudness = float(gradient.square().mean().sqrt())
                 scales.append(feature.weight / loudness if loudness > 1e-12 else 0.0)
@@ -218,20 +218,20 @@ class Ascent:
         framed, (top, left) = self._framed(picture, down, right)
         size = (framed.shape[2], framed.shape[3])
         if self.jitter:
-            framed = _resized(framed, trembling(size, self.generator))
+            framed = _resized(framed, random_scale(size, self.generator))
         framed.requires_grad_()
         with torch.enable_grad():
-            heard = drives(self.net, framed, self._stages)
+            heard = preactivations(self.net, framed, self._stages)
             parts = [
-                scale * excitement(heard[feature.stage], feature.channel)
+                scale * activation_objective(heard[feature.stage], feature.channel)
                 for feature, scale in zip(self.features, self._scales, strict=True)
             ]
             (gradient,) = torch.autograd.grad(torch.stack(parts).sum(), framed)
         gradient = _resized(gradient, size)
         height, width = picture.shape[2:]
         gradient = gradient[:, :, top : top + height, left : left + width]
-        move = calmed(gradient, self.colour) * self.step_size
-        return moved(picture, move if mask is None else move * mask)
+        move = normalise_gradient_pyramid(gradient, self.colour) * self.step_size
+        return bounded_step(picture, move if mask is None else move * mask)
 
     def _framed(self, picture: torch.Tensor, down: int, right: int) -> tuple[torch.Tensor, tuple[int, int]]:
         """The picture with a mirrored frame, in whole cells; and where it begins there (top, left)."""
@@ -239,7 +239,7 @@ class Ascent:
         before = (MARGIN + down, MARGIN + right)
         cells = (-(-(side + 2 * MARGIN + self.jitter) // STRIDE) * STRIDE for side in sides)
         rows, columns = (
-            mirrored(side, start, max(4 * STRIDE, total)).to(picture.device)
+            mirror_indices(side, start, max(4 * STRIDE, total)).to(picture.device)
             for side, start, total in zip(sides, before, cells, strict=True)
         )
         return picture.detach()[:, :, rows][:, :, :, columns], before

@@ -21,7 +21,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class OcclusionMap:
     """Where a picture speaks for a class: ``cells`` is base64 of uint8, row by row, 255 = most."""
 
     width: int
@@ -30,7 +30,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class NearestPainting:
     """A painting that the network knows and finds alike; ``likeness`` is a cosine in [-1, 1]."""
 
     title: str
@@ -39,7 +39,7 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
-class Swatch:
+class PaletteColour:
     """A main colour: ``colour`` as #rrggbb, its English name, its share of the picture in [0, 1]."""
 
     colour: str
@@ -59,7 +59,7 @@ class Composition:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PictureReading:
     """Only what the studio is sure of: what a poem for the picture is written from."""
 
     genre: str | None = None
@@ -71,24 +71,24 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class PictureAnalysis:
     """Everything about one picture. ``heads``: question -> shares, largest first; ``maps`` in their order."""
 
     heads: Mapping[str, tuple[Share, ...]]
-    maps: Mapping[str, tuple[Evidence, ...]]
+    maps: Mapping[str, tuple[OcclusionMap, ...]]
     known: float
     unlike: bool
-    near: tuple[Near, ...]
-    palette: tuple[Swatch, ...]
+    near: tuple[NearestPainting, ...]
+    palette: tuple[PaletteColour, ...]
     composition: Composition
-    reading: Reading = field(default_factory=Reading)
+    reading: PictureReading = field(default_factory=PictureReading)
 
     def to_details(self) -> dict[str, Any]:
         """JSON-safe, as it is kept with the work."""
         return {"format": FORMAT} | asdict(self)
 
 
-def reading_of(details: Mapping[str, Any]) -> Reading | None:
+def reading_from_details(details: Mapping[str, Any]) -> PictureReading | None:
     """The reading inside a work's ``details``, or None when it has none that this version understands."""
     analysis = details.get("analysis")
     if not isinstance(analysis, Mapping) or analysis.get("format") != FORMAT:
@@ -103,4 +103,4 @@ def reading_of(details: Mapping[str, Any]) -> Reading | None:
 
     objects = kept.get("objects")
     words = tuple(o for o in objects if isinstance(o, str)) if isinstance(objects, list | tuple) else ()
-    return Reading(word("genre"), word("light"), word("season"), words)
+    return PictureReading(word("genre"), word("light"), word("season"), words)

@@ -25,14 +25,14 @@ LONGEST = 3.0
 """Pictures wider (or taller) than this many times their other side are squeezed to it."""
 
 
-def looked_size(width: float, height: float, side: int) -> tuple[int, int]:
+def input_size(width: float, height: float, side: int) -> tuple[int, int]:
     """Width and height at which a picture is looked at: area about ``side**2``, multiples of 16."""
     ratio = min(LONGEST, max(1 / LONGEST, width / height))
     root = math.sqrt(ratio)
     return tuple(max(64, round(side * x / STRIDE) * STRIDE) for x in (root, 1 / root))  # type: ignore[return-value]
 
 
-class Seeing:
+class ClassifierModel:
     """The classifier with its labels and measured numbers. Everything is on ``device``."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Seeing:
         self.search_side = int(training.get("side", net.config.side))
 
     @classmethod
-    def load(cls, device: torch.device, name: str = MODEL) -> Seeing:
+    def load(cls, device: torch.device, name: str = MODEL) -> ClassifierModel:
         """The classifier of the weights folder ``name``. Raises :class:`workers.weights.WeightsError`."""
         loaded = weights.load(name)
         try:
@@ -69,7 +69,7 @@ class Seeing:
 
     def look(self, image: Image.Image, side: int | None = None) -> torch.Tensor:
         """A picture of any size -> (1, 3, h, w) in [-1, 1], area about ``side**2`` (None: as for answers)."""
-        size = looked_size(*image.size, side or self.net.config.side)
+        size = input_size(*image.size, side or self.net.config.side)
         resized = image.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
         return images.to_tensor(resized).to(self.device)
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from workers.engines.painting.colour_transfer import from_oklab, to_oklab
-from workers.engines.vision.analysis_schema import Composition, Swatch
+from workers.engines.vision.analysis_schema import Composition, PaletteColour
 from workers.images import shrink, to_tensor
 
 SIDE = 96
@@ -54,7 +54,7 @@ def name_of(lab: Floats) -> str:
     return list(NAMES)[int((((_NAMED_LAB - lab) * weight) ** 2).sum(1).argmin())]
 
 
-def palette_of(image: Image.Image) -> tuple[Swatch, ...]:
+def main_colours(image: Image.Image) -> tuple[PaletteColour, ...]:
     """The picture's main colours, one to six, largest first, no name twice.
 
     k-means in Oklab, always the same.
@@ -83,7 +83,7 @@ def palette_of(image: Image.Image) -> tuple[Swatch, ...]:
         )
     # What has one name is one colour to whoever reads it: the larger patch stands for both.
     found = [
-        Swatch(patches[0][0], name, round(sum(share for _, share in patches), 4))
+        PaletteColour(patches[0][0], name, round(sum(share for _, share in patches), 4))
         for name, patches in named.items()
     ]
     return tuple(sorted(found, key=lambda swatch: -swatch.share))
@@ -100,7 +100,7 @@ def _seeds(lab: Floats) -> Floats:
     return np.stack(chosen)
 
 
-def composition_of(image: Image.Image) -> Composition:
+def measure_composition(image: Image.Image) -> Composition:
     """Light, contrast, saturation, left-right symmetry and the horizon of a picture."""
     small = shrink(image.convert("RGB"), SIDE)
     lab = to_oklab(to_tensor(small))[0].double().numpy()  # (3, H, W)
@@ -116,7 +116,7 @@ def composition_of(image: Image.Image) -> Composition:
     )
 
 
-def light_of(composition: Composition) -> str | None:
+def light_level(composition: Composition) -> str | None:
     """``bright``, ``dim`` or ``dark``; None for a picture that is neither."""
     if composition.brightness > 0.72:
         return "bright"

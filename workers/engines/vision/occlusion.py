@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from workers.engines.vision.analysis_schema import Evidence
+from workers.engines.vision.analysis_schema import OcclusionMap
 from workers.nets.classifier import Classifier
 
 GRID = 9
@@ -25,7 +25,7 @@ CELLS = 24
 BATCH = 12
 
 
-def hidden(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def occlude(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Pictures (N, 3, H, W) with the picture's blurred colours where ``mask`` (N, 1, H, W) is 1."""
     side = max(3, min(x.shape[2:]) // 3)
     blurred = F.interpolate(
@@ -56,7 +56,7 @@ def _bumps(length: int, count: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def evidence(
+def occlusion_maps(
     net: Classifier,
     x: torch.Tensor,
     temperature: Mapping[str, float],
@@ -71,7 +71,7 @@ def evidence(
     falls: dict[str, list[torch.Tensor]] = {head: [] for head in before}
     batches = [masks[start : start + BATCH] for start in range(0, len(masks), BATCH)]
     for number, part in enumerate(batches, 1):
-        for head, logits in net(hidden(x.expand(len(part), -1, -1, -1), part)).items():
+        for head, logits in net(occlude(x.expand(len(part), -1, -1, -1), part)).items():
             falls[head].append(before[head] - _log_shares(logits, temperature[head]))
         if step is not None:
             step(number, len(batches))
@@ -97,9 +97,9 @@ def _cells(masks: torch.Tensor) -> torch.Tensor:
     return F.interpolate(masks, size, mode="area")[:, 0]
 
 
-def packed(heat: npt.NDArray[np.float32]) -> Evidence:
+def encode_map(heat: npt.NDArray[np.float32]) -> OcclusionMap:
     """A map (h, w) -> its form on the page: what speaks against the class is 0, the strongest place 255."""
     positive = np.clip(heat, 0, None)
     top = float(positive.max())
     cells = np.zeros(heat.shape, np.uint8) if top <= 0 else np.rint(positive / top * 255).astype(np.uint8)
-    return Evidence(heat.shape[1], heat.shape[0], base64.b64encode(cells.tobytes()).decode())
+    return OcclusionMap(heat.shape[1], heat.shape[0], base64.b64encode(cells.tobytes()).decode())

@@ -17,7 +17,7 @@ from workers.nets.matcher import Matcher, MatcherConfig, condition, token_ids
 MODEL = "match"
 
 
-class Matching:
+class MatcherModel:
     """Texts and pictures in one space. Every method takes and gives tensors on ``device``."""
 
     def __init__(self, net: Matcher, device: torch.device, digest: str = "") -> None:
@@ -27,7 +27,7 @@ class Matching:
         self.vocabulary = Vocabulary(net.config.words)
 
     @classmethod
-    def load(cls, name: str, device: torch.device) -> Matching:
+    def load(cls, name: str, device: torch.device) -> MatcherModel:
         """The matcher of the weights folder ``name``. Raises :class:`workers.weights.WeightsError`."""
         loaded = weights.load(name)
         try:

@@ -18,7 +18,7 @@ DEPTH = 5  # layers seen inside the nearest one: the innermost is a few pixels w
 FADE = (0.7, 0.97)  # where a layer begins and ends to fade, from its middle (0) to its edge (1)
 
 
-class Zoom:
+class ZoomLoop:
     """Layers (1, 3, H, W) of one size, ready to be looked at from any distance."""
 
     def __init__(self, layers: Sequence[torch.Tensor]) -> None:
@@ -65,13 +65,13 @@ class Zoom:
         return picture, _opaque(x, y), (rows, columns)
 
 
-def inside(layer: torch.Tensor) -> torch.Tensor:
+def next_layer_opacity(layer: torch.Tensor) -> torch.Tensor:
     """How much of a layer the next one hides that lies in its middle: (1, 1, H, W) from 0 to 1."""
     height, width = layer.shape[2:]
     return _opaque(_places(width, layer.device) * FACTOR, _places(height, layer.device) * FACTOR)
 
 
-def nearer(layer: torch.Tensor) -> torch.Tensor:
+def magnified_centre(layer: torch.Tensor) -> torch.Tensor:
     """The middle of a layer as large as the layer: what the next one begins from."""
     height, width = layer.shape[2:]
     grid = _grid(_places(width, layer.device) / FACTOR, _places(height, layer.device) / FACTOR)

@@ -21,8 +21,8 @@ from PIL import Image, ImageOps
 from workers import device as devices
 from workers import weights
 from workers.engines.analyse import ASKED
-from workers.engines.vision.classifier import MODEL, Seeing
-from workers.engines.vision.occlusion import evidence, hidden
+from workers.engines.vision.classifier import MODEL, ClassifierModel
+from workers.engines.vision.occlusion import occlude, occlusion_maps
 from workers.nets.classifier import Classifier
 from workers.training.classifier.data import Sights, load_sights
 from workers.training.classifier.export import embeddings
@@ -93,17 +93,17 @@ def least_calibration_error(shares: torch.Tensor, draws: int = 100) -> float:
     return sum(found) / draws
 
 
-def answers(seeing: Seeing, sights: Sights, folder: Path) -> dict[str, Any]:
+def answers(classifier: ClassifierModel, sights: Sights, folder: Path) -> dict[str, Any]:
     """Accuracy, calibration and the confusion matrices."""
     rows = sights.of(1)
     rows = rows[rows < len(sights.rows)]
-    found = answers_of(seeing.net, sights, rows, seeing.net.config.side)
+    found = answers_of(classifier.net, sights, rows, classifier.net.config.side)
     figures: dict[str, Any] = {}
     reliability = {}
     for head in ASKED:
         known = torch.from_numpy(sights.labels[head][rows])
         asked = known != UNKNOWN
-        shares = (found[head][asked] / float(seeing.card["temperature"][head])).softmax(1)
+        shares = (found[head][asked] / float(classifier.card["temperature"][head])).softmax(1)
         known = known[asked]
         order = shares.argsort(1, descending=True)
         error, reliability[head] = calibration_error(shares, known)
@@ -116,9 +116,9 @@ def answers(seeing: Seeing, sights: Sights, folder: Path) -> dict[str, Any]:
             "most_common": round(float(known.bincount().max() / len(known)), 4),
         }
         path = folder / f"confusion-{head}.png"
-        confusion_plot(known.numpy(), order[:, 0].numpy(), seeing.labels[head], path)
+        confusion_plot(known.numpy(), order[:, 0].numpy(), classifier.labels[head], path)
     reliability_plot(reliability, folder / "calibration.png")
-    side = seeing.net.config.side
+    side = classifier.net.config.side
     return {"protocol": PROTOCOL["answers"].format(count=len(rows), side=side)} | figures
 
 
@@ -169,9 +169,9 @@ def _rank_correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) ->
     return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
 
 
-def evidence_figures(seeing: Seeing, sights: Sights, count: int) -> dict[str, Any]:
+def evidence_figures(classifier: ClassifierModel, sights: Sights, count: int) -> dict[str, Any]:
     """Whether maps mean something: hiding, and the sanity check with other weights."""
-    net, temperature = seeing.net, {head: float(t) for head, t in seeing.card["temperature"].items()}
+    net, temperature = classifier.net, {head: float(t) for head, t in classifier.card["temperature"].items()}
     rows = sights.of(1)
     rows = rows[(rows < len(sights.rows))]
     rows = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
@@ -180,24 +180,24 @@ def evidence_figures(seeing: Seeing, sights: Sights, count: int) -> dict[str, An
     alike: dict[str, list[float]] = {"all": [], "last": [], "mirrored": []}
     others = {"all": randomised(net, False), "last": randomised(net, True)}
     for number, row in enumerate(rows):
-        x = whole(sights, int(row), net.config.side).to(seeing.device)
+        x = whole(sights, int(row), net.config.side).to(classifier.device)
         with torch.inference_mode():
             before = net(x)["style"].div(temperature["style"]).softmax(1)[0]
             guess = int(before.argmax())
-            heat = evidence(net, x, temperature)["style"][guess]
+            heat = occlusion_maps(net, x, temperature)["style"][guess]
             height, width = x.shape[2:]
             masks = [hottest(heat, height, width, HIDDEN)]
             masks += [_blocks(height, width, HIDDEN, draw) for _ in range(5)]
             mask = torch.cat(masks).to(x)
-            after = net(hidden(x.expand(6, -1, -1, -1), mask))["style"].div(temperature["style"]).softmax(1)
+            after = net(occlude(x.expand(6, -1, -1, -1), mask))["style"].div(temperature["style"]).softmax(1)
             fall = (before[guess] - after[:, guess]).cpu()
             falls_more.append(float(fall[0] > fall[1:].mean()))
             falls.append((float(fall[0]), float(fall[1:].mean())))
             if number % 10 == 0:
                 for name, other in others.items():
-                    its = evidence(other, x, temperature)["style"][guess]
+                    its = occlusion_maps(other, x, temperature)["style"][guess]
                     alike[name].append(_rank_correlation(heat, its))
-                turned = evidence(net, x.flip(3), temperature)["style"][guess][:, ::-1]
+                turned = occlusion_maps(net, x.flip(3), temperature)["style"][guess][:, ::-1]
                 alike["mirrored"].append(_rank_correlation(heat, turned))
     mean = np.mean(falls, 0)
     return {
@@ -211,13 +211,13 @@ def evidence_figures(seeing: Seeing, sights: Sights, count: int) -> dict[str, An
     }
 
 
-def _painting_shares(seeing: Seeing, pictures: list[Image.Image]) -> npt.NDArray[np.float64]:
+def _painting_shares(classifier: ClassifierModel, pictures: list[Image.Image]) -> npt.NDArray[np.float64]:
     found = []
-    temperature = float(seeing.card["temperature"]["source"])
+    temperature = float(classifier.card["temperature"]["source"])
     with torch.inference_mode():
         for picture in pictures:
-            x = seeing.look(picture)
-            logits = seeing.net(torch.cat([x, x.flip(3)]))["source"].mean(0)
+            x = classifier.look(picture)
+            logits = classifier.net(torch.cat([x, x.flip(3)]))["source"].mean(0)
             found.append(float(logits.div(temperature).softmax(0)[0]))
     return np.array(found)
 
@@ -246,7 +246,7 @@ def strangers() -> dict[str, list[Image.Image]]:
     return {"other_noise": noises, "sample_photographs": photographs}
 
 
-def outlier_figures(seeing: Seeing, sights: Sights) -> dict[str, Any]:
+def outlier_figures(classifier: ClassifierModel, sights: Sights) -> dict[str, Any]:
     """How well paintings are told from everything else."""
     rows = sights.of(1)
     pictures = {row: Image.fromarray(sights.pictures[row]) for row in rows}
@@ -256,7 +256,7 @@ def outlier_figures(seeing: Seeing, sights: Sights) -> dict[str, Any]:
         return picture.resize((round(176 * ratio), round(176 / ratio)), Image.Resampling.BICUBIC)
 
     source = sights.labels["source"][rows]
-    inside = _painting_shares(seeing, [stretched(row) for row in rows[source == 0]])
+    inside = _painting_shares(classifier, [stretched(row) for row in rows[source == 0]])
     sets = {
         "photographs": [stretched(row) for row in rows[source == 1]],
         "screens_and_noise": [pictures[row] for row in rows[source == 2]],
@@ -264,11 +264,13 @@ def outlier_figures(seeing: Seeing, sights: Sights) -> dict[str, Any]:
     figures: dict[str, Any] = {"protocol": PROTOCOL["outliers"].format(count=len(inside))}
     everything = []
     for name, others in sets.items():
-        outside = _painting_shares(seeing, others)
+        outside = _painting_shares(classifier, others)
         everything.append(outside)
         figures[name] = {"pictures": len(others), "auroc": _area(inside, outside)}
     figures["all"] = {"auroc": _area(inside, np.concatenate(everything))}
-    figures["paintings_called_unlike"] = round(float((inside < float(seeing.card["unlike_below"])).mean()), 4)
+    figures["paintings_called_unlike"] = round(
+        float((inside < float(classifier.card["unlike_below"])).mean()), 4
+    )
     return figures
 
 
@@ -278,11 +280,11 @@ def _area(inside: npt.NDArray[np.float64], outside: npt.NDArray[np.float64]) -> 
     return round(float(area(scores, truth.astype(bool))), 4)
 
 
-def copies(seeing: Seeing, sights: Sights, asked: int) -> dict[str, Any]:
+def copies(classifier: ClassifierModel, sights: Sights, asked: int) -> dict[str, Any]:
     """Whether changed copies find their originals among ten thousand paintings."""
     rows = np.flatnonzero(np.arange(len(sights.pictures)) < len(sights.rows))
     chosen = np.random.default_rng(8).permutation(rows)[:10_000]
-    table = embeddings(seeing.net, sights, chosen, seeing.search_side)
+    table = embeddings(classifier.net, sights, chosen, classifier.search_side)
     found: dict[str, int] = {"mirrored": 0, "cropped": 0, "recompressed": 0}
     for number, row in enumerate(chosen[:asked]):
         ratio = float(sights.ratio[row]) ** 0.5
@@ -296,7 +298,7 @@ def copies(seeing: Seeing, sights: Sights, asked: int) -> dict[str, Any]:
             "recompressed": Image.open(small),
         }
         for name, image in changed.items():
-            vector = torch.from_numpy(seeing.embed([image])[0])
+            vector = torch.from_numpy(classifier.embed([image])[0])
             found[name] += int((table @ vector).argmax()) == number
     count = min(asked, len(chosen))
     shares = {name: round(value / count, 4) for name, value in found.items()}
@@ -308,18 +310,18 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     device = devices.pick()
-    seeing = Seeing.load(device)
+    classifier = ClassifierModel.load(device)
     folder = weights.find(MODEL)
     sights = load_sights(arguments.data, Teacher(arguments.data).to(device), arguments.cache)
     for part in arguments.only:
         if part == "answers":
-            found = answers(seeing, sights, folder)
+            found = answers(classifier, sights, folder)
         elif part == "evidence":
-            found = evidence_figures(seeing, sights, arguments.pictures)
+            found = evidence_figures(classifier, sights, arguments.pictures)
         elif part == "outliers":
-            found = outlier_figures(seeing, sights)
+            found = outlier_figures(classifier, sights)
         else:
-            found = copies(seeing, sights, arguments.asked)
+            found = copies(classifier, sights, arguments.asked)
         print(part, {key: value for key, value in found.items() if key != "protocol"}, flush=True)
         card = weights.load_card(folder)
         card["quality"] = dict(card["quality"]) | {part: found}

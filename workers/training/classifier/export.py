@@ -21,9 +21,9 @@ from PIL import Image
 from workers import device as devices
 from workers import weights
 from workers.engines.analyse import KNOWN_FILE, SEASONS
-from workers.engines.vision.classifier import KNOWN, MODEL, Seeing
+from workers.engines.vision.classifier import KNOWN, MODEL, ClassifierModel
 from workers.engines.vision.text_image_matcher import MODEL as MATCHER
-from workers.engines.vision.text_image_matcher import Matching
+from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.nets.classifier import Classifier, ClassifierConfig
 from workers.training.classifier.data import Sights, load_sights
 from workers.training.classifier.labels import UNKNOWN
@@ -115,22 +115,22 @@ def chosen_known(sights: Sights) -> npt.NDArray[np.int64]:
 
 
 @torch.inference_mode()
-def sure_of(matching: Matching, views: Captioned) -> dict[str, float]:
+def sure_of(matcher: MatcherModel, views: Captioned) -> dict[str, float]:
     """Word -> cosine with a picture from which on it counts as read, learned on training views."""
     train = np.flatnonzero(~views.validation)
-    side = matching.net.config.size
+    side = matcher.net.config.size
     seen = []
     for start in range(0, len(train), 64):
         pictures = [Image.fromarray(p) for p in views.pictures[train[start : start + 64]]]
         small = np.stack([np.asarray(p.resize((side, side), Image.Resampling.LANCZOS)) for p in pictures])
         x = torch.from_numpy(small).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        seen.append(matching.pictures(x.to(matching.device)).cpu())
+        seen.append(matcher.pictures(x.to(matcher.device)).cpu())
     pictures_seen = torch.cat(seen)
     found = {}
     for word in (*OBJECTS, *SEASONS):
-        if word not in matching.vocabulary.words or word not in views.words:
+        if word not in matcher.vocabulary.words or word not in views.words:
             continue
-        fits = (pictures_seen @ matching.texts([[word]])[0].cpu()).numpy()
+        fits = (pictures_seen @ matcher.texts([[word]])[0].cpu()).numpy()
         truth = views.captions[train, views.words.index(word)] > 0
         order = np.argsort(-fits)
         right = np.cumsum(truth[order]) / np.arange(1, len(order) + 1)
@@ -159,8 +159,8 @@ def main(arguments: argparse.Namespace) -> None:
     is_painting = answers["source"].div(temperature["source"]).softmax(1)[:, 0]
     unlike_below = float(is_painting[labels["source"] == 0].quantile(1 - PASSED))
     known = chosen_known(sights)
-    matching = Matching.load(MATCHER, device)
-    sure = sure_of(matching, load_views(arguments.data, 140, teacher, arguments.cache))
+    matcher = MatcherModel.load(MATCHER, device)
+    sure = sure_of(matcher, load_views(arguments.data, 140, teacher, arguments.cache))
     tensors = dict(net.state_dict()) | {f"{KNOWN}vectors": quantised(embeddings(net, sights, known))}
     card = {
         "name": MODEL,
@@ -172,7 +172,7 @@ def main(arguments: argparse.Namespace) -> None:
         "temperature": temperature,
         "unlike_below": round(unlike_below, 4),
         "sure_of": sure,
-        "matcher": matching.digest,
+        "matcher": matcher.digest,
         "data": DATA,
         "steps": saved["step"],
         "training": {
@@ -197,5 +197,5 @@ def main(arguments: argparse.Namespace) -> None:
     titles = [[sights.rows[n].title[:120], sights.rows[n].artist] for n in known]
     (folder / KNOWN_FILE).write_text(json.dumps(titles, ensure_ascii=False, indent=0) + "\n", "utf-8")
     digest = weights.save(folder, tensors, card)
-    Seeing.load(device)
+    ClassifierModel.load(device)
     print(digest, temperature, unlike_below, sure)

@@ -22,16 +22,16 @@ import torch.nn.functional as F
 from PIL import Image
 
 from workers import images, weights
-from workers.engines.dream import mist
+from workers.engines.dream import octave_noise
 from workers.engines.vision.activation_maximisation import (
     STAGES,
-    calmed,
+    bounded_step,
     channels_of,
-    drives,
-    moved,
-    trembling,
+    normalise_gradient_pyramid,
+    preactivations,
+    random_scale,
 )
-from workers.engines.vision.classifier import Seeing
+from workers.engines.vision.classifier import ClassifierModel
 from workers.nets.classifier import STRIDE, Classifier
 from workers.training.classifier.data import squeezed
 from workers.training.classifier.feature_words import (
@@ -91,7 +91,7 @@ def responses(net: Classifier, pictures: npt.NDArray[np.uint8]) -> dict[str, npt
     found: dict[str, list[torch.Tensor]] = {stage: [] for stage in SHARES}
     for start in range(0, len(pictures), BATCH):
         x = torch.from_numpy(pictures[start : start + BATCH]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        for stage, drive in drives(net, x, tuple(SHARES)).items():
+        for stage, drive in preactivations(net, x, tuple(SHARES)).items():
             found[stage].append(F.relu(drive).mean((2, 3)))
     return {stage: torch.cat(parts).numpy() for stage, parts in found.items()}
 
@@ -127,7 +127,7 @@ def drawn(
 
     The first half of the steps is taken at two thirds of the size: shapes first, then their surface.
     """
-    x = torch.cat([mist(side, generator) * 0.6 for _ in channels])
+    x = torch.cat([octave_noise(side, generator) * 0.6 for _ in channels])
     index = torch.tensor(channels).view(-1, 1, 1, 1)
     for number in range(steps):
         if number in (0, steps // 2):
@@ -136,16 +136,20 @@ def drawn(
         down, right = (int(torch.randint(x.shape[2], (1,), generator=generator)) for _ in range(2))
         size = (x.shape[2], x.shape[3])
         seen = x.roll((down, right), (2, 3))
-        seen = F.interpolate(seen, trembling(size, generator), mode="bilinear", align_corners=False)
+        seen = F.interpolate(seen, random_scale(size, generator), mode="bilinear", align_corners=False)
         seen.requires_grad_()
         with torch.enable_grad():
-            drive = drives(net, seen, [stage])[stage]
+            drive = preactivations(net, seen, [stage])[stage]
             wanted = drive.gather(1, index.expand(-1, 1, *drive.shape[2:]))
             (gradient,) = torch.autograd.grad(wanted.sum(), seen)
         gradient = F.interpolate(gradient, size, mode="bilinear", align_corners=False)
-        move = calmed(gradient.roll((-down, -right), (2, 3))) * STEP * (1 - 0.7 * number / steps)
+        move = (
+            normalise_gradient_pyramid(gradient.roll((-down, -right), (2, 3)))
+            * STEP
+            * (1 - 0.7 * number / steps)
+        )
         # A little back to grey each time: what nothing holds fades, and light and colours stay in the range.
-        x = moved(x, move) * 0.985
+        x = bounded_step(x, move) * 0.985
     return x
 
 
@@ -171,7 +175,9 @@ def shown(
 ) -> tuple[npt.NDArray[np.uint8], list[set[str]]]:
     """Pictures uint8 (N, SEEN, SEEN, 3) and words: paintings and photographs, or noise without words."""
     if data is None:
-        noise = torch.cat([mist(SEEN, generator) * (1 + number % 4) for number in range(min(count, 128))])
+        noise = torch.cat(
+            [octave_noise(SEEN, generator) * (1 + number % 4) for number in range(min(count, 128))]
+        )
         tones = torch.rand(len(noise), 3, 1, 1, generator=generator) * 1.2 - 0.6
         pixels = (noise + tones).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().numpy(), [set() for _ in noise]
@@ -213,8 +219,8 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     generator = seed_everything(arguments.seed)
-    seeing = Seeing.load(torch.device("cpu"), arguments.weights)
-    net = seeing.net
+    classifier = ClassifierModel.load(torch.device("cpu"), arguments.weights)
+    net = classifier.net
     pictures, words = shown(arguments.data, arguments.pictures, generator)
     print(f"{len(pictures)} pictures to look at", flush=True)
     excited = responses(net, pictures)
@@ -235,10 +241,12 @@ def main(arguments: argparse.Namespace) -> None:
     table = np.stack([excited[one.stage][:, one.number] for one in chosen], 1)
     known, effects = scores(table, words)
     names = _enough(effects, [named(word) for word in known]) if known else labelled(net, chosen)
-    write(seeing, arguments.weights, arguments.web, chosen, names)
+    write(classifier, arguments.weights, arguments.web, chosen, names)
 
 
-def write(seeing: Seeing, folder: str, web: Path, chosen: Sequence[Channel], names: Sequence[Name]) -> None:
+def write(
+    classifier: ClassifierModel, folder: str, web: Path, chosen: Sequence[Channel], names: Sequence[Name]
+) -> None:
     """The list beside the weights, the sheet and a copy of the list for the pages. The deepest come first."""
     order = sorted(
         range(len(chosen)), key=lambda n: (-STAGES.index(chosen[n].stage), -names[n].score, chosen[n].number)
@@ -251,8 +259,8 @@ def write(seeing: Seeing, folder: str, web: Path, chosen: Sequence[Channel], nam
         sheet.paste(images.to_image(toned(one.picture[None])), (column * side, row * side))
     listed = {
         "format": 1,
-        "digest": seeing.digest,
-        "channels": channels_of(seeing.net),
+        "digest": classifier.digest,
+        "channels": channels_of(classifier.net),
         "tile": side,
         "columns": COLUMNS,
         "features": [

@@ -74,18 +74,18 @@ class Evaluation:
         self.of_prompts: dict[Any, Pictures] | None = None
 
     def read(self, prompt: str) -> tuple[str, ...]:
-        return tuple(self.engine.atelier.matching.read(prompt).words)
+        return tuple(self.engine.pipeline.matcher.read(prompt).words)
 
     def likeness(self) -> dict[str, Any]:
         reference = distribution.Reference.split(self.views, self.arguments.count)
         known = [
             k
             for k, word in enumerate(self.views.words)
-            if word in self.engine.atelier.matching.vocabulary.words
+            if word in self.engine.pipeline.matcher.vocabulary.words
         ]
         captions = self.views.captions[reference.asked][:, known]
         texts = spoken(captions, [self.views.words[k] for k in known], 9)
-        made = for_captions(self.engine.atelier, texts, 9_000_000)
+        made = for_captions(self.engine.pipeline, texts, 9_000_000)
         figures, features = distribution.likeness(made, reference, self.teacher, self.judge)
         sheet = self.arguments.cache / "closest-pairs.jpg"
         memory = distribution.memory(made, features, reference, self.teacher, sheet)
@@ -103,7 +103,7 @@ class Evaluation:
 
     def fidelity(self) -> dict[str, Any]:
         figures, self.of_prompts = prompt_fidelity.measure(
-            self.engine, self.engine.atelier.matching, self.judge, self.views, self.arguments.each
+            self.engine, self.engine.pipeline.matcher, self.judge, self.views, self.arguments.each
         )
         return {"fidelity": figures}
 

@@ -11,7 +11,7 @@ from workers import weights
 from workers.engines.painting.pipeline import MODEL as PAINTER
 from workers.engines.upscale import MODEL as UPSCALER
 from workers.engines.vision.text_image_matcher import MODEL as MATCHER
-from workers.nets.generator import PainterConfig
+from workers.nets.generator import GeneratorConfig
 
 DATA = (
     "About 7,000 landscapes, seascapes and city views by painters who died in 1955 or before, and Song and "
@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     card = {
         "name": PAINTER,
         "architecture": "Painter: conditional GAN generator (workers/nets/generator.py)",
-        "config": PainterConfig.from_card(saved["state"]["config"]).to_card(),
+        "config": GeneratorConfig.from_card(saved["state"]["config"]).to_card(),
         "helpers": {"matcher": MATCHER, "upscaler": UPSCALER},
         "data": DATA,
         "steps": saved["step"],

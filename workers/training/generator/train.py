@@ -25,9 +25,9 @@ import torch
 import torch.nn.functional as F
 
 from workers import device as devices
-from workers.engines.vision.text_image_matcher import MODEL, Matching
+from workers.engines.vision.text_image_matcher import MODEL, MatcherModel
 from workers.images import contact_sheet, to_images
-from workers.nets.generator import Latents, Painter, PainterConfig, draw_many
+from workers.nets.generator import Generator, GeneratorConfig, Latents, draw_many
 from workers.nets.matcher import condition
 from workers.training.common.feature_metrics import Moments, frechet, pooled
 from workers.training.common.perceptual_teacher import Teacher
@@ -95,19 +95,19 @@ class Batches:
     """Endless random batches of training pictures with thinned captions."""
 
     def __init__(
-        self, views: Captioned, matching: Matching, size: int, batch: int, generator: torch.Generator
+        self, views: Captioned, matcher: MatcherModel, size: int, batch: int, generator: torch.Generator
     ) -> None:
         keep = np.flatnonzero(~views.validation)
         self.pictures = torch.from_numpy(views.pictures[keep])
         self.captions = torch.from_numpy(views.captions[keep])
-        self.matching, self.size, self.batch, self.generator = matching, size, batch, generator
+        self.matcher, self.size, self.batch, self.generator = matcher, size, batch, generator
 
     @torch.no_grad()
     def say(self, captions: torch.Tensor) -> Said:
         """Captions (N, K) on the matcher's device, in a random order of their words."""
-        device = self.matching.device
+        device = self.matcher.device
         ids = shuffled_ids(captions, self.generator)
-        return Said(captions.to(device), self.matching.net.text(ids.to(device)))
+        return Said(captions.to(device), self.matcher.net.text(ids.to(device)))
 
     def prompts(self) -> Said:
         """Thinned captions for made pictures; the two halves say the same, for the diversity term."""
@@ -149,20 +149,20 @@ class Trainer:
 
     def __init__(
         self,
-        config: PainterConfig,
-        matching: Matching,
+        config: GeneratorConfig,
+        matcher: MatcherModel,
         teacher: Teacher,
         rates: tuple[float, float],
         teacher_size: int,
         decay: float,
     ) -> None:
         """``rates``: learning rates of the painter and of the judge."""
-        self.matching, self.device = matching, matching.device
+        self.matcher, self.device = matcher, matcher.device
         self.teacher_size, self.decay, self.weights = teacher_size, decay, Weights()
         self.rates = rates
-        self.painter = Painter(config).to(self.device)
+        self.painter = Generator(config).to(self.device)
         self.average = copy.deepcopy(self.painter).eval().requires_grad_(False)
-        self.judge = ProjectedDiscriminator(teacher, len(matching.vocabulary)).to(self.device)
+        self.judge = ProjectedDiscriminator(teacher, len(matcher.vocabulary)).to(self.device)
         words = list(self.painter.embed.parameters())
         others = [p for name, p in self.painter.named_parameters() if not name.startswith("embed.")]
         # A word is seen in few batches: its embedding moves in larger steps.
@@ -286,7 +286,7 @@ class Trainer:
         if step % 2 == 0:
             # A prompt that says no more than the picture's own is no mistake: only contradictions count.
             wrong = contradictions(prompts.words, prompts.words)
-            seen = self.matching.pictures(made.float())
+            seen = self.matcher.pictures(made.float())
             match = contrast(seen, prompts.text, wrong, torch.tensor(MATCH_SCALE, device=to))
             loss = loss + 2 * self.weights.match * match
             losses["match"] = float(match.detach())
@@ -309,7 +309,7 @@ class Trainer:
 
 @torch.no_grad()
 def paint(
-    painter: Painter, conditions: torch.Tensor, latents: Latents, chunk: int = 16
+    painter: Generator, conditions: torch.Tensor, latents: Latents, chunk: int = 16
 ) -> Iterator[torch.Tensor]:
     """Pictures of ``conditions`` (N, K) in chunks (n, 3, S, S), on the painter's device."""
     device = conditions.device
@@ -326,19 +326,19 @@ def main(arguments: argparse.Namespace) -> None:
     device = devices.pick()
     run = TrainingRun(arguments.out, arguments.minutes)
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    matching = Matching.load(MODEL, device)
-    config = PainterConfig(
-        condition=matching.net.config.embedding, channels=tuple(arguments.channels), soft=True
+    matcher = MatcherModel.load(MODEL, device)
+    config = GeneratorConfig(
+        condition=matcher.net.config.embedding, channels=tuple(arguments.channels), soft=True
     )
     teacher = Teacher(arguments.data).to(device)
     views = load_views(arguments.data, config.size + MARGIN, teacher, arguments.cache)
-    if views.words != matching.vocabulary.words:
+    if views.words != matcher.vocabulary.words:
         raise SystemExit("the matcher was trained on other words: train and export `match` again")
     generator = seed_everything(arguments.seed)
     reference = Moments.of(views.features)
     rates = (arguments.rate, arguments.judge_rate)
-    trainer = Trainer(config, matching, teacher, rates, arguments.teacher_size, arguments.average)
-    batches = Batches(views, matching, config.size, arguments.batch, generator)
+    trainer = Trainer(config, matcher, teacher, rates, arguments.teacher_size, arguments.average)
+    batches = Batches(views, matcher, config.size, arguments.batch, generator)
     state = run.restore(device) if arguments.resume else None
     if state is not None:
         trainer.load(state)

@@ -16,8 +16,8 @@ import torch
 from workers import device as devices
 from workers import weights
 from workers.engines.language.prompt_lexicon import words_of
-from workers.engines.vision.text_image_matcher import MODEL, Matching
-from workers.engines.vision.zero_shot_tags import MOST, UNUSUAL, USUAL_FILE
+from workers.engines.vision.text_image_matcher import MODEL, MatcherModel
+from workers.engines.vision.zero_shot_tags import MIN_DEVIATIONS, MOST, USUAL_FILE
 from workers.training.common.data import is_validation, load_squares, paintings
 from workers.training.matcher.captions import is_view, told_words
 
@@ -35,20 +35,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @torch.inference_mode()
-def cosines(matching: Matching, words: list[str], data: Path, entries: list[tuple[str, str]]) -> torch.Tensor:
+def cosines(
+    matcher: MatcherModel, words: list[str], data: Path, entries: list[tuple[str, str]]
+) -> torch.Tensor:
     """Cosines (N, W) of pictures with words."""
-    texts = matching.texts([[word] for word in words])
+    texts = matcher.texts([[word] for word in words])
     found = []
     for start in range(0, len(entries), 64):
-        pictures = load_squares(data, entries[start : start + 64], matching.net.config.size)
+        pictures = load_squares(data, entries[start : start + 64], matcher.net.config.size)
         x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        found.append((matching.pictures(x.to(matching.device)) @ texts.T).cpu())
+        found.append((matcher.pictures(x.to(matcher.device)) @ texts.T).cpu())
     return torch.cat(found)
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the table beside the matcher's weights and print how far it can be trusted."""
-    matching = Matching.load(MODEL, devices.pick())
+    matcher = MatcherModel.load(MODEL, devices.pick())
     folder = weights.find(MODEL)
     aucs = weights.load_card(folder)["quality"]["word_auc"]
     words = [
@@ -59,22 +61,22 @@ def main(arguments: argparse.Namespace) -> None:
     views = [row for row in paintings(arguments.data) if is_view(row)]
     train = [row for row in views if not is_validation(row.file)]
     chosen = np.random.default_rng(4).permutation(len(train))[: arguments.views]
-    fits = cosines(matching, words, arguments.data, [(train[n].shard, train[n].file) for n in sorted(chosen)])
+    fits = cosines(matcher, words, arguments.data, [(train[n].shard, train[n].file) for n in sorted(chosen)])
     mean, deviation = fits.mean(0), fits.std(0)
     table = {
         word: [round(float(m), 4), round(float(d), 4)]
         for word, m, d in zip(words, mean.tolist(), deviation.tolist(), strict=True)
     }
-    text = json.dumps({"matcher": matching.digest, "words": table}) + "\n"
+    text = json.dumps({"matcher": matcher.digest, "words": table}) + "\n"
     (folder / USUAL_FILE).write_text(text, "utf-8")
 
     held_out = [row for row in views if is_validation(row.file)]
     scores = (
-        cosines(matching, words, arguments.data, [(row.shard, row.file) for row in held_out]) - mean
+        cosines(matcher, words, arguments.data, [(row.shard, row.file) for row in held_out]) - mean
     ) / deviation
     told = right = first = impressions = 0
     for row, score in zip(held_out, scores, strict=True):
-        best = [n for n in score.argsort(descending=True)[:MOST].tolist() if score[n] >= UNUSUAL]
+        best = [n for n in score.argsort(descending=True)[:MOST].tolist() if score[n] >= MIN_DEVIATIONS]
         impressions += len(best)
         if titled := told_words(row) & set(words):
             told += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from workers.nets.style_transfer import Restyler, RestylerConfig
+from workers.nets.style_transfer import StyleTransferConfig, StyleTransferNet
 from workers.training.common.run import CHECKPOINT
 from workers.training.style_transfer.losses import STYLE_LAYERS
 from workers.training.style_transfer.style_space import StyleSpace
@@ -16,11 +16,11 @@ ENCODER_FOLDER = "encoder"
 """Of the encoder's training, inside the run folder of the network that it belongs to."""
 
 
-def load_checkpoint(folder: Path) -> tuple[Restyler, StyleSpace, int]:
+def load_checkpoint(folder: Path) -> tuple[StyleTransferNet, StyleSpace, int]:
     """The averaged network, the space of codes and the step of a run folder."""
     saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
     state: dict[str, Any] = saved["state"]
-    net = Restyler(RestylerConfig.from_dict(state["config"]))
+    net = StyleTransferNet(StyleTransferConfig.from_dict(state["config"]))
     net.load_state_dict(state["average"])
     space = StyleSpace(STYLE_LAYERS, net.config.code)
     space.load_state_dict(state["space"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from workers import weights
-from workers.nets.style_transfer import Restyler
+from workers.nets.style_transfer import StyleTransferNet
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
 from workers.training.style_transfer.checkpoint import load_checkpoint, trained_encoder
@@ -35,7 +35,7 @@ LIMITS = (
 
 
 def famous_codes(
-    net: Restyler, space: StyleSpace, teacher: Teacher, styles: list[data.StylePicture]
+    net: StyleTransferNet, space: StyleSpace, teacher: Teacher, styles: list[data.StylePicture]
 ) -> torch.Tensor:
     """(styles, code_size): the teacher's code of each whole painting, as exact as a code can be."""
     found = []
@@ -55,13 +55,13 @@ def export(run: Path, folder: Path, target: Path) -> None:
     write(net, codes, step, folder, target)
 
 
-def encoded_codes(net: Restyler, styles: list[data.StylePicture]) -> torch.Tensor:
+def encoded_codes(net: StyleTransferNet, styles: list[data.StylePicture]) -> torch.Tensor:
     """(styles, code_size): what the encoder makes of each whole painting."""
     with torch.inference_mode():
         return torch.cat([net.encode(famous_tensor(entry.path, SHORT_SIDES[-1])) for entry in styles])
 
 
-def write(net: Restyler, codes: torch.Tensor, step: int, folder: Path, target: Path) -> None:
+def write(net: StyleTransferNet, codes: torch.Tensor, step: int, folder: Path, target: Path) -> None:
     """Write a network and the codes of the famous paintings as weights folder ``target``."""
     styles = data.styles(folder)
     tensors = {**net.state_dict(), "style_codes": codes}

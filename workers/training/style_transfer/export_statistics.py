@@ -15,8 +15,15 @@ from PIL import Image
 from workers import device as devices
 from workers import weights
 from workers.engines.restyle import MODEL as RESTYLE
-from workers.engines.stylisation.style_statistics import GRAMS, MODEL, SIDES, ReadyTargets, packed, target_of
-from workers.engines.vision.classifier import Seeing
+from workers.engines.stylisation.style_statistics import (
+    GRAMS,
+    MODEL,
+    SIDES,
+    ReadyStyleStatistics,
+    style_statistics,
+    to_tensors,
+)
+from workers.engines.vision.classifier import ClassifierModel
 from workers.training.common import data
 
 
@@ -29,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Look at every style that the restyle network knows, and write what was seen."""
-    seeing = Seeing.load(devices.pick())
+    classifier = ClassifierModel.load(devices.pick())
     known = [str(slug) for slug in weights.load_card(weights.find(RESTYLE))["config"]["styles"]]
     pictures = {entry.slug: entry.path for entry in data.styles(arguments.data)}
     missing = [slug for slug in known if slug not in pictures]
@@ -40,13 +47,15 @@ def main(arguments: argparse.Namespace) -> None:
         with Image.open(pictures[slug]) as opened:
             picture = opened.convert("RGB")
         for side in SIDES:
-            tensors |= packed(target_of(seeing.net, picture, side, seeing.device), f"{slug}.{side}")
+            tensors |= to_tensors(
+                style_statistics(classifier.net, picture, side, classifier.device), f"{slug}.{side}"
+            )
     card = {
         "name": MODEL,
         "architecture": f"Means, deviations and (first {GRAMS} stages) Gram matrices of the classifier's "
         f"features of each ready style at {', '.join(map(str, SIDES))} px "
         "(workers/engines/stylisation/style_statistics.py)",
-        "config": {"sees": seeing.digest, "styles": known, "sides": list(SIDES)},
+        "config": {"sees": classifier.digest, "styles": known, "sides": list(SIDES)},
         "data": "The pictures of the ready styles (see the card of restyle); none of them is shipped.",
         "steps": 0,
         "quality": {},
@@ -55,5 +64,5 @@ def main(arguments: argparse.Namespace) -> None:
     }
     digest = weights.save(arguments.to / MODEL, tensors, card)
     if arguments.to == weights.SHIPPED:
-        ReadyTargets.load(seeing)
+        ReadyStyleStatistics.load(classifier)
     print(f"{len(known)} styles, {digest}")

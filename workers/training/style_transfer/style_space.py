@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from workers.nets.style_transfer import Restyler, colour_statistics
+from workers.nets.style_transfer import StyleTransferNet, colour_statistics
 from workers.training.common.perceptual_teacher import CHANNELS, Teacher, gram
 
 # Random combinations of a layer's channels whose products are taken: a sketch of the Gram matrix.
@@ -74,7 +74,9 @@ class StyleSpace(nn.Module):
 
 
 @torch.no_grad()
-def famous_code(net: Restyler, space: StyleSpace, teacher: Teacher, picture: torch.Tensor) -> torch.Tensor:
+def famous_code(
+    net: StyleTransferNet, space: StyleSpace, teacher: Teacher, picture: torch.Tensor
+) -> torch.Tensor:
     """The full code (1, code_size) of a whole style picture (1, 3, H, W), from the teacher's statistics."""
     colours = net.encode(picture)[:, net.config.code :]
     return torch.cat([space(teacher(picture, space.layers)), colours], 1)

@@ -18,7 +18,7 @@ from torch import nn
 
 from workers import device as devices
 from workers import images
-from workers.nets.style_transfer import Restyler, RestylerConfig
+from workers.nets.style_transfer import StyleTransferConfig, StyleTransferNet
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
 from workers.training.common.run import TrainingRun, seed_everything
@@ -46,8 +46,8 @@ class Trainer:
     def __init__(self, arguments: argparse.Namespace, device: torch.device) -> None:
         self.device = device
         self.config = scaled_config(arguments.width)
-        self.net = fast(Restyler(self.config), device)
-        self.average = fast(Restyler(self.config), device)
+        self.net = fast(StyleTransferNet(self.config), device)
+        self.average = fast(StyleTransferNet(self.config), device)
         self.average.load_state_dict(self.net.state_dict())
         self.average.requires_grad_(False)
         self.space = StyleSpace(STYLE_LAYERS, self.config.code).to(device)
@@ -85,16 +85,16 @@ class Trainer:
         torch._foreach_lerp_(ours, [p.detach() for p in self.net.painter.parameters()], 1 - keep)
 
 
-def scaled_config(width: float) -> RestylerConfig:
+def scaled_config(width: float) -> StyleTransferConfig:
     """The shipped configuration with every channel count multiplied by ``width``."""
-    base = RestylerConfig()
+    base = StyleTransferConfig()
 
     def scale(value: int) -> int:
         return max(8, round(value * width / 8) * 8)
 
     half, quarter, eighth = (scale(w) for w in base.widths)
     a, b, c, d = (scale(w) for w in base.style_widths)
-    return RestylerConfig(
+    return StyleTransferConfig(
         widths=(half, quarter, eighth), full=scale(base.full), blocks=base.blocks, style_widths=(a, b, c, d)
     )
 

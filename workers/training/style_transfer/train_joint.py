@@ -20,7 +20,7 @@ from torch import nn
 
 from workers import device as devices
 from workers import images, weights
-from workers.nets.style_transfer import Residual, Restyler, RestylerConfig
+from workers.nets.style_transfer import Residual, StyleTransferConfig, StyleTransferNet
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
 from workers.training.common.run import CHECKPOINT, TrainingRun, seed_everything
@@ -66,11 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", type=Path, help="only export the checkpoint to this weights folder")
 
 
-def begin(folder: Path, blocks: int) -> Restyler:
+def begin(folder: Path, blocks: int) -> StyleTransferNet:
     """The network of a weights folder with ``blocks`` residual blocks, the new ones without effect yet."""
     config = dict(weights.load_card(folder)["config"])
     config.pop("styles")
-    net = Restyler(RestylerConfig.from_dict(config | {"blocks": max(blocks, int(config["blocks"]))}))
+    net = StyleTransferNet(
+        StyleTransferConfig.from_dict(config | {"blocks": max(blocks, int(config["blocks"]))})
+    )
     tensors = load_file(folder / weights.MODEL_FILE)
     del tensors["style_codes"]
     missing, unexpected = net.load_state_dict(tensors, strict=False)
@@ -137,7 +139,7 @@ class StylePool:
 class Trainer:
     """Network, averaged weights and the optimiser of everything."""
 
-    def __init__(self, net: Restyler, lr: float, device: torch.device) -> None:
+    def __init__(self, net: StyleTransferNet, lr: float, device: torch.device) -> None:
         self.net = fast(net, device)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.lr = lr
@@ -201,7 +203,7 @@ class Trainer:
 
 
 @torch.no_grad()
-def sheet(net: Restyler, pictures: Pictures, size: int = 256) -> Image.Image:
+def sheet(net: StyleTransferNet, pictures: Pictures, size: int = 256) -> Image.Image:
     """What the network makes of three photographs in eight famous styles."""
     device = next(net.parameters()).device
     tiles = []
@@ -222,7 +224,7 @@ def train(arguments: argparse.Namespace) -> None:
     run = TrainingRun(arguments.out, arguments.minutes)
     saved = run.restore(device)
     if saved is not None:
-        net = Restyler(RestylerConfig.from_dict(saved["config"]))
+        net = StyleTransferNet(StyleTransferConfig.from_dict(saved["config"]))
     elif arguments.start_from is not None:
         net = begin(arguments.start_from, arguments.blocks)
         run.continues(int(weights.load_card(arguments.start_from)["steps"]), 0.0)
@@ -255,10 +257,10 @@ def train(arguments: argparse.Namespace) -> None:
     run.save(trainer.state())
 
 
-def load_average(folder: Path) -> tuple[Restyler, int]:
+def load_average(folder: Path) -> tuple[StyleTransferNet, int]:
     """The averaged network and the step of a run folder."""
     saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    net = Restyler(RestylerConfig.from_dict(saved["state"]["config"]))
+    net = StyleTransferNet(StyleTransferConfig.from_dict(saved["state"]["config"]))
     net.load_state_dict(saved["state"]["average"])
     return net.eval().requires_grad_(False), int(saved["step"])
 

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from workers import device as devices
 from workers.images import contact_sheet, to_images
 from workers.nets.filters import softened
-from workers.nets.generator import Painter, PainterConfig, draw_many, without_frame
+from workers.nets.generator import Generator, GeneratorConfig, draw_many, without_frame
 from workers.nets.upscaler import TEXTURE, Upscaler, UpscalerConfig, draw_noise, enlarge
 from workers.training.common.curves import draw_curves
 from workers.training.common.data import is_validation, load_squares, paintings
@@ -82,7 +82,7 @@ class Generated:
 
     def __init__(self, checkpoint: Path, count: int = 256) -> None:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]
-        self.painter = Painter(PainterConfig.from_card(state["config"])).eval().requires_grad_(False)
+        self.painter = Generator(GeneratorConfig.from_card(state["config"])).eval().requires_grad_(False)
         self.painter.load_state_dict(state["average"])
         self.conditions = state["conditions"]
         self.pool = torch.cat([self._make(16) for _ in range(count // 16)])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.engines.paint import PaintEngine
-from workers.engines.vision.text_image_matcher import Matching
+from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.training.classifier.scene_classifier import Judge
 from workers.training.classifier.scene_labels import SCENES
 from workers.training.common.feature_metrics import Array, uint8_batches
@@ -129,11 +129,11 @@ def real_colours(views: Captioned) -> dict[str, Any]:
     return {"colour_dominates": _share(dominates), "colours": of_captions}
 
 
-def twins(matching: Matching, prompts: Sequence[Prompt]) -> dict[str, Any]:
+def twins(matcher: MatcherModel, prompts: Sequence[Prompt]) -> dict[str, Any]:
     """How many Chinese prompts are read as the very words of their English twins, and which are not."""
     other = {}
     for prompt in prompts:
-        english, chinese = matching.read(prompt.english).words, matching.read(prompt.chinese).words
+        english, chinese = matcher.read(prompt.english).words, matcher.read(prompt.chinese).words
         if set(english) != set(chinese):
             other[prompt.chinese] = {"english": sorted(english), "chinese": sorted(chinese)}
     return {"same_words": len(prompts) - len(other), "of": len(prompts), "others": other}
@@ -141,7 +141,7 @@ def twins(matching: Matching, prompts: Sequence[Prompt]) -> dict[str, Any]:
 
 def measure(
     engine: PaintEngine,
-    matching: Matching,
+    matcher: MatcherModel,
     judge: Judge,
     views: Captioned,
     each: int,
@@ -167,7 +167,7 @@ def measure(
         }
         for name in ("colour_dominates", "colour_found", "scene_first_guess")
     ]
-    figures["twins"] = twins(matching, prompts)
+    figures["twins"] = twins(matcher, prompts)
     figures["real_held_out"] = real_colours(views)
     figures["judge"] = {name: value for name, value in judge.reliability.items() if name != "words_auc"}
     return figures, made["english"]

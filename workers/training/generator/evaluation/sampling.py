@@ -14,7 +14,7 @@ from workers import images
 from workers.engines.base import Picture, SilentReport, Task
 from workers.engines.paint import PaintEngine
 from workers.engines.painting.latents import Latent
-from workers.engines.painting.pipeline import Atelier
+from workers.engines.painting.pipeline import PaintingPipeline
 from workers.training.common.feature_metrics import SIZE
 
 Pictures = npt.NDArray[np.uint8]
@@ -67,17 +67,17 @@ def asked(
 
 
 @torch.no_grad()
-def for_captions(atelier: Atelier, texts: Sequence[Sequence[str]], seed: int) -> Pictures:
+def for_captions(pipeline: PaintingPipeline, texts: Sequence[Sequence[str]], seed: int) -> Pictures:
     """A picture for each list of the matcher's words, at truncation 1: uint8 (N, 128, 128, 3)."""
     found = []
-    for start in range(0, len(texts), atelier.chunk):
-        part = texts[start : start + atelier.chunk]
-        subjects = atelier.subjects(atelier.matching.conditions(part))
+    for start in range(0, len(texts), pipeline.chunk):
+        part = texts[start : start + pipeline.chunk]
+        subjects = pipeline.subjects(pipeline.matcher.conditions(part))
         streams = [(seed, start + number) for number in range(len(part))]
-        z = torch.stack([atelier.draw(*stream) for stream in streams])
-        styles = atelier.styles(z, subjects)
+        z = torch.stack([pipeline.draw(*stream) for stream in streams])
+        styles = pipeline.styles(z, subjects)
         latents = [Latent.of(row, *stream) for row, stream in zip(styles, streams, strict=True)]
-        found.append(reduced(atelier.finish(atelier.compose_latents(latents), PAINTED, streams)))
+        found.append(reduced(pipeline.finish(pipeline.compose_latents(latents), PAINTED, streams)))
     return np.concatenate(found)
 
 

@@ -18,7 +18,7 @@ from workers import weights
 from workers.engines.base import SilentReport, Task
 from workers.engines.paint import PaintEngine
 from workers.engines.painting.pipeline import MODEL
-from workers.nets.generator import Painter, PainterConfig, draw_many, without_frame
+from workers.nets.generator import Generator, GeneratorConfig, draw_many, without_frame
 from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
 from workers.training.generator.evaluation.sampling import PARAMETERS
 
@@ -33,7 +33,7 @@ class RawLoop:
     def __init__(self) -> None:
         loaded = weights.load(MODEL)
         self.device = devices.pick()
-        self.painter = Painter(PainterConfig.from_card(loaded.card["config"]))
+        self.painter = Generator(GeneratorConfig.from_card(loaded.card["config"]))
         self.painter.load_state_dict(loaded.tensors)
         brush = weights.load(str(loaded.card["helpers"]["upscaler"]))
         self.upscaler = Upscaler(UpscalerConfig.from_card(brush.card["config"]))
