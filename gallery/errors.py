@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.catalogue import Text
+from gallery.kinds import Text
 
 
 def storable(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import Visibility
 
 VISIBILITY_MEANING = {
@@ -42,4 +42,4 @@ class ArtworkForm(forms.Form):
 
     def clean_title(self) -> str:
         """Without control characters."""
-        return catalogue.clean_text(self.cleaned_data["title"])
+        return kinds.clean_text(self.cleaned_data["title"])

@@ -8,9 +8,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.catalogue.gan import PARENTS
 from gallery.forms.input_places import InputPlace, PlacesForm
 from gallery.forms.studio import StudioForm
+from gallery.kinds.gan import PARENTS
 
 KIND = "blend"
 DEPTHS = ("layout_from", "shapes_from", "colour_from")

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery import catalogue
-from gallery.catalogue.cnn import STYLES, style_name
+from gallery import kinds
 from gallery.forms.input_places import InputPlace, PlacesForm
 from gallery.forms.studio import Control, StudioForm
+from gallery.kinds.cnn import STYLES, style_name
 
 KIND = "restyle"
 STROKES = ("strength", "style_scale", "brush", "size", "keep_colours")
@@ -50,11 +50,11 @@ class StylePlace(InputPlace):
         return bool(self.style.value) or self.picture.picture is not None
 
     @property
-    def ready(self) -> catalogue.Style | None:
+    def ready(self) -> kinds.Style | None:
         """The ready style that is there, unless a picture was brought."""
         if self.picture.picture is not None:
             return None
-        return next((one for one in catalogue.styles() if one.slug == self.style.value), None)
+        return next((one for one in kinds.styles() if one.slug == self.style.value), None)
 
     @property
     def errors(self) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import get_language
 
-from gallery import catalogue
-from gallery.catalogue import Choice, InputSpec, KindSpec, ParamSpec
+from gallery import kinds
+from gallery.kinds import Choice, InputSpec, KindSpec, ParamSpec
 from gallery.models import Artwork, Upload, Visibility
 
 FEW = 6
@@ -238,7 +238,7 @@ class StudioForm:
         if not self.seed:
             return None
         try:
-            return catalogue.clean_seed(self.seed)
+            return kinds.clean_seed(self.seed)
         except ValueError as error:
             self.seed_errors = [str(error)]
             return None

@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import JobState
 from gallery.presentation import prompt_segments
 
@@ -136,7 +136,7 @@ def reason_label(code: str) -> str:
 
 def role_label(kind: str, role: str) -> str:
     """What the kind calls the picture in this role."""
-    spec = catalogue.KINDS.get(kind)
+    spec = kinds.KINDS.get(kind)
     return str(next((given.label for given in spec.inputs if given.role == role), role)) if spec else role
 
 

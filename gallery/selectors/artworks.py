@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Case, CharField, Q, QuerySet, Value, When
 from django.db.models.fields.json import KT
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import Artwork, Lineage, Upload, Visibility
 from gallery.permissions import Person, findable, listed, usable_as_input
 from gallery.selectors.pagination import Page, keyset_page
@@ -51,7 +51,7 @@ def cards(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
 
 def _matching(artworks: QuerySet[Artwork], kind: str, search: str) -> QuerySet[Artwork]:
     """Works of one kind ("" for all) whose prompt, title or lines hold every word of ``search``."""
-    if kind in catalogue.KINDS:
+    if kind in kinds.KINDS:
         artworks = artworks.filter(kind=kind)
     for word in search.split()[:SEARCH_WORDS]:
         artworks = artworks.filter(

@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from gallery import catalogue
+from gallery import kinds as catalogue
 from gallery.models import Job, JobState
 from gallery.models.job import LEASED
 from gallery.selectors.workers import online

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import Job, JobState, Worker
 from gallery.models.job import LEASED
 
@@ -62,5 +62,5 @@ def queues(online: list[Worker]) -> list[QueueRow]:
             now - waiting[name]["oldest"] if name in waiting else None,
             name in served,
         )
-        for name in catalogue.QUEUES
+        for name in kinds.QUEUES
     ]

@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from PIL import Image
 
-from gallery import catalogue, permissions
-from gallery.catalogue import clean_text
+from gallery import kinds, permissions
 from gallery.errors import Problem
+from gallery.kinds import clean_text
 from gallery.models import Artwork, Embedding, Job, JobInput, Lineage, Moderation, User, Visibility
 from gallery.services import files, provenance
 from gallery.services.embeddings import Vector, embedding_row
@@ -215,7 +215,7 @@ def _locked(artwork: Artwork, by: User) -> Artwork:
 
 def relation_of(kind: str, role: str) -> str:
     """What a picture in this role is to a work of the kind: ``parent`` for ``parent_1`` to ``parent_4``."""
-    spec = catalogue.KINDS.get(kind)
+    spec = kinds.KINDS.get(kind)
     for given in spec.inputs if spec is not None else ():
         if given.role == role and given.relation:
             return given.relation

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import Artwork, Moderation, ModerationAction, ModerationEntry, User, Visibility
 from gallery.permissions import can_moderate
 from gallery.presentation.labels import REASONS
@@ -132,7 +132,7 @@ def _decide(
     before = artwork.moderation
     if before not in allowed:
         raise ModerationConflict(f"artwork {artwork.pk} is {before}")
-    note = catalogue.clean_text(note, multiline=True)[:NOTE_LIMIT]
+    note = kinds.clean_text(note, multiline=True)[:NOTE_LIMIT]
     with transaction.atomic():
         rows = Artwork.objects.filter(
             pk=artwork.pk, moderation=before, visibility__in=shown, title=artwork.title

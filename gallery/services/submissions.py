@@ -15,8 +15,8 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery import catalogue, dispatch, failpoints
-from gallery.catalogue import InvalidRecipe
+from gallery import dispatch, failpoints, kinds
+from gallery.kinds import InvalidRecipe
 from gallery.live import messages, publisher
 from gallery.models import Artwork, Job, JobInput, JobState, Upload, User, Visibility
 from gallery.permissions import usable_as_input
@@ -62,7 +62,7 @@ def job_submit(
 
     Raises InvalidRecipe (messages per field), QuotaExceeded, IdempotencyConflict.
     """
-    spec = catalogue.kind(kind)
+    spec = kinds.kind(kind)
     brought = dict(inputs or {})
     cleaned = spec.clean(parameters, frozenset(brought))
     _check(owner, brought, seed, idempotency_key, publish_as)
@@ -83,7 +83,7 @@ def job_submit(
             kind=spec.slug,
             queue=spec.queue,
             parameters=cleaned,
-            seed=secrets.randbelow(catalogue.MAX_SEED + 1) if seed is None else catalogue.clean_seed(seed),
+            seed=secrets.randbelow(kinds.MAX_SEED + 1) if seed is None else kinds.clean_seed(seed),
             batch_key=spec.batch_key(cleaned)[:64],
             idempotency_key=idempotency_key or uuid.uuid4().hex,
             retry_of=retry_of,
@@ -142,7 +142,7 @@ def _check(owner: User, inputs: Inputs, seed: int | None, key: str, publish_as: 
             errors[role] = [_("There is no such picture.")]
     if seed is not None:
         try:
-            catalogue.clean_seed(seed)
+            kinds.clean_seed(seed)
         except ValueError as error:
             errors["seed"] = [str(error)]
     if len(key) > KEY_LENGTH or not key.isprintable():

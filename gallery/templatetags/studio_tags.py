@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from gallery import catalogue
-from gallery.catalogue import features
-from gallery.catalogue.gan import LONGEST_SIDE
+from gallery import kinds
+from gallery.kinds import features
+from gallery.kinds.gan import LONGEST_SIDE
 from gallery.models import Artwork
 from gallery.presentation import payloads
 from gallery.presentation.lineage_layout import PlacedNode, Tree
@@ -39,7 +39,7 @@ def uses(artwork: Artwork) -> list[Use]:
     """Everything that can be made from a picture, in the catalogue's order; its colours alone come last."""
     found: list[Use] = []
     last: list[Use] = []
-    for spec in catalogue.KINDS.values():
+    for spec in kinds.KINDS.values():
         if not spec.inputs:
             continue
         if spec.slug == "blend":
@@ -105,7 +105,7 @@ def feature_pictures() -> str:
 @register.filter
 def enlargements(artwork: Artwork) -> list[str]:
     """The factors by which a picture can be enlarged: those that keep its long side within the limit."""
-    spec = catalogue.KINDS.get("upscale")
+    spec = kinds.KINDS.get("upscale")
     param = spec.param("factor") if spec else None
     if param is None or not artwork.file or artwork.is_animation:
         return []

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery import catalogue, permissions
+from gallery import kinds, permissions
 from gallery.errors import Problem
 from gallery.forms.artworks import ArtworkForm, visibility_options
 from gallery.forms.moderation import DecisionForm
@@ -52,7 +52,7 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
     usable = mine or work.is_listed
     context = {
         "artwork": work,
-        "kind": catalogue.KINDS.get(work.kind),
+        "kind": kinds.KINDS.get(work.kind),
         "mine": mine,
         "form": form if mine else None,
         "visibilities": visibility_options(),
@@ -129,7 +129,7 @@ def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Make its recipe once more, with the same seed or (``seed=new``) another one."""
     work = visible_artwork(request, artwork_id)
     repeat = recipes.recipe_to_repeat(person_of(request), work.pk)
-    if repeat is None or repeat.kind not in catalogue.KINDS:
+    if repeat is None or repeat.kind not in kinds.KINDS:
         raise Http404
     new_seed = request.POST.get("seed") == "new"
     return submit_again(

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import Visibility
 from gallery.selectors import artworks
 from gallery.views.access import person_of
@@ -46,5 +46,5 @@ def my_works(request: HttpRequest) -> HttpResponse:
 def _filters(request: HttpRequest) -> tuple[str, str]:
     """The kind ("" for all) and the words to look for."""
     kind = request.GET.get("kind", "")
-    search = catalogue.clean_text(request.GET.get("q", ""))[:SEARCH_LIMIT]
-    return (kind if kind in catalogue.KINDS else ""), search
+    search = kinds.clean_text(request.GET.get("q", ""))[:SEARCH_LIMIT]
+    return (kind if kind in kinds.KINDS else ""), search

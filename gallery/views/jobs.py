@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import catalogue, permissions
-from gallery.catalogue import InvalidRecipe
-from gallery.catalogue.verse import ENGLISH, FORMS, VerseForm
+from gallery import kinds, permissions
 from gallery.forms.blend import KIND as BLEND
 from gallery.forms.blend import BlendForm
 from gallery.forms.studio import StudioForm
+from gallery.kinds import InvalidRecipe
+from gallery.kinds.verse import ENGLISH, FORMS, VerseForm
 from gallery.live import recent
 from gallery.models import Job, JobState, User
 from gallery.presentation import labels, payloads
@@ -57,7 +57,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     artworks = [work for work in selectors.job_artworks(row) if permissions.can_view(request.user, work)]
     context: dict[str, Any] = {
         "job": row,
-        "kind": catalogue.KINDS.get(row.kind),
+        "kind": kinds.KINDS.get(row.kind),
         "mine": mine,
         "operator": permissions.can_operate(request.user),
         "standing": payloads.standing_data(row),
@@ -92,7 +92,7 @@ def _mixer(person: User, row: Job) -> dict[str, Any]:
     if repeat is None:
         return {}
     form = StudioForm(
-        catalogue.KINDS[BLEND],
+        kinds.KINDS[BLEND],
         repeat.parameters,
         seed=str(repeat.seed),
         pictures=repeat.inputs,
@@ -108,7 +108,7 @@ def _slots(row: Job) -> list[str]:
     """The shape of every result that is to come, so that nothing jumps when it does."""
     count = 1 if row.parameters.get("mode") == "bridge" else row.parameters.get("count", 1)
     shape = "r100"
-    spec = catalogue.KINDS.get(row.kind)
+    spec = kinds.KINDS.get(row.kind)
     if spec is not None and spec.makes == "poem":
         form = FORMS.get(str(row.parameters.get("form", "")))
         shape = poem_ratio(form.lines if form else 4, across=_english_form(row) is not None)

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import Artwork
 from gallery.presentation.chinese_poem import draft_of_locked
 from gallery.presentation.english_poem import draft_of_kept, is_english
@@ -31,7 +31,7 @@ def poem_lead(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     if not work.text:
         raise Http404
     repeat = recipes.recipe_to_repeat(person_of(request), work.pk)
-    if repeat is None or (spec := catalogue.KINDS.get(repeat.kind)) is None or not spec.param("opening"):
+    if repeat is None or (spec := kinds.KINDS.get(repeat.kind)) is None or not spec.param("opening"):
         raise Http404
     opening = _opening(request, work)
     return submit_again(

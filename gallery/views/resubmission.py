@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from gallery.catalogue import InvalidRecipe
+from gallery.kinds import InvalidRecipe
 from gallery.models import Artwork
 from gallery.selectors.recipes import Repeat
 from gallery.services import submissions

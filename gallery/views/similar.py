@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.forms.studio import PictureControl
 from gallery.models import Embedding
 from gallery.selectors import artworks
@@ -40,7 +40,7 @@ def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 def picture_search(request: HttpRequest) -> HttpResponse:
     """A form that submits a picture for analysis: the page of that job shows similar works."""
     person = person_of(request)
-    (role,) = catalogue.kind(ANALYSIS).inputs
+    (role,) = kinds.kind(ANALYSIS).inputs
     context = {
         "picture": PictureControl(role),
         "key": uuid.uuid4().hex,

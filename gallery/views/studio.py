@@ -16,14 +16,14 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from gallery import catalogue
-from gallery.catalogue import InvalidRecipe, KindSpec
+from gallery import kinds
 from gallery.forms.artworks import visibility_options
 from gallery.forms.blend import KIND as BLEND
 from gallery.forms.blend import BlendForm
 from gallery.forms.restyle import KIND as RESTYLE
 from gallery.forms.restyle import RestyleForm
 from gallery.forms.studio import StudioForm
+from gallery.kinds import InvalidRecipe, KindSpec
 from gallery.models import Artwork, Job, Upload, User
 from gallery.selectors import artworks, jobs, queue, recipes
 from gallery.services import images, submissions, uploads
@@ -35,7 +35,7 @@ from gallery.views.access import person_of
 def studio(request: HttpRequest) -> HttpResponse:
     """Redirect to the form of the first kind, or of the recipe to make again."""
     repeat = recipes.recipe_to_repeat(request.user, request.GET.get("again", ""))
-    kind = repeat.kind if repeat and repeat.kind in catalogue.KINDS else next(iter(catalogue.KINDS))
+    kind = repeat.kind if repeat and repeat.kind in kinds.KINDS else next(iter(kinds.KINDS))
     query = request.GET.urlencode()
     return redirect(reverse("studio_kind", args=[kind]) + (f"?{query}" if query else ""))
 
@@ -44,7 +44,7 @@ def studio(request: HttpRequest) -> HttpResponse:
 @login_required
 def studio_kind(request: HttpRequest, kind: str) -> HttpResponse:
     """One kind's form; sent, it becomes a job."""
-    spec = catalogue.KINDS.get(kind)
+    spec = kinds.KINDS.get(kind)
     if spec is None:
         raise Http404
     if request.method == "POST":
@@ -97,7 +97,7 @@ def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 
         "form": form,
         "expected": queue.expected_wait(spec.slug),
         "visibilities": visibility_options(),
-        "styles": catalogue.styles() if form.styles else (),
+        "styles": kinds.styles() if form.styles else (),
         "recent": artworks.recent_works(person, spec.slug),
         "pictures": artworks.recent_pictures(person) if spec.inputs and spec.slug != BLEND else [],
     }

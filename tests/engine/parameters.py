@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery import catalogue
+from gallery import kinds
 
 
 def complete(kind: str, /, **given: Any) -> dict[str, Any]:
     """``given`` and, for every other parameter of ``kind``, its default. ``given`` is not checked."""
-    spec = catalogue.kind(kind)
+    spec = kinds.kind(kind)
     parameters = dict(given)
     for param in spec.params:
         parameters.setdefault(param.name, spec.default_of(param, parameters))

@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
-from gallery import catalogue
+from gallery import kinds
 from workers.engines.base import InvalidRequest
 from workers.engines.request import Request
 from workers.registry import ENGINES
@@ -71,7 +71,7 @@ def test_what_is_missing_is_named() -> None:
 def test_a_request_has_the_parameters_of_its_kind(kind: str) -> None:
     """Neither side can gain, lose or retype a parameter alone, and only the kind has defaults."""
     request = REQUESTS[kind]
-    wanted = {param.name: TYPES[param.type] for param in catalogue.kind(kind).params}
+    wanted = {param.name: TYPES[param.type] for param in kinds.kind(kind).params}
     assert get_type_hints(request) == wanted
     for field in fields(request):
         assert field.default is field.default_factory, f"{kind}: {field.name} has a default"

@@ -44,7 +44,7 @@ def test_five_steps_make_an_engine_that_paints(
     kinds = project / "gallery" / "catalogue" / "kinds.py"
     before, line, after = re.split(r"^(KINDS: .*\n)", kinds.read_text(), maxsplit=1, flags=re.M)
     assert (line + after).count("VERSE)") == 1
-    imported = "from gallery.catalogue.stripes import STRIPES\n\n"
+    imported = "from gallery.kinds.stripes import STRIPES\n\n"
     kinds.write_text(before + imported + (line + after).replace("VERSE)", "VERSE, STRIPES)"))
 
     models = tmp_path / "models"

@@ -16,7 +16,7 @@ from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from PIL import Image
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import (
     Artwork,
     Embedding,
@@ -67,7 +67,7 @@ def webp(width: int = 64, height: int = 64, colour: str = "#7a8c99") -> bytes:
 
 def make_job(owner: User, kind: str = "paint", state: str = JobState.QUEUED, **fields: Any) -> Job:
     """A job in ``state`` with the kind's defaults; ``parameters`` are laid over them."""
-    spec = catalogue.kind(kind)
+    spec = kinds.kind(kind)
     parameters = {param.name: param.default for param in spec.params}
     parameters.update(fields.pop("parameters", {}))
     now = timezone.now()
@@ -90,7 +90,7 @@ def make_job(owner: User, kind: str = "paint", state: str = JobState.QUEUED, **f
 def artwork_row(owner: User, kind: str = "paint", **fields: Any) -> Artwork:
     """An unsaved work without files, for ``bulk_create``: a picture, or a poem for the kind ``verse``."""
     now: datetime = fields.pop("created_at", None) or timezone.now()
-    spec = catalogue.kind(kind)
+    spec = kinds.kind(kind)
     parameters = {param.name: param.default for param in spec.params} | {"prompt": fields.get("prompt", "")}
     poem = spec.makes == "poem"
     listed = fields.get("visibility") == Visibility.PUBLIC
@@ -190,7 +190,7 @@ def make_worker(name: str = "worker-1", **fields: Any) -> Worker:
         "host": "studio",
         "pid": 4242,
         "device": "cpu",
-        "queues": list(catalogue.QUEUES),
+        "queues": list(kinds.QUEUES),
         "started_at": now,
         "seen_at": now,
     }

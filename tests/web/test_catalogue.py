@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from gallery import catalogue
-from gallery.catalogue import KINDS, InvalidRecipe, UnknownKind, clean_seed, clean_text
+from gallery import kinds
+from gallery.kinds import KINDS, InvalidRecipe, UnknownKind, clean_seed, clean_text
 from gallery.models import Job, User
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -19,7 +19,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 def errors_of(slug: str, values: dict[str, Any], roles: frozenset[str] = frozenset()) -> dict[str, list[str]]:
     with pytest.raises(InvalidRecipe) as refusal:
-        catalogue.kind(slug).clean(values, roles)
+        kinds.kind(slug).clean(values, roles)
     assert all(text for texts in refusal.value.errors.values() for text in texts)
     return refusal.value.errors
 
@@ -29,19 +29,19 @@ def errors_of(slug: str, values: dict[str, Any], roles: frozenset[str] = frozens
 
 @pytest.mark.parametrize("slug", KINDS)
 def test_every_default_is_valid_and_json(slug: str) -> None:
-    spec = catalogue.kind(slug)
+    spec = kinds.kind(slug)
     roles = frozenset(given.role for given in spec.inputs)
     cleaned = spec.clean({}, roles)
     assert spec.clean(cleaned, roles) == cleaned
     assert json.loads(json.dumps(cleaned)) == cleaned
     assert len(spec.batch_key(cleaned)) <= 64
-    assert spec.queue in catalogue.QUEUES
+    assert spec.queue in kinds.QUEUES
 
 
 @pytest.mark.parametrize("slug", ["", "Paint", "paint ", "../paint", "paint\0", "__class__", "draw", "绘"])
 def test_an_unknown_kind_names_the_known_ones(slug: str) -> None:
     with pytest.raises(UnknownKind) as refusal:
-        catalogue.kind(slug)
+        kinds.kind(slug)
     assert "paint" in refusal.value.errors["kind"][0]
 
 
@@ -59,7 +59,7 @@ def test_pictures_are_required_and_no_others_are_taken() -> None:
     assert set(errors_of("restyle", {"style": ""})) == {"image"}
     assert set(errors_of("restyle", {"style": ""}, frozenset({"image"}))) == {"style"}
     assert set(errors_of("paint", {}, frozenset({"image"}))) == {"image"}
-    catalogue.kind("restyle").clean({}, frozenset({"image", "style"}))
+    kinds.kind("restyle").clean({}, frozenset({"image", "style"}))
 
 
 # --- Rules between fields -------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def parents(*numbers: int) -> frozenset[str]:
 
 
 def test_a_mix_and_a_bridge_need_two_parents() -> None:
-    blend = catalogue.kind("blend")
+    blend = kinds.kind("blend")
     for mode in ("mix", "bridge"):
         assert set(errors_of("blend", {"mode": mode}, parents(1))) == {"parent_2"}
         assert blend.clean({"mode": mode}, parents(1, 3))["mode"] == mode
@@ -79,7 +79,7 @@ def test_a_mix_and_a_bridge_need_two_parents() -> None:
 
 
 def test_a_mutation_has_one_parent_and_a_strength() -> None:
-    blend = catalogue.kind("blend")
+    blend = kinds.kind("blend")
     assert blend.clean({"mode": "mutate"}, parents(1))["mutation"] == 0.4
     assert blend.clean({"mode": "mutate", "mutation": 0.1}, parents(1))["mutation"] == 0.1
     assert blend.clean({}, parents(1, 2))["mutation"] == 0
@@ -90,31 +90,31 @@ def test_a_mutation_has_one_parent_and_a_strength() -> None:
 def test_at_least_one_parent_that_was_brought_has_a_share() -> None:
     none = {"weight_1": 0, "weight_2": "0"}
     assert set(errors_of("blend", none, parents(1, 2))) == {"weight_1"}
-    assert catalogue.kind("blend").clean(none, parents(1, 2, 3))["weight_3"] == 0.5
-    catalogue.kind("blend").clean({"mode": "mutate", **none}, parents(1))
+    assert kinds.kind("blend").clean(none, parents(1, 2, 3))["weight_3"] == 0.5
+    kinds.kind("blend").clean({"mode": "mutate", **none}, parents(1))
 
 
 @pytest.mark.parametrize("name", ["layout_from", "shapes_from", "colour_from"])
 def test_a_depth_comes_from_a_parent_that_was_brought(name: str) -> None:
     assert set(errors_of("blend", {name: "3"}, parents(1, 2))) == {name}
     assert set(errors_of("blend", {name: "5"}, parents(1, 2))) == {name}
-    assert catalogue.kind("blend").clean({name: "2"}, parents(1, 2))[name] == "2"
+    assert kinds.kind("blend").clean({name: "2"}, parents(1, 2))[name] == "2"
 
 
 def test_a_bridge_is_small_and_its_frames_are_counted() -> None:
     assert set(errors_of("blend", {"mode": "bridge", "size": "1024"}, parents(1, 2))) == {"size"}
     for frames in (15, 97, 0):
         assert set(errors_of("blend", {"frames": frames}, parents(1, 2))) == {"frames"}
-    catalogue.kind("blend").clean({"mode": "mix", "size": "1024"}, parents(1, 2))
+    kinds.kind("blend").clean({"mode": "mix", "size": "1024"}, parents(1, 2))
 
 
 def test_jobs_of_one_size_may_share_a_batch() -> None:
     for slug, roles in (("paint", frozenset()), ("blend", parents(1, 2))):
-        spec = catalogue.kind(slug)
+        spec = kinds.kind(slug)
         keys = {spec.batch_key(spec.clean({"size": size}, roles)) for size in ("256", "512", "1024")}
         assert len(keys) == 3
         assert spec.batch_key(spec.clean({"count": 1}, roles)) == spec.batch_key(spec.clean({}, roles))
-    assert catalogue.kind("upscale").batch_limit == 1
+    assert kinds.kind("upscale").batch_limit == 1
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_jobs_of_one_size_may_share_a_batch() -> None:
     ],
 )
 def test_an_enlarged_picture_is_at_most_4096_px(factor: str, size: tuple[int, int], fits: bool) -> None:
-    upscale = catalogue.kind("upscale")
+    upscale = kinds.kind("upscale")
     cleaned = upscale.clean({"factor": factor}, frozenset({"image"}))
     if fits:
         upscale.clean_sizes(cleaned, {"image": size})
@@ -144,7 +144,7 @@ def test_only_ready_styles_are_styles(style: Any) -> None:
 
 
 def test_styles_have_titles_in_both_languages() -> None:
-    styles = catalogue.styles()
+    styles = kinds.styles()
     assert len({style.slug for style in styles}) == len(styles) >= 30
     assert all(style.title_en and style.title_zh and style.artist for style in styles)
 
@@ -163,7 +163,7 @@ def test_a_count_that_is_none_is_refused(count: Any) -> None:
 
 @pytest.mark.parametrize(("count", "meant"), [("1", 1), (" 7 ", 7), (16, 16), (4.0, 4)])
 def test_a_count_as_forms_and_programs_write_it_is_read(count: Any, meant: int) -> None:
-    cleaned = catalogue.kind("paint").clean({"count": count})["count"]
+    cleaned = kinds.kind("paint").clean({"count": count})["count"]
     assert (cleaned, type(cleaned)) == (meant, int)
 
 
@@ -224,7 +224,7 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
     ],
 )
 def test_text_is_kept_as_typed_without_what_cannot_be_stored(typed: str, kept: str) -> None:
-    assert catalogue.kind("paint").clean({"prompt": typed})["prompt"] == kept
+    assert kinds.kind("paint").clean({"prompt": typed})["prompt"] == kept
 
 
 def test_piles_of_marks_are_capped() -> None:
@@ -234,7 +234,7 @@ def test_piles_of_marks_are_capped() -> None:
 
 
 def test_text_of_one_line_stays_one_line() -> None:
-    assert "\n" not in catalogue.kind("verse").clean({"prompt": "a\r\nSet-Cookie: b"})["prompt"]
+    assert "\n" not in kinds.kind("verse").clean({"prompt": "a\r\nSet-Cookie: b"})["prompt"]
 
 
 def test_long_text_is_refused_quickly_with_its_length() -> None:

@@ -11,10 +11,10 @@ import pytest
 from django.test import Client
 from django.utils.translation import override
 
-from gallery import catalogue
-from gallery.catalogue import InvalidRecipe
-from gallery.catalogue import features as sheets
-from gallery.catalogue.features import MOST, chosen, clean_features, described
+from gallery import kinds
+from gallery.kinds import InvalidRecipe
+from gallery.kinds import features as sheets
+from gallery.kinds.features import MOST, chosen, clean_features, described
 from gallery.models import Job, User
 from gallery.templatetags.site_tags import job_heading, job_rows
 from tests.web import factories
@@ -159,7 +159,7 @@ def test_features_have_names_in_both_languages() -> None:
 
 
 def test_a_dream_needs_no_picture_and_a_zoom_is_small() -> None:
-    dream = catalogue.kind("dream")
+    dream = kinds.kind("dream")
     assert dream.clean({})["features"] == "s3"
     dream.clean({"zoom": True, "size": 512}, frozenset({"image"}))
     dream.clean({"zoom": False, "size": 1024})
@@ -184,7 +184,7 @@ def test_numbers_out_of_range_are_refused(name: str, low: float, high: float) ->
     values: tuple[object, ...] = (low, high, "nan", "", [])
     for value in values:
         with pytest.raises(InvalidRecipe) as refusal:
-            catalogue.kind("dream").clean({name: value})
+            kinds.kind("dream").clean({name: value})
         assert set(refusal.value.errors) == {name}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.models import Artwork, Job, Moderation, User, Visibility
 from gallery.services import submissions
 from tests.web import factories
@@ -57,7 +57,7 @@ def test_who_might_use_a_work_when_asking_may_use_it_when_it_is_made(
     Artwork.objects.filter(pk=listed.pk).update(visibility=visibility, moderation=moderation)
     with LocalInputs() as inputs:
         assert set(inputs.bring(job).paths) == {"parent_1", "parent_2"}
-    with pytest.raises(catalogue.InvalidRecipe) as refusal:
+    with pytest.raises(kinds.InvalidRecipe) as refusal:
         blend(stranger, listed, factories.make_upload(stranger))
     assert set(refusal.value.errors) == {"parent_1"}
 

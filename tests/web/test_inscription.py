@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from gallery import catalogue
-from gallery.catalogue import InvalidRecipe
+from gallery import kinds
+from gallery.kinds import InvalidRecipe
 from gallery.models import Artwork, Job, JobState, Lineage, Moderation, User, Visibility
 from gallery.presentation.poem_picture import background_of, reading_of
 from gallery.services import artworks, submissions
@@ -61,7 +61,7 @@ def written(job: Job) -> Artwork:
 
 
 def test_a_picture_may_be_brought_and_need_not_be() -> None:
-    verse = catalogue.kind("verse")
+    verse = kinds.kind("verse")
     assert verse.clean({}, frozenset({"image"})) == verse.clean({})
     with pytest.raises(InvalidRecipe, match="takes no such picture"):
         verse.clean({}, frozenset({"style"}))

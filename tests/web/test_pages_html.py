@@ -14,7 +14,7 @@ from django.utils.translation import override
 from django.utils.translation.template import templatize
 from django.views.defaults import server_error
 
-from gallery.catalogue import KINDS
+from gallery.kinds import KINDS
 from gallery.models import JobState
 from gallery.templatetags import site_tags
 from tests.web import factories

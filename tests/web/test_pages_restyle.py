@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils.translation import override
 from PIL import Image
 
-from gallery import catalogue
-from gallery.catalogue import InvalidRecipe
+from gallery import kinds
+from gallery.kinds import InvalidRecipe
 from gallery.models import Job, JobState, User
 from gallery.services import jobs
 from gallery.templatetags.site_tags import job_heading, parameter_rows
@@ -79,7 +79,7 @@ def test_what_a_recipe_does_not_use_is_not_in_it(client: Client) -> None:
     data = asked(style="scream", weight_1="5", weight_3="90", steps="400", invert="on")
     assert client.post(RESTYLE, data).status_code == 302
     job = Job.objects.get()
-    spec = catalogue.kind("restyle")
+    spec = kinds.kind("restyle")
     for name in ("weight_1", "weight_3", "steps", "invert"):
         param = spec.param(name)
         assert param is not None
@@ -139,12 +139,12 @@ def test_a_region_of_another_shape_is_refused_beside_it_and_stays(client: Client
     ("mask", "image"), [((512, 341), (2048, 1365)), ((16, 12), (640, 500)), ((43, 512), (170, 2048))]
 )
 def test_rounding_makes_no_other_shape(mask: tuple[int, int], image: tuple[int, int]) -> None:
-    catalogue.kind("restyle").clean_sizes({}, {"mask": mask, "image": image})
+    kinds.kind("restyle").clean_sizes({}, {"mask": mask, "image": image})
 
 
 def test_a_squeezed_region_is_another_shape() -> None:
     with pytest.raises(InvalidRecipe) as refusal:
-        catalogue.kind("restyle").clean_sizes({}, {"mask": (512, 512), "image": (600, 500)})
+        kinds.kind("restyle").clean_sizes({}, {"mask": (512, 512), "image": (600, 500)})
     assert list(refusal.value.errors) == ["mask"]
 
 

@@ -273,9 +273,9 @@ def test_the_page_tells_how_many_wait(client: Client, stranger: User) -> None:
 
 
 def test_every_setting_of_the_catalogue_is_on_its_page(client: Client) -> None:
-    from gallery import catalogue
+    from gallery import kinds
 
-    for spec in catalogue.KINDS.values():
+    for spec in kinds.KINDS.values():
         content = client.get(f"/studio/{spec.slug}/").content.decode()
         for param in spec.params:
             assert f'name="{param.name}"' in content

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from gallery import catalogue
-from gallery.catalogue import InvalidRecipe
+from gallery import kinds
+from gallery.kinds import InvalidRecipe
 from gallery.models import Artwork, Job, JobState, User, Visibility
 from gallery.presentation.chinese_poem import annotations_of, draft_of_locked
 from tests.web import factories
@@ -171,7 +171,7 @@ def test_the_page_of_a_job_shows_the_making_of_its_one_poem(person: User) -> Non
 
 def test_a_couplet_needs_a_line(client: Client) -> None:
     with pytest.raises(InvalidRecipe) as problem:
-        catalogue.kind("verse").clean({"form": "couplet"})
+        kinds.kind("verse").clean({"form": "couplet"})
     assert list(problem.value.errors) == ["opening"]
-    cleaned = catalogue.kind("verse").clean({"form": "couplet", "opening": "明月松间照"})
+    cleaned = kinds.kind("verse").clean({"form": "couplet", "opening": "明月松间照"})
     assert (cleaned["dynasty"], cleaned["rhyme"], cleaned["rhyme_book"]) == ("tang", "any", "pingshui")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gallery import catalogue
+from gallery import kinds
 from tests.toy_engines import ToyPaint
 from workers.registry import EngineUnavailable, Registry, RegistryError
 
 
 def test_every_kind_of_the_catalogue_has_an_engine() -> None:
-    assert set(Registry(overrides="").kinds) == set(catalogue.KINDS)
+    assert set(Registry(overrides="").kinds) == set(kinds.KINDS)
 
 
 def test_two_engines_for_one_kind_are_refused_by_name() -> None:

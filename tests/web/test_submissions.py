@@ -12,8 +12,8 @@ from django.utils import timezone
 from pytest_django import Settings
 from redis import Redis
 
-from gallery import catalogue, dispatch
-from gallery.catalogue import InvalidRecipe, UnknownKind
+from gallery import dispatch, kinds
+from gallery.kinds import InvalidRecipe, UnknownKind
 from gallery.models import Job, User
 from gallery.services.submissions import IdempotencyConflict, QuotaExceeded, job_retry, job_submit
 from tests.web.factories import make_artwork, make_job, make_listed, make_upload, make_user
@@ -28,7 +28,7 @@ def test_a_submission_is_a_waiting_row_with_a_whole_recipe(person: User) -> None
     job = submit(person, seed=7, publish_as="unlisted", deadline_seconds=60)
     job.refresh_from_db()
     assert (job.state, job.queue, job.seed, job.attempt) == ("queued", "gan", 7, 0)
-    assert job.parameters == catalogue.kind("paint").clean({"prompt": "a river"})
+    assert job.parameters == kinds.kind("paint").clean({"prompt": "a river"})
     assert job.publish_as == "unlisted"
     assert job.deadline_at == job.created_at + timedelta(seconds=60)
 
@@ -36,7 +36,7 @@ def test_a_submission_is_a_waiting_row_with_a_whole_recipe(person: User) -> None
 def test_a_seed_that_is_left_to_chance_is_drawn(person: User) -> None:
     seeds = {submit(person).seed for _ in range(5)}
     assert len(seeds) == 5
-    assert all(0 <= seed <= catalogue.MAX_SEED for seed in seeds)
+    assert all(0 <= seed <= kinds.MAX_SEED for seed in seeds)
 
 
 @pytest.mark.parametrize(

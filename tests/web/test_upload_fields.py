@@ -22,8 +22,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from gallery import catalogue
-from gallery.catalogue.cnn import STYLES, style_name
+from gallery import kinds
+from gallery.kinds.cnn import STYLES, style_name
 from gallery.models import Job, Upload, User
 from gallery.services.images import TEXTS
 from gallery.services.uploads import quota_used
@@ -31,7 +31,7 @@ from tests.web import factories
 from tests.web.pages import Page, client_of
 
 pytestmark = pytest.mark.django_db
-FIELDS = [(kind.slug, field.role) for kind in catalogue.KINDS.values() for field in kind.inputs]
+FIELDS = [(kind.slug, field.role) for kind in kinds.KINDS.values() for field in kind.inputs]
 READY = ("scream", "great_wave", "irises")
 MOST_BYTES = 4_000_000
 MOST_SECONDS = 15
@@ -144,7 +144,7 @@ def form_of(person: User, kind: str, role: str, size: tuple[int, int] = (96, 64)
         places = [style_name(number) for number in range(1, STYLES + 1)]
         before = places.index(role) if role in places else 1
         data.update(zip(places[:before], READY, strict=False))
-    for field in catalogue.kind(kind).inputs:
+    for field in kinds.kind(kind).inputs:
         parent = kind == "blend" and (field.role < role or field.role == "parent_2")
         if field.role != role and (field.required or parent):
             work = factories.make_artwork(person, width=size[0], height=size[1])

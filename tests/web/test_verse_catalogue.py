@@ -8,10 +8,10 @@ import pytest
 from django.urls import reverse
 from django.utils.translation import override
 
-from gallery import catalogue
-from gallery.catalogue import InvalidRecipe
-from gallery.catalogue.verse import CHINESE, ENGLISH_POETS, FORMS, SONG_POETS, TANG_POETS
+from gallery import kinds
 from gallery.forms.studio import StudioForm
+from gallery.kinds import InvalidRecipe
+from gallery.kinds.verse import CHINESE, ENGLISH_POETS, FORMS, SONG_POETS, TANG_POETS
 from gallery.models import Job, User
 from tests.web.pages import Page, client_of
 from workers.engines.poetry.chinese import prosody
@@ -19,7 +19,7 @@ from workers.engines.poetry.english import forms as english
 from workers.training.chinese_verse.corpus import POETS
 from workers.training.english_verse.corpus import WELL_KNOWN
 
-VERSE = catalogue.kind("verse")
+VERSE = kinds.kind("verse")
 STUDIO = "/studio/verse/"
 
 

@@ -14,7 +14,7 @@ from django.db import Error as DatabaseProblem
 from django.db import connection
 
 from artsite.logging import job_context
-from gallery import catalogue
+from gallery import kinds
 from gallery.live import publisher
 from gallery.models import Job, JobState
 from gallery.services import jobs
@@ -88,7 +88,7 @@ class Runner:
         """Load the engines of our queues before anybody waits for them; jobs that come go first."""
         for kind in self._registry.kinds:
             self.work()
-            spec = catalogue.KINDS.get(kind)
+            spec = kinds.KINDS.get(kind)
             if self._stopping.is_set() or spec is None or spec.queue not in self._queues:
                 continue
             try:
@@ -110,16 +110,14 @@ class Runner:
 
     @property
     def _makes_pictures(self) -> bool:
-        return any(
-            spec.makes == "picture" and spec.queue in self._queues for spec in catalogue.KINDS.values()
-        )
+        return any(spec.makes == "picture" and spec.queue in self._queues for spec in kinds.KINDS.values())
 
     def _is_wanted(self) -> bool:
         waiting = Job.objects.filter(state=JobState.QUEUED, queue__in=self._queues)
         return self._stopping.is_set() or waiting.exists()
 
     def _limit_for(self, kind: str) -> int:
-        spec = catalogue.KINDS.get(kind)
+        spec = kinds.KINDS.get(kind)
         engine = self._registry.peek(kind)
         limits = [spec.batch_limit if spec else 1]
         if engine is not None:

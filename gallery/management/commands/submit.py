@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from gallery import catalogue
+from gallery import kinds
 from gallery.live import recent
 from gallery.models import Artwork, Job, JobState, Upload, User
 from gallery.presentation import payloads
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The command line; ``--data DIR`` is taken by manage.py before settings load."""
-        parser.add_argument("kind", choices=sorted(catalogue.KINDS), help="what to make")
+        parser.add_argument("kind", choices=sorted(kinds.KINDS), help="what to make")
         parser.add_argument("--prompt", help="the prompt, or a poem's theme")
         parser.add_argument("--image", type=Path, metavar="FILE", help="the picture to work on")
         parser.add_argument(
@@ -72,7 +72,7 @@ class Command(BaseCommand):
             ) from error
 
     def _run(self, options: Mapping[str, Any]) -> None:
-        kind = catalogue.kind(options["kind"])
+        kind = kinds.kind(options["kind"])
         owner = _owner(options["user"])
         if not queue.expected_wait(kind.slug).feasible:
             raise CommandError(f"No worker serves {kind.slug!r} now. Is the studio running? (make run)")
@@ -80,14 +80,14 @@ class Command(BaseCommand):
         if "style" in inputs:
             parameters.pop("style", None)
         try:
-            seed = None if options["seed"] is None else catalogue.clean_seed(options["seed"])
+            seed = None if options["seed"] is None else kinds.clean_seed(options["seed"])
         except ValueError as error:
             raise CommandError(f"--seed: {error}") from error
         try:
             job = submissions.job_submit(
                 owner=owner, kind=kind.slug, parameters=parameters, seed=seed, inputs=inputs
             )
-        except catalogue.InvalidRecipe as error:
+        except kinds.InvalidRecipe as error:
             raise CommandError(
                 "\n".join(f"{name}: {' '.join(map(str, texts))}" for name, texts in error.errors.items())
             ) from error
@@ -145,7 +145,7 @@ def _owner(name: str | None) -> User:
     return owner
 
 
-def _parameters(kind: catalogue.KindSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(kind: kinds.KindSpec, options: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters from the named options and from ``--set``."""
     found: dict[str, Any] = {name: options[name] for name in ("prompt", "count") if options[name] is not None}
     if options["style"] and not Path(options["style"]).is_file():
@@ -204,7 +204,7 @@ def _status(job: Job) -> str:
     return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {fraction:4.0%} {job.phase}"
 
 
-def _write(artworks: list[Artwork], kind: catalogue.KindSpec, out: Path | None) -> list[Path]:
+def _write(artworks: list[Artwork], kind: kinds.KindSpec, out: Path | None) -> list[Path]:
     """Write one result to ``out`` (default: a name of its own here), several into the folder ``out``."""
     suffix = LOOP_SUFFIX if any(one.is_animation for one in artworks) else SUFFIX[kind.makes]
     name = f"{kind.slug}-{str(artworks[0].job_id)[:8]}" if artworks else kind.slug

@@ -20,7 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.cleaning import clean_text
+from gallery.kinds.cleaning import clean_text
 
 logger = logging.getLogger(__name__)
 

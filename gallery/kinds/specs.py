@@ -9,9 +9,9 @@ from typing import Any, Literal
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.cleaning import clean_boolean, clean_number, clean_text
-from gallery.catalogue.features import clean_features
-from gallery.catalogue.styles import styles
+from gallery.kinds.cleaning import clean_boolean, clean_number, clean_text
+from gallery.kinds.features import clean_features
+from gallery.kinds.styles import styles
 
 Text = str | Promise
 ParamType = Literal["text", "integer", "number", "boolean", "choice", "style", "features"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.specs import InputSpec, KindSpec
+from gallery.kinds.specs import InputSpec, KindSpec
 
 ANALYSE = KindSpec(
     slug="analyse",

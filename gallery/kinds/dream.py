@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.features import LONGEST
-from gallery.catalogue.specs import Errors, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.features import LONGEST
+from gallery.kinds.specs import Errors, InputSpec, KindSpec, ParamSpec
 
 LONGEST_LOOP_SIDE = 512
 """A zoom has dozens of frames: this is the side, in px, up to which a browser plays them well."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gallery.catalogue.specs import ParamSpec, Text
+from gallery.kinds.specs import ParamSpec, Text
 
 
 def weight_params(labels: Iterable[Text]) -> tuple[ParamSpec, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.shares import weight_params
-from gallery.catalogue.specs import Errors, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.shares import weight_params
+from gallery.kinds.specs import Errors, InputSpec, KindSpec, ParamSpec
 
 STYLES = 4
 """Most styles in one mix."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.analyse import ANALYSE
-from gallery.catalogue.cnn import RESTYLE
-from gallery.catalogue.dream import DREAM
-from gallery.catalogue.gan import BLEND, PAINT, UPSCALE
-from gallery.catalogue.rnn import VERSE
-from gallery.catalogue.specs import KindSpec, UnknownKind
+from gallery.kinds.analyse import ANALYSE
+from gallery.kinds.cnn import RESTYLE
+from gallery.kinds.dream import DREAM
+from gallery.kinds.gan import BLEND, PAINT, UPSCALE
+from gallery.kinds.rnn import VERSE
+from gallery.kinds.specs import KindSpec, UnknownKind
 
 KINDS: dict[str, KindSpec] = {
     spec.slug: spec for spec in (PAINT, BLEND, UPSCALE, RESTYLE, DREAM, ANALYSE, VERSE)

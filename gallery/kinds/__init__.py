@@ -5,9 +5,9 @@ turns untrusted values into a recipe's parameters or raises :class:`InvalidRecip
 message per field; nothing is clamped in silence. One module per model family holds its kinds.
 """
 
-from gallery.catalogue.cleaning import MAX_SEED, clean_seed, clean_text
-from gallery.catalogue.kinds import KINDS, QUEUES, kind
-from gallery.catalogue.specs import (
+from gallery.kinds.cleaning import MAX_SEED, clean_seed, clean_text
+from gallery.kinds.registry import KINDS, QUEUES, kind
+from gallery.kinds.specs import (
     Choice,
     Condition,
     Errors,
@@ -19,7 +19,7 @@ from gallery.catalogue.specs import (
     Text,
     UnknownKind,
 )
-from gallery.catalogue.styles import Style, styles
+from gallery.kinds.styles import Style, styles
 
 __all__ = [
     "KINDS",

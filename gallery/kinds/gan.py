@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.shares import weight_params
-from gallery.catalogue.specs import Choice, Errors, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.shares import weight_params
+from gallery.kinds.specs import Choice, Errors, InputSpec, KindSpec, ParamSpec
 
 PARENTS = 4
 """Most works that one child has."""

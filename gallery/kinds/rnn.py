@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.catalogue.specs import Choice, Errors, Hint, InputSpec, KindSpec, ParamSpec
-from gallery.catalogue.verse import (
+from gallery.kinds.specs import Choice, Errors, Hint, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.verse import (
     CHINESE,
     CHINESE_FORMS,
     ENGLISH_FORMS,
