@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.forms.input_places import InputPlace, PlacesForm
 from gallery.forms.studio import StudioForm
-from gallery.kinds.gan import PARENTS
+from gallery.kinds.blend import PARENTS
 
 KIND = "blend"
 DEPTHS = ("layout_from", "shapes_from", "colour_from")

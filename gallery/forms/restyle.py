@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery import kinds
 from gallery.forms.input_places import InputPlace, PlacesForm
 from gallery.forms.studio import Control, StudioForm
-from gallery.kinds.cnn import STYLES, style_name
+from gallery.kinds.restyle import STYLES, style_name
 
 KIND = "restyle"
 STROKES = ("strength", "style_scale", "brush", "size", "keep_colours")

@@ -1,4 +1,4 @@
-"""What the network that sees is asked: nothing but to look."""
+"""Analyse: style, painter, genre and colours of a picture, and where they are seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network that sees is asked to dream of."""
+"""Dream: features of the classifier painted into a picture, or into noise."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from gallery.kinds.features import LONGEST
+from gallery.kinds.shared_params import LONGEST_LOOP_SIDE
 from gallery.kinds.specs import Errors, InputSpec, KindSpec, ParamSpec
-
-LONGEST_LOOP_SIDE = 512
-"""A zoom has dozens of frames: this is the side, in px, up to which a browser plays them well."""
 
 
 def _check_dream(parameters: Mapping[str, Any], roles: frozenset[str]) -> Errors:

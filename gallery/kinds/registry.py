@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from gallery.kinds.analyse import ANALYSE
-from gallery.kinds.cnn import RESTYLE
+from gallery.kinds.blend import BLEND
 from gallery.kinds.dream import DREAM
-from gallery.kinds.gan import BLEND, PAINT, UPSCALE
-from gallery.kinds.rnn import VERSE
+from gallery.kinds.paint import PAINT
+from gallery.kinds.restyle import RESTYLE
 from gallery.kinds.specs import KindSpec, UnknownKind
+from gallery.kinds.upscale import UPSCALE
+from gallery.kinds.verse import VERSE
 
 KINDS: dict[str, KindSpec] = {
     spec.slug: spec for spec in (PAINT, BLEND, UPSCALE, RESTYLE, DREAM, ANALYSE, VERSE)

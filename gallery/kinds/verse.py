@@ -1,100 +1,228 @@
-"""The forms of verse and the poets in whose manner it can be written."""
+"""Verse: poems in Chinese and English forms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from django.utils.functional import Promise, lazy
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-CHINESE, ENGLISH = "zh", "en"
+from gallery.kinds.specs import Choice, Errors, Hint, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.verse_forms import (
+    CHINESE,
+    CHINESE_FORMS,
+    ENGLISH_FORMS,
+    ENGLISH_POETS,
+    FORMS,
+    SONG_POETS,
+    TANG_POETS,
+    poet_label,
+)
+
+RHYMES = (
+    "一东", "二冬", "三江", "四支", "五微", "六鱼", "七虞", "八齐", "九佳", "十灰",
+    "十一真", "十二文", "十三元", "十四寒", "十五删", "一先", "二萧", "三肴", "四豪", "五歌",
+    "六麻", "七阳", "八庚", "九青", "十蒸", "十一尤", "十二侵", "十三覃", "十四盐", "十五咸",
+)  # fmt: skip
+"""The level rhymes of the Pingshui book, as the poet's weights name them."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerseForm:
-    """A form: ``stanzas`` tells the lines of each, ``length`` about how many letters a line has."""
-
-    slug: str
-    language: str
-    label: Promise
-    stanzas: tuple[int, ...]
-    length: int
-    note: str | Promise = ""
-
-    @property
-    def lines(self) -> int:
-        """How many lines a poem has."""
-        return sum(self.stanzas)
-
-    @property
-    def opens(self) -> tuple[bool, ...]:
-        """For every line whether it opens another stanza."""
-        return tuple(n == 0 < stanza for stanza, size in enumerate(self.stanzas) for n in range(size))
+ANY = "any"
+IN_CHINESE, IN_ENGLISH = ("form", CHINESE_FORMS), ("form", ENGLISH_FORMS)
+_HAN = re.compile("[㐀-䶿一-鿿\U00020000-\U0003ffff]")
 
 
-FORMS: Mapping[str, VerseForm] = {
-    form.slug: form
-    for form in (
-        VerseForm("5jueju", CHINESE, _("Five-character quatrain (五言绝句)"), (4,), 5),
-        VerseForm("7jueju", CHINESE, _("Seven-character quatrain (七言绝句)"), (4,), 7),
-        VerseForm("5lvshi", CHINESE, _("Five-character eight-line verse (五言律诗)"), (8,), 5),
-        VerseForm("7lvshi", CHINESE, _("Seven-character eight-line verse (七言律诗)"), (8,), 7),
-        VerseForm("couplet", CHINESE, _("The answer to a couplet (对联)"), (2,), 7),
-        VerseForm("quatrain", ENGLISH, _("Quatrain"), (4,), 40, _("four lines, ABAB")),
-        VerseForm("ballad", ENGLISH, _("Ballad"), (4, 4), 40, _("two stanzas of long and short lines")),
-        VerseForm("heroic", ENGLISH, _("Heroic couplets"), (6,), 48, _("six lines, AABBCC")),
-        VerseForm("sonnet", ENGLISH, _("Sonnet"), (4, 4, 4, 2), 48, _("fourteen lines, as Shakespeare's")),
-        VerseForm("limerick", ENGLISH, _("Limerick"), (5,), 36, _("five lines, AABBA")),
-        VerseForm("haiku", ENGLISH, _("Haiku"), (3,), 28, _("5, 7 and 5 syllables")),
-    )
-}
-CHINESE_FORMS = tuple(form.slug for form in FORMS.values() if form.language == CHINESE)
-ENGLISH_FORMS = tuple(form.slug for form in FORMS.values() if form.language == ENGLISH)
-
-TANG_POETS: Mapping[str, str] = {
-    "李白": "Li Bai", "杜甫": "Du Fu", "王维": "Wang Wei", "孟浩然": "Meng Haoran", "白居易": "Bai Juyi",
-    "李商隐": "Li Shangyin", "杜牧": "Du Mu", "刘禹锡": "Liu Yuxi", "岑参": "Cen Shen",
-    "刘长卿": "Liu Changqing", "韦应物": "Wei Yingwu", "元稹": "Yuan Zhen", "贾岛": "Jia Dao",
-    "温庭筠": "Wen Tingyun", "许浑": "Xu Hun", "罗隐": "Luo Yin", "贯休": "Guanxiu", "齐己": "Qiji",
-    "陆龟蒙": "Lu Guimeng", "韦庄": "Wei Zhuang",
-}  # fmt: skip
-SONG_POETS: Mapping[str, str] = {
-    "苏轼": "Su Shi", "陆游": "Lu You", "杨万里": "Yang Wanli", "王安石": "Wang Anshi",
-    "黄庭坚": "Huang Tingjian", "范成大": "Fan Chengda", "欧阳修": "Ouyang Xiu", "梅尧臣": "Mei Yaochen",
-    "邵雍": "Shao Yong", "朱熹": "Zhu Xi", "文天祥": "Wen Tianxiang", "朱淑真": "Zhu Shuzhen",
-}  # fmt: skip
-ENGLISH_POETS: Mapping[str, str] = {
-    "William Blake": "布莱克", "Emily Bronte": "艾米莉·勃朗特", "Elizabeth Barrett Browning": "勃朗宁夫人",
-    "Robert Burns": "彭斯", "Lord Byron": "拜伦", "Lewis Carroll": "刘易斯·卡罗尔",
-    "Gilbert Keith Chesterton": "切斯特顿", "John Clare": "约翰·克莱尔",
-    "Samuel Taylor Coleridge": "柯勒律治", "Emily Dickinson": "狄金森", "Paul Laurence Dunbar": "邓巴",
-    "Ralph Waldo Emerson": "爱默生", "Thomas Hardy": "哈代", "Robert Herrick": "赫里克",
-    "Thomas Hood": "托马斯·胡德", "Alfred Edward Housman": "豪斯曼", "John Keats": "济慈",
-    "Rudyard Kipling": "吉卜林", "D. H. Lawrence": "劳伦斯", "Edward Lear": "爱德华·利尔",
-    "Henry Wadsworth Longfellow": "朗费罗", "Amy Lowell": "艾米·洛威尔", "Herman Melville": "麦尔维尔",
-    "Edna St. Vincent Millay": "米莱", "John Milton": "弥尔顿", "Thomas Moore": "托马斯·穆尔",
-    "Banjo Paterson": "班卓·帕特森", "Edgar Allan Poe": "爱伦·坡", "Alexander Pope": "蒲柏",
-    "Christina Rossetti": "克里斯蒂娜·罗塞蒂", "William Shakespeare": "莎士比亚",
-    "Percy Bysshe Shelley": "雪莱", "Jonathan Swift": "斯威夫特",
-    "Algernon Charles Swinburne": "斯温伯恩", "Sara Teasdale": "蒂斯代尔",
-    "Alfred Lord Tennyson": "丁尼生", "Walt Whitman": "惠特曼", "Oscar Wilde": "王尔德",
-    "William Wordsworth": "华兹华斯", "William Butler Yeats": "叶芝",
-}  # fmt: skip
-"""By family name. The values of a recipe are the names that the networks' weights have for them."""
+def _check(parameters: Mapping[str, Any], _roles: frozenset[str]) -> Errors:
+    """A couplet is answered: there must be a line to answer. What is given is written as the poem will be."""
+    form = FORMS[parameters["form"]]
+    opening, initials = parameters["opening"], _letters(parameters["acrostic"])
+    if form.slug == "couplet" and not opening:
+        return {"opening": [str(_("Give the line that is to be answered: five or seven characters."))]}
+    errors: dict[str, list[str]] = {}
+    if form.language == CHINESE:
+        if any(character.isalpha() and not _HAN.match(character) for character in opening):
+            errors["opening"] = [str(_("This form is written in Chinese characters; □ leaves one open."))]
+        if not all(map(_HAN.match, initials)):
+            errors["acrostic"] = [str(_("The lines of this form begin with Chinese characters."))]
+    else:
+        if _HAN.search(opening):
+            errors["opening"] = [str(_("This form is written in English words."))]
+        if not all(letter.isascii() and letter.isalpha() for letter in initials):
+            errors["acrostic"] = [str(_("The lines of this form begin with letters from A to Z."))]
+    if len(initials) > form.lines:
+        errors.setdefault("acrostic", []).append(
+            str(_("This form has only %(lines)d lines.") % {"lines": form.lines})
+        )
+    return errors
 
 
-def _named(english: str, chinese: str) -> str:
-    return chinese if (get_language() or "en").startswith("zh") else english
+def _draft(typed: str) -> str:
+    """A draft with / between its lines, however they were typed: an empty first line counts too."""
+    return re.sub(r"/?[ \t]*(?:\r\n|\r|\n)", "/", typed.rstrip()).rstrip("/ ")
 
 
-_named_lazy = lazy(_named, str)
+def _letters(acrostic: str) -> str:
+    """An acrostic without spaces and punctuation."""
+    return "".join(c for c in acrostic if not c.isspace() and unicodedata.category(c)[0] != "P")
 
 
-def poet_label(name: str) -> str | Promise:
-    """A poet's name for the visitor: with its reading, or its Chinese form, beside it."""
-    if name in ENGLISH_POETS:
-        return _named_lazy(name, f"{ENGLISH_POETS[name]} {name}")
-    reading = TANG_POETS.get(name) or SONG_POETS.get(name)
-    return _named_lazy(f"{reading} {name}", name) if reading else name
+def _poets(names: Iterable[str], group: Any = "") -> Iterable[Choice]:
+    return (Choice(name, poet_label(name), group=group) for name in names)
+
+
+VERSE = KindSpec(
+    slug="verse",
+    queue="rnn",
+    label=_("Verse"),
+    verb=_("Write it"),
+    summary=_(
+        "Give a theme or a picture; a recurrent network writes Chinese regulated verse, or a poem in an "
+        "English form."
+    ),
+    makes="poem",
+    params=(
+        ParamSpec(
+            "prompt",
+            "text",
+            _("Theme"),
+            "",
+            maximum=300,
+            placeholder=_("autumn moon over the river · 江上秋月"),
+            help=_("A word or a phrase, Chinese or English, for any form. Empty leaves it to the poet."),
+        ),
+        ParamSpec(
+            "form",
+            "choice",
+            _("Form"),
+            "7jueju",
+            choices=tuple(
+                Choice(
+                    form.slug,
+                    form.label,
+                    form.note,
+                    group=_("In Chinese") if form.language == CHINESE else _("In English"),
+                )
+                for form in FORMS.values()
+            ),
+            begins={"en": "quatrain"},
+        ),
+        ParamSpec(
+            "opening",
+            "text",
+            _("First line, or a draft"),
+            "",
+            maximum=1000,
+            multiline=True,
+            tidy=_draft,
+            hints=(
+                Hint(
+                    _(
+                        "Chinese characters that stay as they are; □ leaves one open, / ends a line. "
+                        "For a couplet, the line that is to be answered."
+                    ),
+                    IN_CHINESE,
+                    placeholder="白日依山尽 / □□□□流",
+                ),
+                Hint(
+                    _(
+                        "English lines that stay as they are, each on a line of its own or after a /. An "
+                        "empty one is left open; _ stands for words to be found before those that you give."
+                    ),
+                    IN_ENGLISH,
+                    placeholder="The moon is bright above the sea / _ upon the silver sand",
+                ),
+            ),
+        ),
+        ParamSpec("count", "integer", _("How many"), 1, minimum=1, maximum=8, step=1),
+        ParamSpec(
+            "acrostic",
+            "text",
+            _("Acrostic (藏头)"),
+            "",
+            maximum=14,
+            advanced=True,
+            hints=(
+                Hint(
+                    _("Chinese characters that begin the lines, in order."),
+                    IN_CHINESE,
+                    placeholder="春江花月",
+                ),
+                Hint(_("Letters that begin the lines, in order."), IN_ENGLISH, placeholder="LOVE"),
+            ),
+        ),
+        ParamSpec(
+            "english_poet",
+            "choice",
+            _("In the manner of a poet"),
+            ANY,
+            choices=(Choice(ANY, _("no poet in particular")), *_poets(ENGLISH_POETS)),
+            advanced=True,
+            only_with=IN_ENGLISH,
+        ),
+        ParamSpec(
+            "poet",
+            "choice",
+            _("In the manner of a poet"),
+            ANY,
+            choices=(
+                Choice(ANY, _("no poet in particular")),
+                *_poets(TANG_POETS, _("The Tang")),
+                *_poets(SONG_POETS, _("The Song")),
+            ),
+            advanced=True,
+            only_with=IN_CHINESE,
+        ),
+        ParamSpec(
+            "dynasty",
+            "choice",
+            _("In the manner of"),
+            "tang",
+            choices=(
+                Choice(ANY, _("no dynasty")),
+                Choice("tang", _("the Tang")),
+                Choice("song", _("the Song")),
+            ),
+            advanced=True,
+            only_with=IN_CHINESE,
+        ),
+        ParamSpec(
+            "rhyme_book",
+            "choice",
+            _("Rhymes of"),
+            "pingshui",
+            choices=(
+                Choice("pingshui", _("the tradition (Pingshui)")),
+                Choice("modern", _("today's Mandarin")),
+            ),
+            advanced=True,
+            only_with=IN_CHINESE,
+        ),
+        ParamSpec(
+            "rhyme",
+            "choice",
+            _("Rhyme"),
+            ANY,
+            choices=(Choice(ANY, _("any rhyme")), *(Choice(name, name) for name in RHYMES)),
+            advanced=True,
+            only_with=IN_CHINESE,
+        ),
+        ParamSpec(
+            "temperature", "number", _("Temperature"), 0.9, minimum=0.3, maximum=1.5, step=0.05, advanced=True
+        ),
+    ),
+    inputs=(
+        InputSpec(
+            "image",
+            _("For a picture"),
+            required=False,
+            help=_("JPEG, PNG or WebP. What is seen in it becomes the theme, beside your own words."),
+            relation="poem_of",
+            beside=True,
+        ),
+    ),
+    batch_limit=100,
+    check=_check,
+    examples=("江上秋月", "spring rain", "送别", "snow in the mountains", "a lamp by the sea"),
+)

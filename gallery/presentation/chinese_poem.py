@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.kinds.verse import poet_label
+from gallery.kinds.verse_forms import poet_label
 from gallery.models import Artwork
 
 DETAIL = "craft"

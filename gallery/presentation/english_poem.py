@@ -14,7 +14,7 @@ from typing import Any, Literal
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from gallery.kinds.verse import FORMS, poet_label
+from gallery.kinds.verse_forms import FORMS, poet_label
 from gallery.models import Artwork
 from gallery.presentation.chinese_poem import DETAIL, MOST_OPTIONS, Alternative, numbers, percent
 

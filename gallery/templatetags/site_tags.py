@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from gallery import kinds as catalogue
 from gallery.forms import blend, restyle
 from gallery.kinds import features
-from gallery.kinds.cnn import STYLES, style_name
+from gallery.kinds.restyle import STYLES, style_name
 from gallery.models import Artwork, Job, Moderation, Upload
 from gallery.presentation import labels, payloads
 from gallery.presentation import prompt_segments as prompts

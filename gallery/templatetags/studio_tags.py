@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from gallery import kinds
 from gallery.kinds import features
-from gallery.kinds.gan import LONGEST_SIDE
+from gallery.kinds.upscale import LONGEST_SIDE
 from gallery.models import Artwork
 from gallery.presentation import payloads
 from gallery.presentation.lineage_layout import PlacedNode, Tree

@@ -19,7 +19,7 @@ from gallery.forms.blend import KIND as BLEND
 from gallery.forms.blend import BlendForm
 from gallery.forms.studio import StudioForm
 from gallery.kinds import InvalidRecipe
-from gallery.kinds.verse import ENGLISH, FORMS, VerseForm
+from gallery.kinds.verse_forms import ENGLISH, FORMS, VerseForm
 from gallery.live import recent
 from gallery.models import Job, JobState, User
 from gallery.presentation import labels, payloads

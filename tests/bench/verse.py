@@ -16,7 +16,7 @@ from statistics import median
 
 import torch
 
-from gallery.kinds.rnn import VERSE
+from gallery.kinds.verse import VERSE
 from tests.bench.studio import load
 from workers.engines.base import SilentReport, Task
 from workers.engines.verse import VerseEngine

@@ -23,7 +23,7 @@ from django.test import Client
 from PIL import Image
 
 from gallery import kinds
-from gallery.kinds.cnn import STYLES, style_name
+from gallery.kinds.restyle import STYLES, style_name
 from gallery.models import Job, Upload, User
 from gallery.services.images import TEXTS
 from gallery.services.uploads import quota_used

@@ -11,7 +11,7 @@ from django.utils.translation import override
 from gallery import kinds
 from gallery.forms.studio import StudioForm
 from gallery.kinds import InvalidRecipe
-from gallery.kinds.verse import CHINESE, ENGLISH_POETS, FORMS, SONG_POETS, TANG_POETS
+from gallery.kinds.verse_forms import CHINESE, ENGLISH_POETS, FORMS, SONG_POETS, TANG_POETS
 from gallery.models import Job, User
 from tests.web.pages import Page, client_of
 from workers.engines.poetry.chinese import prosody

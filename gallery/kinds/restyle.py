@@ -1,4 +1,4 @@
-"""What the convolutional networks are asked for."""
+"""Restyle: a picture repainted in one style or a mix of up to four."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.kinds.shares import weight_params
+from gallery.kinds.shared_params import weight_params
 from gallery.kinds.specs import Errors, InputSpec, KindSpec, ParamSpec
 
 STYLES = 4

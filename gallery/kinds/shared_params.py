@@ -1,10 +1,27 @@
-"""What several inputs of one kind have: a weight each, of which the shares of the mix are made."""
+"""Parameters that several kinds have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gallery.kinds.specs import ParamSpec, Text
+from django.utils.translation import gettext_lazy as _
+
+from gallery.kinds.specs import Choice, ParamSpec, Text
+
+LONGEST_LOOP_SIDE = 512
+"""A loop has dozens of frames: this is the side, in px, up to which a browser plays them well."""
+
+SIZE = ParamSpec(
+    "size",
+    "choice",
+    _("Size"),
+    "512",
+    choices=(
+        Choice("512", _("512 px")),
+        Choice("1024", _("1024 px")),
+        Choice("256", _("256 px, a sketch")),
+    ),
+)
 
 
 def weight_params(labels: Iterable[Text]) -> tuple[ParamSpec, ...]:
