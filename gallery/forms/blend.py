@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
-
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.forms.input_places import InputPlace, PlacesForm
 from gallery.forms.studio import StudioForm
-from gallery.kinds.blend import PARENTS
-
-KIND = "blend"
-DEPTHS = ("layout_from", "shapes_from", "colour_from")
-
-
-def unused(parameters: Mapping[str, Any], roles: Collection[str]) -> frozenset[str]:
-    """The parameters that say nothing about a blend of pictures in these ``roles``, by their names."""
-    mode = parameters.get("mode")
-    weights = {f"weight_{number}" for number in range(1, PARENTS + 1)}
-    if mode != "mix":
-        names = weights | set(DEPTHS)
-    else:
-        names = {name for name in weights if name.replace("weight", "parent") not in roles}
-        names |= {name for name in DEPTHS if parameters.get(name) == "mix"}
-    return frozenset(names | ({"mutation", "count"} if mode == "bridge" else {"frames"}))
+from gallery.kinds.blend import DEPTHS, PARENTS, unused
 
 
 class BlendForm(PlacesForm[InputPlace]):

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from gallery import kinds
 from gallery.forms.input_places import InputPlace, PlacesForm
 from gallery.forms.studio import Control, StudioForm
-from gallery.kinds.restyle import STYLES, style_name
+from gallery.kinds.restyle import STYLES, style_name, unused
 
-KIND = "restyle"
 STROKES = ("strength", "style_scale", "brush", "size", "keep_colours")
-
-
-def unused(parameters: Mapping[str, Any], roles: Collection[str]) -> frozenset[str]:
-    """The parameters that say nothing about a picture repainted with these ``roles``, by their names."""
-    chosen = [
-        number
-        for number in range(1, STYLES + 1)
-        if parameters.get(style_name(number)) or style_name(number) in roles
-    ]
-    heard = chosen if len(chosen) > 1 else []
-    names = {f"weight_{number}" for number in range(1, STYLES + 1) if number not in heard}
-    if not parameters.get("slow"):
-        names |= {"slow", "steps"}
-    if "mask" not in roles:
-        names.add("invert")
-    return frozenset(names)
 
 
 @dataclass(frozen=True, slots=True)

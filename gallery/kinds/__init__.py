@@ -15,9 +15,12 @@ from gallery.kinds.specs import (
     InputSpec,
     InvalidRecipe,
     KindSpec,
+    PageParts,
     ParamSpec,
+    PictureFacts,
     Text,
     UnknownKind,
+    Use,
 )
 from gallery.kinds.styles import Style, styles
 
@@ -32,10 +35,13 @@ __all__ = [
     "InputSpec",
     "InvalidRecipe",
     "KindSpec",
+    "PageParts",
     "ParamSpec",
+    "PictureFacts",
     "Style",
     "Text",
     "UnknownKind",
+    "Use",
     "clean_seed",
     "clean_text",
     "kind",

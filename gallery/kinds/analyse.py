@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.kinds.specs import InputSpec, KindSpec
+from gallery.kinds.specs import InputSpec, KindSpec, PageParts
+
+_PARTS = PageParts(styles=("gallery/css/analysis.css",), scripts=("gallery/js/analysis.js",))
 
 ANALYSE = KindSpec(
     slug="analyse",
@@ -19,4 +21,9 @@ ANALYSE = KindSpec(
     inputs=(InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG or WebP.")),),
     batch_limit=1,
     seeded=False,
+    medium=_("Looked at by a convolutional network"),
+    unnamed=lambda _parameters: _("Analysis"),
+    job_page=_PARTS,
+    work_page=_PARTS,
+    reads_pictures=True,
 )

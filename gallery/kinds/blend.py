@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from gallery.kinds.shared_params import LONGEST_LOOP_SIDE, SIZE, weight_params
-from gallery.kinds.specs import Choice, Errors, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.specs import (
+    Choice,
+    Errors,
+    InputSpec,
+    KindSpec,
+    Note,
+    PageParts,
+    Parameters,
+    ParamSpec,
+    PictureFacts,
+    Text,
+    Use,
+)
 
 PARENTS = 4
 """Most works that one child has."""
@@ -24,6 +37,13 @@ _DEPTHS = (
     ("shapes_from", _("Shapes from")),
     ("colour_from", _("Colour and brush from")),
 )
+DEPTHS = tuple(name for name, _label in _DEPTHS)
+"""Parameters that say which parent gives one depth of the generator."""
+_UNNAMED: Mapping[str, Text] = {
+    "mix": _("A child"),
+    "mutate": _("A mutation"),
+    "bridge": _("A bridge"),
+}
 _SOURCES = (
     Choice("mix", _("The mix")),
     *(Choice(str(number), label) for number, label in enumerate(_PARENT_LABELS, 1)),
@@ -51,6 +71,41 @@ def _check_blend(parameters: Mapping[str, Any], roles: frozenset[str]) -> Errors
         if chosen != "mix" and int(chosen) not in brought:
             errors[name] = [str(_("This parent was not brought."))]
     return errors
+
+
+def unused(parameters: Parameters, roles: Collection[str]) -> frozenset[str]:
+    """The parameters that say nothing about a blend of pictures in these ``roles``, by their names."""
+    mode = parameters.get("mode")
+    weights = {f"weight_{number}" for number in range(1, PARENTS + 1)}
+    if mode != "mix":
+        names = weights | set(DEPTHS)
+    else:
+        names = {name for name in weights if name.replace("weight", "parent") not in roles}
+        names |= {name for name in DEPTHS if parameters.get(name) == "mix"}
+    return frozenset(names | ({"mutation", "count"} if mode == "bridge" else {"frames"}))
+
+
+def _unnamed(parameters: Parameters) -> Text:
+    return _UNNAMED.get(str(parameters.get("mode", "")), _("Untitled"))
+
+
+def _uses(picture: PictureFacts) -> Iterable[Use]:
+    yield Use(_("Blend with…"), {"parent_1": picture.id})
+    yield Use(_("Mutate…"), {"mode": "mutate", "parent_1": picture.id})
+
+
+def _likeness_sentence(note: Note) -> str:
+    """Which parents had no latent, so that the generator looked for likenesses of its own."""
+    parents = [str(number) for number in note.get("parents", [])][:PARENTS]
+    if not parents:
+        return ""
+    return ngettext(
+        "The picture of parent %(parents)s was not painted by this network: it looked for a likeness of its "
+        "own, and that became the parent.",
+        "The pictures of parents %(parents)s were not painted by this network: it looked for likenesses of "
+        "its own, and those became the parents.",
+        len(parents),
+    ) % {"parents": gettext(", ").join(parents)}
 
 
 BLEND = KindSpec(
@@ -111,4 +166,18 @@ BLEND = KindSpec(
     batch_limit=8,
     check=_check_blend,
     defaults={("mode", "mutate"): {"mutation": 0.4}},
+    medium=_("Generative adversarial network"),
+    unnamed=_unnamed,
+    unused=unused,
+    uses=_uses,
+    notes={"projected": _likeness_sentence},
+    form_page=PageParts("kinds/blend/_form.html", ("gallery/css/mixer.css",), ("gallery/js/mixer.js",)),
+    job_page=PageParts(
+        "kinds/blend/_job.html",
+        ("gallery/css/studio.css", "gallery/css/mixer.css"),
+        ("gallery/js/mixer.js", "gallery/js/studio.js"),
+    ),
+    next_template="kinds/blend/_next.html",
+    form_class="gallery.forms.blend.BlendForm",
+    on_job_page=True,
 )

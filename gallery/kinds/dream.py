@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from gallery.kinds.features import LONGEST
+from gallery.kinds.features import LONGEST, chosen
 from gallery.kinds.shared_params import LONGEST_LOOP_SIDE
-from gallery.kinds.specs import Errors, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.specs import Errors, InputSpec, KindSpec, Parameters, ParamSpec, PictureFacts, Use
 
 
 def _check_dream(parameters: Mapping[str, Any], roles: frozenset[str]) -> Errors:
     if not parameters["zoom"] or parameters["size"] <= LONGEST_LOOP_SIDE:
         return {}
     return {"size": [str(_("A zoom is at most %(side)d px.") % {"side": LONGEST_LOOP_SIDE})]}
+
+
+def _title(parameters: Parameters) -> str:
+    """What was dreamt of, without the weights."""
+    wanted = parameters.get("features")
+    if not wanted:
+        return ""
+    names = gettext(", ").join(one.name for one in chosen(wanted))
+    return gettext("A dream of %(features)s") % {"features": names}
+
+
+def _uses(picture: PictureFacts) -> Iterable[Use]:
+    yield Use(_("Dream on…"), {"image": picture.id})
 
 
 DREAM = KindSpec(
@@ -111,4 +125,7 @@ DREAM = KindSpec(
     ),
     batch_limit=1,
     check=_check_dream,
+    medium=_("Convolutional network"),
+    title_of=_title,
+    uses=_uses,
 )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext_lazy as _
 
 from gallery.kinds.shared_params import SIZE
-from gallery.kinds.specs import Choice, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.specs import Choice, InputSpec, KindSpec, ParamSpec, PictureFacts, Use
+
+
+def _uses(picture: PictureFacts) -> Iterable[Use]:
+    yield Use(_("Paint in its colours"), {"palette": picture.id}, last=True)
+
 
 PAINT = KindSpec(
     slug="paint",
@@ -90,4 +97,6 @@ PAINT = KindSpec(
         "黄昏的河流与小船",
         "green garden with a bridge, Monet",
     ),
+    medium=_("Generative adversarial network"),
+    uses=_uses,
 )

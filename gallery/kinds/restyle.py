@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from gallery.kinds.shared_params import weight_params
-from gallery.kinds.specs import Errors, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.specs import Errors, InputSpec, KindSpec, PageParts, Parameters, ParamSpec
+from gallery.kinds.styles import styles
 
 STYLES = 4
 """Most styles in one mix."""
@@ -57,6 +59,31 @@ def _check_restyle_sizes(parameters: Mapping[str, Any], sizes: Mapping[str, tupl
     if abs(wide * height / (tall * width) - 1) <= MASK_ASPECT + rounding:
         return {}
     return {"mask": [str(_("The region has another shape than the picture. Paint it on this picture."))]}
+
+
+def unused(parameters: Parameters, roles: Collection[str]) -> frozenset[str]:
+    """The parameters that say nothing about a picture repainted with these ``roles``, by their names."""
+    chosen = [
+        number
+        for number in range(1, STYLES + 1)
+        if parameters.get(style_name(number)) or style_name(number) in roles
+    ]
+    weighted = chosen if len(chosen) > 1 else []
+    names = {f"weight_{number}" for number in range(1, STYLES + 1) if number not in weighted}
+    if not parameters.get("slow"):
+        names |= {"slow", "steps"}
+    if "mask" not in roles:
+        names.add("invert")
+    return frozenset(names)
+
+
+def _title(parameters: Parameters) -> str:
+    """What is painted after ready styles, as museums say it."""
+    titles = {style.slug: style.title for style in styles()}
+    chosen = [parameters.get(style_name(number)) for number in range(1, STYLES + 1)]
+    named = [str(titles[slug]) for slug in chosen if slug in titles]
+    # Translators: between two titles, inside of their quotation marks.
+    return gettext("After “%(title)s”") % {"title": gettext("”, “").join(named)} if named else ""
 
 
 RESTYLE = KindSpec(
@@ -139,4 +166,14 @@ RESTYLE = KindSpec(
     check=_check_restyle,
     check_sizes=_check_restyle_sizes,
     seeded=False,
+    medium=_("Convolutional network"),
+    title_of=_title,
+    unnamed=lambda _parameters: _("Repainted"),
+    unused=unused,
+    form_page=PageParts(
+        "kinds/restyle/_form.html",
+        ("gallery/css/restyle.css",),
+        ("gallery/js/stylemix.js", "gallery/js/region.js"),
+    ),
+    form_class="gallery.forms.restyle.RestyleForm",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -153,9 +153,45 @@ class InputSpec:
     beside: bool = False
 
 
-Check = Callable[[Mapping[str, Any], frozenset[str]], Errors]
+@dataclass(frozen=True, slots=True)
+class PageParts:
+    """What a page shows for one kind besides what all kinds have.
+
+    ``template`` is a partial; ``styles`` and ``scripts`` are paths of static files.
+    """
+
+    template: str = ""
+    styles: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What decides whether something can be made from a picture. Sizes in px."""
+
+    id: str
+    width: int
+    height: int
+    is_animation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A link from a picture to the form of a kind: its label, and the query that fills the form.
+
+    Links with ``last`` stand behind those of all other kinds.
+    """
+
+    label: Text
+    query: Mapping[str, str]
+    last: bool = False
+
+
+Parameters = Mapping[str, Any]
+Note = Mapping[str, Any]
+Check = Callable[[Parameters, frozenset[str]], Errors]
 """(cleaned parameters, roles that were brought) -> what is wrong between fields."""
-SizeCheck = Callable[[Mapping[str, Any], Mapping[str, tuple[int, int]]], Errors]
+SizeCheck = Callable[[Parameters, Mapping[str, tuple[int, int]]], Errors]
 """(cleaned parameters, role -> (width, height) in px) -> what is wrong with pictures of this size."""
 
 
@@ -168,6 +204,17 @@ class KindSpec:
     the rules between fields, ``check_sizes`` those that depend on the pictures. ``defaults`` are other
     defaults while a choice has a value: ``{("mode", "mutate"): {"mutation": 0.4}}``. ``seeded``: whether
     chance has a part in it, so that another seed gives another work.
+
+    How works and jobs of the kind are shown: ``medium`` stands where a museum label says "oil on canvas".
+    ``title_of`` makes a title of parameters when there is no prompt ("" for none), ``unnamed`` is what a work
+    without title and words is called. ``unused`` names the parameters that say nothing beside the others and
+    the roles that were brought. ``uses`` are the links that lead from a picture to this kind; without it there
+    is one that fills the first role. ``errors`` and ``notes`` hold sentences for codes that only its engine
+    has. ``form_page``, ``job_page`` and ``work_page`` are its parts of those pages, ``next_template`` its links
+    below a finished picture. ``form_class`` is the dotted path of a view on the form, a subclass of
+    :class:`gallery.forms.input_places.PlacesForm`. ``compare_with`` is the role of the picture beside which a
+    work is shown; ``on_job_page`` says that the form stands beside a job's results, too. ``reads_pictures``:
+    it makes an analysis of a picture instead of a picture.
     """
 
     slug: str
@@ -185,6 +232,21 @@ class KindSpec:
     check_sizes: SizeCheck | None = None
     defaults: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     seeded: bool = True
+    medium: Text = _("Neural network")
+    title_of: Callable[[Parameters], str] | None = None
+    unnamed: Callable[[Parameters], Text] | None = None
+    unused: Callable[[Parameters, Collection[str]], frozenset[str]] | None = None
+    uses: Callable[[PictureFacts], Iterable[Use]] | None = None
+    errors: Mapping[str, Text] = field(default_factory=dict)
+    notes: Mapping[str, Callable[[Note], str]] = field(default_factory=dict)
+    form_page: PageParts = PageParts()
+    job_page: PageParts = PageParts()
+    work_page: PageParts = PageParts()
+    next_template: str = ""
+    form_class: str = ""
+    compare_with: str = ""
+    on_job_page: bool = False
+    reads_pictures: bool = False
 
     def param(self, name: str) -> ParamSpec | None:
         """The parameter ``name``, or None."""
@@ -196,6 +258,23 @@ class KindSpec:
             if chosen.get(name) == value and param.name in defaults:
                 return defaults[param.name]
         return param.default
+
+    def complete(self, parameters: Parameters) -> dict[str, Any]:
+        """``parameters`` of a recipe of whatever version: with defaults for what it lacks, without what
+        this version does not know. Values are not cleaned again."""
+        complete = {param.name: parameters[param.name] for param in self.params if param.name in parameters}
+        for param in self.params:
+            if param.name not in complete:
+                complete[param.name] = self.default_of(param, complete)
+        return complete
+
+    def uses_of(self, picture: PictureFacts) -> tuple[Use, ...]:
+        """The links from ``picture`` to this kind; none when it takes no picture."""
+        if not self.inputs:
+            return ()
+        if self.uses is not None:
+            return tuple(self.uses(picture))
+        return (Use(_("%(kind)s this") % {"kind": self.label}, {self.inputs[0].role: picture.id}),)
 
     @property
     def main_params(self) -> tuple[ParamSpec, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from gallery.kinds.specs import Choice, Errors, Hint, InputSpec, KindSpec, ParamSpec
+from gallery.kinds.specs import Choice, Errors, Hint, InputSpec, KindSpec, ParamSpec, PictureFacts, Use
 from gallery.kinds.verse_forms import (
     CHINESE,
     CHINESE_FORMS,
@@ -70,6 +70,10 @@ def _letters(acrostic: str) -> str:
 
 def _poets(names: Iterable[str], group: Any = "") -> Iterable[Choice]:
     return (Choice(name, poet_label(name), group=group) for name in names)
+
+
+def _uses(picture: PictureFacts) -> Iterable[Use]:
+    yield Use(_("Write a poem…"), {"image": picture.id})
 
 
 VERSE = KindSpec(
@@ -225,4 +229,16 @@ VERSE = KindSpec(
     batch_limit=100,
     check=_check,
     examples=("江上秋月", "spring rain", "送别", "snow in the mountains", "a lamp by the sea"),
+    medium=_("Recurrent network"),
+    uses=_uses,
+    errors={
+        "bad_acrostic": _(
+            "This acrostic does not fit: at most one character or letter for each line, in the language of "
+            "the form."
+        ),
+        "bad_draft": _(
+            "This draft does not fit the form: its lines have another length, or do not agree with each other."
+        ),
+    },
+    next_template="kinds/verse/_next.html",
 )

@@ -58,13 +58,6 @@ TONES: dict[str, str] = {
 ERRORS: dict[str, Text] = {
     "engine_failed": gettext_lazy("The studio could not finish this work."),
     "invalid_request": gettext_lazy("These settings cannot be made into a work."),
-    "bad_acrostic": gettext_lazy(
-        "This acrostic does not fit: at most one character or letter for each line, in the language of the "
-        "form."
-    ),
-    "bad_draft": gettext_lazy(
-        "This draft does not fit the form: its lines have another length, or do not agree with each other."
-    ),
     "too_large": gettext_lazy("This is too large for the worker's memory. Try a smaller size."),
     "input_missing": gettext_lazy("A picture that this work starts from is no longer there."),
     "storage_failed": gettext_lazy("The studio could not store this work. Please try again later."),
@@ -74,29 +67,8 @@ ERRORS: dict[str, Text] = {
     "worker_lost": gettext_lazy("The worker stopped three times while it made this work."),
     "expired": gettext_lazy("Nobody could begin this work before its deadline."),
 }
-"""Why a job failed, for languages that an engine does not speak. A new code reads in English everywhere."""
-
-MEDIA: dict[str, Text] = {
-    "paint": gettext_lazy("Generative adversarial network"),
-    "blend": gettext_lazy("Generative adversarial network"),
-    "upscale": gettext_lazy("Super-resolution network"),
-    "restyle": gettext_lazy("Convolutional network"),
-    "dream": gettext_lazy("Convolutional network"),
-    "analyse": gettext_lazy("Looked at by a convolutional network"),
-    "verse": gettext_lazy("Recurrent network"),
-    "": gettext_lazy("Neural network"),
-}
-"""What made a work, as a museum label says "oil on canvas"."""
-
-UNNAMED: dict[str, Text] = {
-    "restyle": gettext_lazy("Repainted"),
-    "upscale": gettext_lazy("Enlarged"),
-    "analyse": gettext_lazy("Analysis"),
-    "blend mix": gettext_lazy("A child"),
-    "blend mutate": gettext_lazy("A mutation"),
-    "blend bridge": gettext_lazy("A bridge"),
-}
-"""What a work is called that has neither title nor words: by its kind, and the mode of a blend."""
+"""Why a job failed, for languages that an engine does not speak; kinds have more. A new code reads in English
+everywhere."""
 
 RELATIONS: dict[str, Text] = {
     "image": gettext_lazy("its picture"),
@@ -143,9 +115,11 @@ def role_label(kind: str, role: str) -> str:
 def error_sentence(code: str, sentence: str, *, kind: str = "", notes: Sequence[Any] = ()) -> str:
     """Why a job failed, for its owner. ``sentence`` is the engine's own, in English: it says most.
 
-    ``kind`` and ``notes`` are the job's: they say which picture is missing.
+    ``kind`` and ``notes`` are the job's: kinds have codes of their own, and a note says which picture is
+    missing.
     """
-    general = ERRORS.get(code)
+    spec = kinds.KINDS.get(kind)
+    general = ERRORS.get(code) or (spec.errors.get(code) if spec else None)
     if sentence and (general is None or (get_language() or "en").startswith("en")):
         return sentence
     for note in notes:
@@ -155,31 +129,19 @@ def error_sentence(code: str, sentence: str, *, kind: str = "", notes: Sequence[
     return str(general or _("The studio could not finish this work."))
 
 
-def note_sentence(note: Any) -> str:
-    """What the engine wanted to say besides the result, or "" for a code that has no words."""
+def note_sentence(note: Any, kind: str = "") -> str:
+    """What the engine of ``kind`` wanted to say besides the result, or "" for a code that has no words."""
     if not isinstance(note, Mapping):
         return ""
+    spec = kinds.KINDS.get(kind)
+    if spec is not None and (sentence := spec.notes.get(str(note.get("code")))) is not None:
+        return sentence(note)
     if note.get("code") == "understood":
         return _missed_sentence(prompt_segments.missed(note.get("segments")))
     if note.get("code") == "unknown_words":
         words = [str(word) for word in note.get("words", []) if str(word)][:MOST_WORDS]
         return _missed_sentence([prompt_segments.Segment(word, "unknown") for word in words])
-    if note.get("code") == "projected":
-        return _likeness_sentence([str(number) for number in note.get("parents", [])][:MOST_WORDS])
     return str(note.get("message", ""))
-
-
-def _likeness_sentence(parents: Sequence[str]) -> str:
-    """Which parents of a blend had no latent, so that the painter looked for likenesses of its own."""
-    if not parents:
-        return ""
-    return ngettext(
-        "The picture of parent %(parents)s was not painted by this network: it looked for a likeness of its "
-        "own, and that became the parent.",
-        "The pictures of parents %(parents)s were not painted by this network: it looked for likenesses of "
-        "its own, and those became the parents.",
-        len(parents),
-    ) % {"parents": _(", ").join(parents)}
 
 
 def _missed_sentence(missed: Sequence[prompt_segments.Segment]) -> str:

@@ -14,8 +14,8 @@ from gallery.permissions import Person
 from gallery.presentation import payloads
 from gallery.presentation.analysis import reading_words
 from gallery.presentation.analysis_terms import COLOURS, THINGS, term
+from gallery.presentation.titles import heading
 from gallery.selectors import artworks, jobs
-from gallery.templatetags.site_tags import heading
 
 RELATION = "poem_of"
 ROLE = "image"

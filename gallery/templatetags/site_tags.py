@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -16,105 +15,27 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from gallery import kinds as catalogue
-from gallery.forms import blend, restyle
-from gallery.kinds import features
-from gallery.kinds.restyle import STYLES, style_name
 from gallery.models import Artwork, Job, Moderation, Upload
-from gallery.presentation import labels, payloads
+from gallery.presentation import labels, payloads, recipe_rows, shapes, titles
 from gallery.presentation import prompt_segments as prompts
-from gallery.presentation.analysis import analysis_of
-from gallery.presentation.analysis_terms import GENRES, term
-from gallery.presentation.analysis_terms import STYLES as STYLE_TERMS
 from gallery.selectors import jobs, moderation, pagination
 from gallery.selectors.queue import Expected
 
 register = template.Library()
 
-LOWEST_RATIO, HIGHEST_RATIO = 25, 400
-HEADING_LENGTH = 90
-LONGEST_GUESS = 60
 THEMES = ("light", "dark")
 
 
-# --- Shapes: the CSP allows no style attributes, so a shape is a class of ratios.css --------------------
-
-
-@register.filter
-def ratio(shape: Artwork | Upload | None) -> str:
-    """The class for width to height of a picture, or of the sheet that a poem is written on."""
-    if shape is None:
-        return "r100"
-    if isinstance(shape, Artwork) and not shape.file:
-        return poem_ratio(len(shape.lines), across=not is_chinese(shape.text))
-    return size_ratio(shape.width, shape.height)
-
-
-def size_ratio(width: int, height: int) -> str:
-    """``r150`` for 3:2, between 1:4 and 4:1."""
-    percent = round(100 * width / height) if width and height else 100
-    return f"r{min(HIGHEST_RATIO, max(LOWEST_RATIO, percent))}"
-
-
-def poem_ratio(lines: int, *, across: bool = False) -> str:
-    """Four columns stand on a tall sheet, eight on a broad one; of lines ``across``, a few on a broad one."""
-    if across:
-        return "r150" if lines <= 5 else "r125" if lines <= 8 else "r95"
-    return "r125" if lines > 4 else "r80"
+register.filter("ratio", shapes.ratio)
 
 
 # --- Works --------------------------------------------------------------------------------------------
 
 
-@register.filter
-def heading(artwork: Artwork) -> str:
-    """What a work is called: its title, prompt, first line, or the style that it was painted after."""
-    text = artwork.title or artwork.prompt or (artwork.lines[0] if artwork.lines else "")
-    if text := " ".join(text.split()):
-        return text if len(text) <= HEADING_LENGTH else text[: HEADING_LENGTH - 1].rstrip() + "…"
-    parameters = artwork.recipe.get("parameters", {})
-    if wanted := parameters.get("features"):
-        return _dream_of(wanted)
-    unnamed = labels.UNNAMED.get(f"{artwork.kind} {parameters.get('mode', '')}".strip())
-    return _after(parameters) or _seen(artwork) or str(unnamed or _("Untitled"))
+register.filter("heading", titles.heading)
 
 
-@register.filter
-def job_heading(job: Job) -> str:
-    """What a job is called: its prompt, or the style, or only its kind."""
-    if wanted := job.parameters.get("features"):
-        return _dream_of(wanted)
-    return job.prompt or _after(job.parameters) or kind_label(job.kind)
-
-
-def _dream_of(wanted: Any) -> str:
-    """What was dreamt of, without the weights."""
-    return _("A dream of %(features)s") % {
-        "features": _(", ").join(one.name for one in features.chosen(wanted))
-    }
-
-
-def _after(parameters: Mapping[str, Any]) -> str:
-    """What is painted after ready styles, as museums say it."""
-    titles = {style.slug: style.title for style in catalogue.styles()}
-    chosen = [parameters.get(style_name(number)) for number in range(1, STYLES + 1)]
-    named = [str(titles[slug]) for slug in chosen if slug in titles]
-    # Translators: between two titles, inside of their quotation marks.
-    return _("After “%(title)s”") % {"title": _("”, “").join(named)} if named else ""
-
-
-def _seen(artwork: Artwork) -> str:
-    """What an analysis guesses first; "" when it guesses nothing that means much."""
-    if artwork.kind != "analyse":
-        return ""
-    card = vars(artwork)
-    if "seen_style" in card:
-        guesses = [term(card["seen_style"] or "", STYLE_TERMS), term(card["seen_genre"] or "", GENRES)]
-    else:
-        analysis = analysis_of(artwork)
-        heads = analysis.heads if analysis is not None and not analysis.unlike else ()
-        guesses = [head.guesses[0].label for head in heads if head.name != "painter"]
-    named = _(", ").join(guess[:LONGEST_GUESS] for guess in guesses if guess)
-    return _("Analysis: %(guesses)s") % {"guesses": named} if named else ""
+register.filter("job_heading", titles.job_heading)
 
 
 @register.filter
@@ -123,14 +44,7 @@ def role_of(kind: catalogue.KindSpec | None, role: str) -> str:
     return labels.role_label(kind.slug if kind is not None else "", role)
 
 
-@register.filter
-def alternative(artwork: Artwork) -> str:
-    """The alternative text of a picture."""
-    if not artwork.generated:
-        return _("A picture that somebody brought: %(title)s") % {"title": heading(artwork)}
-    if artwork.prompt:
-        return _("Picture made by a neural network: %(prompt)s") % {"prompt": artwork.prompt}
-    return _("Picture made by a neural network: %(title)s") % {"title": heading(artwork)}
+register.filter("alternative", titles.alternative)
 
 
 @register.filter
@@ -151,35 +65,23 @@ def upload_url(upload: Upload) -> str:
     return payloads.upload_url(upload)
 
 
-@register.filter
-def thumb_size(artwork: Artwork) -> dict[str, int]:
-    """Width and height that the thumbnail is drawn at: the long side is at most 512."""
-    longest = max(artwork.width, artwork.height, 1)
-    scale = min(1.0, 512 / longest)
-    return {"width": max(1, round(artwork.width * scale)), "height": max(1, round(artwork.height * scale))}
+register.filter("thumb_size", shapes.thumbnail_size)
 
 
-@register.filter
-def is_chinese(text: str) -> bool:
-    """Whether the text has Chinese characters, which may be set vertically."""
-    return any("\u3400" <= char <= "\u9fff" for char in text)
+register.filter("is_chinese", shapes.is_chinese)
 
 
 @register.filter
 def examples_here(kind: catalogue.KindSpec) -> list[str]:
     """The kind's examples, those in the visitor's language first."""
     chinese = (get_language() or "").startswith("zh")
-    return sorted(kind.examples, key=lambda text: is_chinese(text) != chinese)
+    return sorted(kind.examples, key=lambda text: shapes.is_chinese(text) != chinese)
 
 
 # --- Words ----------------------------------------------------------------------------------------------
 
 
-@register.filter
-def kind_label(slug: str) -> str:
-    """The kind's name."""
-    spec = catalogue.KINDS.get(slug)
-    return str(spec.label) if spec else slug
+register.filter("kind_label", titles.kind_label)
 
 
 @register.filter
@@ -207,7 +109,7 @@ def error_sentence(job: Job) -> str:
 @register.filter
 def note_sentences(job: Job) -> list[str]:
     """What the engine wanted to say."""
-    return [sentence for note in job.notes if (sentence := labels.note_sentence(note))]
+    return [sentence for note in job.notes if (sentence := labels.note_sentence(note, job.kind))]
 
 
 @register.filter
@@ -228,10 +130,7 @@ def moderation_label(value: str) -> str:
     return str(Moderation(value).label) if value in Moderation.values else value
 
 
-@register.filter
-def medium(artwork: Artwork) -> str:
-    """What made it, as a museum label says "oil on canvas"."""
-    return str(labels.MEDIA.get(artwork.kind, labels.MEDIA[""]))
+register.filter("medium", titles.medium)
 
 
 @register.filter
@@ -278,10 +177,10 @@ def job_age(job: Job) -> int:
     return max(0, int(seconds_between(job.started_at, job.finished_at) or 0))
 
 
-@register.filter
-def recipe_rows(artwork: Artwork) -> list[tuple[str, str]]:
+@register.filter("recipe_rows")
+def artwork_recipe_rows(artwork: Artwork) -> list[tuple[str, str]]:
     """The settings of a work as (label, value) in the visitor's language, the prompt apart."""
-    return parameter_rows(
+    return recipe_rows.parameter_rows(
         artwork.kind, artwork.recipe.get("parameters", {}), artwork.recipe.get("inputs", {})
     )
 
@@ -289,43 +188,7 @@ def recipe_rows(artwork: Artwork) -> list[tuple[str, str]]:
 @register.filter
 def job_rows(job: Job) -> list[tuple[str, str]]:
     """The settings of a job as (label, value), the prompt apart."""
-    return parameter_rows(job.kind, job.parameters, [one.role for one in jobs.job_inputs(job)])
-
-
-def parameter_rows(kind: str, parameters: dict[str, Any], roles: Collection[str]) -> list[tuple[str, str]]:
-    """Settings in the catalogue's order; those it no longer knows keep their names.
-
-    ``roles`` of the input pictures: what a recipe did not use is not told.
-    """
-    rooms = {blend.KIND: blend.unused, restyle.KIND: restyle.unused}
-    unused = rooms[kind](parameters, roles) if kind in rooms else frozenset()
-    spec = catalogue.KINDS.get(kind)
-    rows: list[tuple[str, str]] = []
-    for name, value in parameters.items():
-        param = spec.param(name) if spec else None
-        if name == "prompt" or name in unused or value in ("", None):
-            continue
-        if param is not None and not param.applies(parameters):
-            continue
-        rows.append((str(param.label) if param else name, _shown(param, value)))
-    return rows
-
-
-def _shown(param: catalogue.ParamSpec | None, value: Any) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if param is None:
-        return str(value)
-    if param.percent and isinstance(value, int | float):
-        return f"{value:.0%}"
-    if param.type == "choice":
-        return str(param.label_of(value))
-    if param.type == "features":
-        return features.described(str(value))
-    if param.type == "style":
-        style = next((style for style in catalogue.styles() if style.slug == value), None)
-        return f"{style.title} · {style.painter}" if style else str(value)
-    return str(value)
+    return recipe_rows.parameter_rows(job.kind, job.parameters, [one.role for one in jobs.job_inputs(job)])
 
 
 # --- The page ---------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django import template
 from django.templatetags.static import static
@@ -13,21 +12,20 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from gallery import kinds
-from gallery.kinds import features
-from gallery.kinds.upscale import LONGEST_SIDE
+from gallery.kinds import PictureFacts, features
+from gallery.kinds.upscale import factors_of
 from gallery.models import Artwork
 from gallery.presentation import payloads
 from gallery.presentation.lineage_layout import PlacedNode, Tree
+from gallery.presentation.titles import heading
 from gallery.selectors.lineage import Edge
-from gallery.templatetags.site_tags import heading, relation_label
+from gallery.templatetags.site_tags import relation_label
 
 register = template.Library()
 
-GENERATED = ("paint", "blend")
-
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class UseLink:
     """A link that takes a work into the studio."""
 
     label: str
@@ -35,33 +33,20 @@ class Use:
 
 
 @register.filter
-def uses(artwork: Artwork) -> list[Use]:
-    """Everything that can be made from a picture, in the catalogue's order; its colours alone come last."""
-    found: list[Use] = []
-    last: list[Use] = []
-    for spec in kinds.KINDS.values():
-        if not spec.inputs:
-            continue
-        if spec.slug == "blend":
-            found.append(Use(_("Blend with…"), _link("blend", parent_1=artwork.pk)))
-            found.append(Use(_("Mutate…"), _link("blend", mode="mutate", parent_1=artwork.pk)))
-        elif spec.slug == "upscale":
-            if enlargements(artwork):
-                found.append(Use(_("Enlarge…"), _link("upscale", image=artwork.pk)))
-        elif spec.slug == "dream":
-            found.append(Use(_("Dream on…"), _link("dream", image=artwork.pk)))
-        elif spec.makes == "poem":
-            found.append(Use(_("Write a poem…"), _link(spec.slug, image=artwork.pk)))
-        elif spec.inputs[0].role == "palette":
-            last.append(Use(_("Paint in its colours"), _link(spec.slug, palette=artwork.pk)))
-        else:
-            found.append(
-                Use(
-                    _("%(kind)s this") % {"kind": spec.label},
-                    _link(spec.slug, **{spec.inputs[0].role: artwork.pk}),
-                )
-            )
-    return found + last
+def uses(artwork: Artwork) -> list[UseLink]:
+    """Everything that can be made from a picture, in the order of the kinds."""
+    facts = _facts(artwork)
+    found = [(use, spec.slug) for spec in kinds.KINDS.values() for use in spec.uses_of(facts)]
+    found.sort(key=lambda one: one[0].last)
+    return [UseLink(str(use.label), f"{_form(slug)}?{urlencode(use.query)}") for use, slug in found]
+
+
+def _facts(artwork: Artwork) -> PictureFacts:
+    return PictureFacts(str(artwork.pk), artwork.width, artwork.height, artwork.is_animation)
+
+
+def _form(slug: str) -> str:
+    return reverse("studio_kind", args=[slug])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +89,8 @@ def feature_pictures() -> str:
 
 @register.filter
 def enlargements(artwork: Artwork) -> list[str]:
-    """The factors by which a picture can be enlarged: those that keep its long side within the limit."""
-    spec = kinds.KINDS.get("upscale")
-    param = spec.param("factor") if spec else None
-    if param is None or not artwork.file or artwork.is_animation:
-        return []
-    longest = max(artwork.width, artwork.height)
-    return [choice.value for choice in param.choices if longest * int(choice.value) <= LONGEST_SIDE]
+    """The factors by which a picture can be enlarged."""
+    return factors_of(_facts(artwork)) if artwork.file else []
 
 
 @register.filter
@@ -120,9 +100,9 @@ def listed_words(words: Iterable[str]) -> str:
 
 
 @register.filter
-def is_generated(artwork: Artwork) -> bool:
+def has_latent(artwork: Artwork) -> bool:
     """Whether the generator painted it, so that its neighbours in the latent space are a step away."""
-    return artwork.kind in GENERATED
+    return "latent" in artwork.details
 
 
 @register.filter
@@ -151,7 +131,3 @@ def spot_label(spot: PlacedNode, tree: Tree) -> str:
         return _("Ancestor: %(title)s (%(given)s)") % {"title": name, "given": ", ".join(given)}
     taken = [edge_label(line.edge) for line in tree.lines if line.edge.child == spot.node.key]
     return _("Descendant: %(title)s (%(given)s)") % {"title": name, "given": ", ".join(taken)}
-
-
-def _link(kind: str, **query: Any) -> str:
-    return f"{reverse('studio_kind', args=[kind])}?{urlencode(query)}"

@@ -24,12 +24,12 @@ from gallery.presentation import payloads
 from gallery.presentation.analysis import analysis_of
 from gallery.presentation.lineage_layout import family_tree
 from gallery.presentation.poem_picture import background_of, reading_of
+from gallery.presentation.titles import heading
 from gallery.selectors import artworks as selectors
 from gallery.selectors import jobs, recipes
 from gallery.selectors.lineage import lineage_graph
 from gallery.selectors.similarity import similar_works
 from gallery.services import artworks
-from gallery.templatetags.site_tags import heading
 from gallery.views.access import own_artwork, person_of, visible_artwork
 from gallery.views.resubmission import submit_again
 

@@ -25,11 +25,11 @@ from gallery.models import Job, JobState, User
 from gallery.presentation import labels, payloads
 from gallery.presentation.analysis import analysis_of
 from gallery.presentation.poem_picture import background_of
+from gallery.presentation.shapes import poem_ratio, ratio, size_ratio
 from gallery.selectors import jobs as selectors
 from gallery.selectors import recipes
 from gallery.selectors.similarity import similar_works
 from gallery.services import jobs, submissions
-from gallery.templatetags.site_tags import poem_ratio, ratio, size_ratio
 from gallery.views.access import own_job, person_of, too_often, visible_job
 from gallery.views.artworks import before_of
 from gallery.views.studio import picker_of
