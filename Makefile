@@ -1,7 +1,7 @@
 # make run       install when needed, then start the studio (ARGS="--port 9000 --workers 2")
 # make install   only install
 # make test      lint and all tests (PYTEST_ARGS="tests/web -x")
-# make lint      ruff, mypy, the import rules, biome for JavaScript and CSS
+# make lint      ruff, mypy, the import rules, djlint for templates, biome for JavaScript and CSS
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/djlint . --quiet
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-javascript; \
 	elif [ "$$CI" = true ]; then echo "npm is missing: JavaScript and CSS cannot be linted." >&2; exit 1; \
 	else echo "npm is missing: JavaScript and CSS are NOT linted. Install Node.js with npm to lint them." >&2; fi

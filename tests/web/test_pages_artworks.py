@@ -270,7 +270,7 @@ def test_the_prompt_shows_what_was_understood(client: Client, person: User) -> N
         {"text": " <qq>", "nearest": ""},
     ]
     work = factories.make_artwork(person, prompt="dusk and xyzzy <qq>", details={"understood": told})
-    content = client.get(url("artwork", work)).content.decode()
+    content = " ".join(client.get(url("artwork", work)).content.decode().split())
     assert '<span class="understood" title="understood: sunset">dusk</span>' in content
     assert '<span class="unknown" title="not understood; nearest: sea">xyzzy</span>' in content
     # What is told by a line and a tooltip is told in words too.

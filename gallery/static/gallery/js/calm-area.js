@@ -1,4 +1,4 @@
-// Where a picture is calm enough to be written on, and how light it is there. Measured on a small copy.
+// Finds the area of a picture with the weakest edges for text, and its luminances. Measured on a small copy.
 
 const SIDE = 110; // px of the long side: enough for what is shown, too little for single strokes of a brush
 const MARGIN = 0.045;
@@ -32,7 +32,7 @@ function integral(values, width, height) {
     sums[y * (width + 1) + x];
 }
 
-export class Calm {
+export class CalmArea {
   /** `image`: anything a canvas draws, of `width` x `height` px. Places are shares of its sides, in [0, 1]. */
   constructor(image, width, height) {
     const scale = SIDE / Math.max(width, height);
@@ -46,37 +46,37 @@ export class Calm {
     const { data } = pen.getImageData(0, 0, this.width, this.height);
     const count = this.width * this.height;
     this.light = new Float32Array(count); // relative luminance
-    const tone = new Float32Array(count); // as the eye sees it
+    const tone = new Float32Array(count); // lightness, about as perceived
     for (let n = 0; n < count; n += 1) {
       this.light[n] = luminance(data[4 * n], data[4 * n + 1], data[4 * n + 2]);
       tone[n] = Math.cbrt(this.light[n]);
     }
-    const unrest = new Float32Array(count);
+    const gradient = new Float32Array(count);
     for (let y = 0; y < this.height; y += 1) {
       for (let x = 0; x < this.width; x += 1) {
         const across =
           tone[y * this.width + Math.min(x + 1, this.width - 1)] - tone[y * this.width + Math.max(x - 1, 0)];
         const down =
           tone[Math.min(y + 1, this.height - 1) * this.width + x] - tone[Math.max(y - 1, 0) * this.width + x];
-        unrest[y * this.width + x] = Math.hypot(across, down);
+        gradient[y * this.width + x] = Math.hypot(across, down);
       }
     }
-    this.unrest = integral(unrest, this.width, this.height);
+    this.gradient = integral(gradient, this.width, this.height);
     this.tone = integral(tone, this.width, this.height);
     this.tone2 = integral(
       tone.map((value) => value * value),
       this.width,
       this.height,
     );
-    this.mean = this.unrest(0, 0, this.width, this.height) / count || 1e-6;
+    this.mean = this.gradient(0, 0, this.width, this.height) / count || 1e-6;
   }
 
-  /** How restless a rectangle is: its edges beside the picture's, and how much its light differs within. */
+  /** Cost of text on a rectangle: its mean gradient relative to the picture's, plus the spread of its lightness. */
   cost(x, y, w, h) {
     const area = w * h;
     const mean = this.tone(x, y, w, h) / area;
     const spread = Math.sqrt(Math.max(0, this.tone2(x, y, w, h) / area - mean * mean));
-    return this.unrest(x, y, w, h) / area / this.mean + 4 * spread;
+    return this.gradient(x, y, w, h) / area / this.mean + 4 * spread;
   }
 
   /**
@@ -103,7 +103,7 @@ export class Calm {
   }
 
   /** Relative luminances in a rectangle (shares), dark to light: one for each point of the small copy. */
-  lights(x, y, w, h) {
+  luminances(x, y, w, h) {
     const values = [];
     const [x0, y0] = [Math.max(0, Math.floor(x * this.width)), Math.max(0, Math.floor(y * this.height))];
     const [x1, y1] = [

@@ -1,10 +1,10 @@
-// What goes only with some values of a choice is hidden with the others, and not sent: the server then takes its
-// default. Without this everything is there, and the server says what does not go together.
+// Fields that apply only to some values of a choice are hidden and disabled with the others, and so not sent: the
+// server then takes its default. Without scripts all fields are shown, and the server validates the combination.
 
 const chosen = (form, name) => new FormData(form).get(name);
 
-/** Keep every `data-only` part of `form` to the values that it is for, now and whenever a choice changes. */
-export function keepApplying(form) {
+/** Show and enable each `data-only` part of `form` for its `data-values` only, now and after each change. */
+export function bindDependentFields(form) {
   const parts = [...form.querySelectorAll("[data-only]")];
   if (!parts.length) return;
   const update = () => {

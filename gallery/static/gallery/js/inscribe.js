@@ -1,6 +1,6 @@
 // A poem set on its picture, live, and taken away as a file. Without this the two stand side by side.
 
-import { Calm, contrast, luminance } from "./calm-area.js";
+import { CalmArea, contrast, luminance } from "./calm-area.js";
 import { keep, pngOf } from "./png.js";
 import { chineseDate, columns, columnsSize, drawColumns, drawPlate, INK, PAPER, plateOf } from "./poem-typesetting.js";
 
@@ -14,7 +14,7 @@ const DOUBT = 0.25; // log of contrast, about a quarter more
 const MANY = 8; // lines from which on a plate beneath a picture grows tall
 const STEP = 0.02;
 const SIZES = [1, 0.85, 0.72]; // a calmer place may be smaller
-const SMALLER = 1.1; // what smaller characters cost, against the unrest of a place
+const SMALLER = 1.1; // weight of smaller characters against the cost of a place
 const INKS = { black: "#16120e", white: "#fdf9f0", cinnabar: "#a3271a" };
 const SILK = "#cdbf9f";
 const SILK_LINE = "#a8946a";
@@ -40,7 +40,7 @@ class InscriptionDesk extends HTMLElement {
     const longest = Math.max(width, height);
     const scale = Math.min(MOST, Math.max(LEAST, longest)) / longest;
     [this.wide, this.tall] = [Math.round(width * scale), Math.round(height * scale)];
-    this.calm = new Calm(this.picture, this.wide, this.tall);
+    this.area = new CalmArea(this.picture, this.wide, this.tall);
     this.form.addEventListener("input", () => this.draw());
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.querySelector("[data-download]").addEventListener("click", () => this.download());
@@ -116,8 +116,8 @@ class InscriptionDesk extends HTMLElement {
       const unit = wish * Math.min(share, (ROOM * this.wide) / wanted.width, (ROOM * this.tall) / wanted.height);
       const size = columnsSize(pen, all, unit);
       const [width, height] = [size.width / this.wide, size.height / this.tall];
-      const place = options.place === "own" ? { ...this.own, cost: 0 } : this.calm.place(width, height, options.place);
-      // Characters that had to shrink are worth less than a little unrest behind them.
+      const place = options.place === "own" ? { ...this.own, cost: 0 } : this.area.place(width, height, options.place);
+      // Small characters cost more than weak edges behind large ones.
       const cost = place.cost + SMALLER * Math.log(wish / unit);
       return { columns: all, unit, width, height, perColumn, x: place.x, y: place.y, cost };
     });
@@ -128,9 +128,9 @@ class InscriptionDesk extends HTMLElement {
     return best;
   }
 
-  /** The ink that stands out most over the ground, and a halo where some of the ground is too near to it. */
+  /** The ink of most contrast with what is behind it, and a halo where some of that has too little contrast. */
   inkOf(options, { x, y, width, height }) {
-    const ground = this.calm.lights(x, y, width, height);
+    const ground = this.area.luminances(x, y, width, height);
     const own = (ink) => luminance(...channels(ink));
     // More contrast than enough is no gain: one bright spot must not decide about a dark sky.
     const reading = (ink) =>

@@ -1,10 +1,10 @@
-// A name as a seal: red on paper (朱文) or cut out of red (白文), its edges worn as stone wears.
+// A name as a seal: red characters on paper (朱文) or paper characters on red (白文), with irregular edges.
 
 const RED = "#b3281a";
 const HAN = /\p{Script=Han}/u;
 const FACES = '"Songti SC", STSong, "Noto Serif CJK SC", "Source Han Serif SC", "Noto Serif SC", SimSun, serif';
 
-/** What is cut: up to four Chinese characters, filled up as carvers do (王维之印), or the initials of a name. */
+/** The characters of the seal: up to four Chinese characters, filled up as carvers do (王维之印), or the initials of a name. */
 export function sealText(name) {
   const han = [...name].filter((one) => HAN.test(one));
   if (han.length >= 4) return han.slice(0, 4);
@@ -15,8 +15,8 @@ export function sealText(name) {
   return words.slice(0, 4).map((word) => [...word][0].toLocaleUpperCase());
 }
 
-/** Chance that is always the same for the same seed: a seal looks alike wherever it is set. */
-function chance(text) {
+/** A seeded random generator (mulberry32), values in [0, 1): the seal of a name is the same everywhere. */
+function seededRandom(text) {
   let state = [...text].reduce((sum, one) => (Math.imul(sum, 31) + one.codePointAt(0)) >>> 0, 2166136261);
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -92,7 +92,7 @@ function carve(pen, text, side, inset) {
 export function seal(name, side, style, backed = false) {
   const text = sealText(name);
   if (!text.length || side < 4) return null;
-  const random = chance(text.join(""));
+  const random = seededRandom(text.join(""));
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = Math.ceil(side);
   const pen = canvas.getContext("2d");
@@ -111,7 +111,7 @@ export function seal(name, side, style, backed = false) {
     carve(pen, text, side, 0.12 * side);
     pen.globalCompositeOperation = "destination-out";
   }
-  // Where the paste did not take.
+  // Specks without colour, as in a printed seal.
   for (let n = 0; n < 46; n += 1) {
     pen.globalAlpha = 0.35 + 0.65 * random();
     pen.beginPath();

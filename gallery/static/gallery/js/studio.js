@@ -1,6 +1,6 @@
 // The studio's form: everything here only makes comfortable what the form can do by itself.
 
-import { keepApplying } from "./dependent-fields.js";
+import { bindDependentFields } from "./dependent-fields.js";
 import { composing } from "./ime.js";
 import { pictureInput } from "./picture.js";
 
@@ -53,9 +53,9 @@ for (const chip of form.querySelectorAll("[data-example]")) {
 if (prompt?.value) prompt.setSelectionRange(prompt.value.length, prompt.value.length);
 (form.querySelector("[aria-invalid]") ?? form.querySelector("[data-form-errors]"))?.focus();
 
-// --- What goes with what ---------------------------------------------------------------------------
+// --- Dependent fields ------------------------------------------------------------------------------
 
-keepApplying(form);
+bindDependentFields(form);
 
 // --- Numbers ---------------------------------------------------------------------------------------
 
