@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 
 from artsite.broker import broker_binary, broker_command
 from artsite.settings.paths import socket_path
-from artsite.studio import GIVE_WAY, WEB_FLAGS
+from artsite.studio import LOW_PRIORITY, WEB_FLAGS
 from tests import toy_engines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -270,7 +270,7 @@ class Stack:
 
         ``give_way``: with the low priority that ``manage.py studio`` gives to its workers.
         """
-        command = [*(GIVE_WAY if give_way else ()), sys.executable, "-m", "celery", "-A", "workers.app"]
+        command = [*(LOW_PRIORITY if give_way else ()), sys.executable, "-m", "celery", "-A", "workers.app"]
         command += ["worker", "-Q", queues, "-n", f"{name}@test"]
         command += ["-P", "threads", "-c", "1", "--prefetch-multiplier", "1"]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
