@@ -107,8 +107,8 @@ def breakdown(stack: Stack, seen: Mapping[str, Any]) -> dict[str, float]:
     heard = times["heard"] if times["heard"] and times["heard"] >= created else created
     return {
         "web: form to row": created - seen["clicked"],
-        "broker: row to bell heard": heard - created,
-        "claim: bell to lease": claimed - heard,
+        "broker: row to notification received": heard - created,
+        "claim: notification to lease": claimed - heard,
         "start: lease to model": times["began"] - claimed,
         "model": times["ended"] - times["began"],
         "file: model to closed row": closed - times["ended"],

@@ -1,7 +1,7 @@
 """The shipped engines (or the toys), which write into each result's details when they began and ended.
 
 ``ARTSITE_ENGINES="paint=tests.bench.timed:paint,..."`` puts them into a worker. When this module is loaded,
-the worker also begins to note when it hears a bell.
+the worker also begins to note when it is notified.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _heard: list[float] = []
 
 
 @signals.task_received.connect
-def _on_bell(**_: Any) -> None:
+def _on_received(**_: Any) -> None:
     _heard[:] = [time.time()]
 
 

@@ -56,7 +56,7 @@ def submit(owner: str, kind: str, **request: Any) -> str:
     """The id of a submitted job. ``inputs``: role -> artwork id."""
     inputs = {role: models.Artwork.objects.get(pk=key) for role, key in request.pop("inputs", {}).items()}
     job = submissions.job_submit(owner=person(owner), kind=kind, inputs=inputs, **request)
-    # The bell is rung by a thread of this process; the test may kill it any time.
+    # The notification is sent by a thread of this process; the test may kill it any time.
     dispatch.flush(5)
     return str(job.pk)
 

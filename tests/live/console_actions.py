@@ -6,7 +6,7 @@ import os
 import time
 
 
-def shout(job: str, rounds: int, pause: float) -> None:
+def publish_previews(job: str, rounds: int, pause: float) -> None:
     """Publish a preview of 32 KB for ``job`` again and again, as a worker with a fast engine would."""
     from gallery.live import messages, publisher
     from gallery.models import Job
@@ -20,7 +20,7 @@ def shout(job: str, rounds: int, pause: float) -> None:
         time.sleep(pause)
 
 
-def take(worker: str, most: int) -> list[tuple[str, str]]:
+def claim(worker: str, most: int) -> list[tuple[str, str]]:
     """Claim once: (job id, token) of every job of the claim."""
     from gallery.services import jobs
 

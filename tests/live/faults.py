@@ -21,7 +21,7 @@ READY_SECONDS = 30.0
 """I7."""
 ENVIRONMENT = {"ARTSITE_LEASE_SECONDS": str(LEASE_SECONDS), "ARTSITE_SWEEP_SECONDS": "1"}
 NOTIFY_AGAIN_SECONDS = 15
-"""A bell that was lost is rung again after so long (``gallery.services.sweep``)."""
+"""A notification that was lost is sent again after so long (``gallery.services.sweep``)."""
 
 
 def wait_frozen(stack: Stack, child: Child) -> None:

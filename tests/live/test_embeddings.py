@@ -1,4 +1,4 @@
-"""Real workers place pictures: those that they make at once, older ones while nobody waits."""
+"""Real workers embed pictures: those that they make at once, older ones while no job waits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.toy_engines import ToySeeing
 PLACED = "sorted(Artwork.objects.filter(embedding__digest=digest).values_list('pk', flat=True))"
 
 
-def test_pictures_are_placed_when_they_are_made_and_older_ones_in_idle_time(stack: Stack) -> None:
+def test_pictures_get_embeddings_when_they_are_made_and_older_ones_in_idle_time(stack: Stack) -> None:
     old = stack.picture()
     stack.start_broker()
     stack.start_worker()

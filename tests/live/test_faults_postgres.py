@@ -16,7 +16,7 @@ from tests.live.stack import Console, Stack, fresh_database
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgres]
 PROCESSES = 4
-HANDS = "import_module('tests.live.console_actions')"
+CONSOLE_ACTIONS = "import_module('tests.live.console_actions')"
 
 
 @pytest.fixture
@@ -29,13 +29,17 @@ def stack(tmp_path: Path, postgres_url: str) -> Iterator[Stack]:
 def claim_all(console: Console, name: str, most: int) -> list[tuple[str, str]]:
     """Claim until nothing waits."""
     taken: list[tuple[str, str]] = []
-    while found := console.call("evaluate", expression=f"{HANDS}.take(name, most)", name=name, most=most):
+    while found := console.call(
+        "evaluate", expression=f"{CONSOLE_ACTIONS}.claim(name, most)", name=name, most=most
+    ):
         taken += [(job, token) for job, token in found]
     return taken
 
 
 def finish(console: Console, job: str, token: str) -> bool:
-    return bool(console.call("evaluate", expression=f"{HANDS}.finish(job, token)", job=job, token=token))
+    return bool(
+        console.call("evaluate", expression=f"{CONSOLE_ACTIONS}.finish(job, token)", job=job, token=token)
+    )
 
 
 def sweep(console: Console) -> int:

@@ -315,11 +315,11 @@ def test_f20_a_reader_that_never_reads_slows_nobody(stack: Stack, holds: list[st
     delays: list[float] = []
     done = threading.Event()
 
-    def shout() -> None:
+    def publish_previews() -> None:
         console = stack.start_console()
         console.call(
             "evaluate",
-            expression="import_module('tests.live.console_actions').shout(job, rounds, pause)",
+            expression="import_module('tests.live.console_actions').publish_previews(job, rounds, pause)",
             job=job,
             rounds=150,
             pause=0.05,
@@ -340,7 +340,7 @@ def test_f20_a_reader_that_never_reads_slows_nobody(stack: Stack, holds: list[st
         async with live_socket(stack.url, cookies[0], job, compression=None, max_queue=1) as unread:
             unread.transport.pause_reading()
             readers = [asyncio.create_task(follow(cookies[n % 3])) for n in range(20)]
-            await asyncio.to_thread(shout)
+            await asyncio.to_thread(publish_previews)
             await asyncio.gather(*readers)
 
     asyncio.run(everybody())

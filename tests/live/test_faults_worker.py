@@ -228,7 +228,7 @@ def test_f21_a_cancel_after_the_commit_changes_nothing(stack: Stack, witness: Wi
 
 
 @ON_SQLITE
-def test_a_busy_worker_leaves_bells_to_an_idle_one(stack: Stack, witness: Witness) -> None:
+def test_a_busy_worker_leaves_notifications_to_an_idle_one(stack: Stack, witness: Witness) -> None:
     long = submit(stack, "verse", prompt="steps=2000 pause=0.05")
     stack.wait_state(long, "running")
     stack.start_worker("second")
@@ -242,7 +242,7 @@ def test_a_busy_worker_leaves_bells_to_an_idle_one(stack: Stack, witness: Witnes
 
 
 @ON_BOTH
-def test_f12_a_bell_that_rings_a_hundred_times_makes_one_work(stack: Stack, witness: Witness) -> None:
+def test_f12_a_notification_sent_a_hundred_times_makes_one_work(stack: Stack, witness: Witness) -> None:
     stack.start_worker("second")
     for _ in range(REPEATS):
         jobs = [submit(stack, prompt="steps=4 pause=0.05", count=1) for _ in range(2)]

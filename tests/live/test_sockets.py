@@ -154,7 +154,7 @@ def running(ana: User) -> Job:
 # --- Strangers --------------------------------------------------------------------------------------
 
 
-async def test_whoever_is_not_signed_in_is_sent_away() -> None:
+async def test_a_socket_without_a_sign_in_is_closed() -> None:
     for cookie in ("", "0" * 32):
         page = await Page(cookie).open()
         assert await page.close_code() == consumers.NOT_SIGNED_IN
@@ -304,7 +304,9 @@ async def test_only_operators_read_the_operators_error(open_page: OpenPage, ana:
     assert "Traceback" in (await operator.watch(job))["data"]["error"]["operator"]
 
 
-async def test_two_pages_of_one_person_hear_the_same(open_page: OpenPage, ana: User, running: Job) -> None:
+async def test_two_sockets_of_one_person_get_the_same_messages(
+    open_page: OpenPage, ana: User, running: Job
+) -> None:
     pages = [await open_page(ana), await open_page(ana)]
     for page in pages:
         await page.watch(running)
@@ -366,7 +368,7 @@ async def test_messages_of_one_call_arrive_in_order(open_page: OpenPage, ana: Us
     assert kinds == ["job.text", "job.state", "job.output"]
 
 
-async def test_of_the_results_everybody_hears_what_they_may_see(
+async def test_each_socket_gets_only_the_results_that_its_person_may_see(
     open_page: OpenPage, ana: User, otto: User, running: Job
 ) -> None:
     works = [
@@ -421,7 +423,9 @@ async def test_a_deleted_job_is_not_found_any_more(
 # --- Rights that end ------------------------------------------------------------------------------------
 
 
-async def test_a_revoked_person_is_closed_at_once(open_page: OpenPage, ana: User, running: Job) -> None:
+async def test_the_sockets_of_a_deactivated_person_are_closed_at_once(
+    open_page: OpenPage, ana: User, running: Job
+) -> None:
     pages = [await open_page(ana), await open_page(ana)]
     await pages[0].watch(running)
     await User.objects.filter(pk=ana.pk).aupdate(is_active=False)
@@ -430,7 +434,7 @@ async def test_a_revoked_person_is_closed_at_once(open_page: OpenPage, ana: User
         assert await page.close_code() == consumers.NOT_SIGNED_IN
 
 
-async def test_what_an_administrator_takes_away_is_gone_from_open_pages(
+async def test_a_permission_that_is_taken_away_in_the_admin_closes_open_sockets(
     open_page: OpenPage, otto: User, running: Job
 ) -> None:
     page = await open_page(otto)
@@ -452,7 +456,7 @@ async def test_what_an_administrator_takes_away_is_gone_from_open_pages(
 
 
 @pytest.mark.parametrize("how", ["deactivated", "password", "signed out"])
-async def test_every_minute_it_is_asked_who_watches(
+async def test_the_session_is_checked_again_every_minute(
     open_page: OpenPage, ana: User, running: Job, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.2)
@@ -468,7 +472,7 @@ async def test_every_minute_it_is_asked_who_watches(
     assert await page.close_code() == consumers.NOT_SIGNED_IN
 
 
-async def test_an_operator_who_is_one_no_more_is_closed(
+async def test_the_socket_of_an_operator_who_lost_the_permission_is_closed(
     open_page: OpenPage, otto: User, running: Job
 ) -> None:
     by_job, by_workers, idle = [await open_page(otto) for _ in range(3)]
@@ -549,7 +553,7 @@ async def test_the_eleventh_socket_of_a_person_is_closed(open_page: OpenPage, an
     assert (await again.hear())["data"]["code"] == "bad_message"
 
 
-async def test_one_page_watches_so_many_jobs_and_no_more(
+async def test_a_socket_has_a_limited_number_of_subscriptions(
     open_page: OpenPage, ana: User, running: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "SUBSCRIPTIONS", 1)
@@ -561,7 +565,7 @@ async def test_one_page_watches_so_many_jobs_and_no_more(
     await page.watch(running)  # the one that it has may be asked for again
 
 
-async def test_a_page_that_does_not_read_is_closed_and_keeps_little(
+async def test_a_slow_reader_is_closed_and_its_outbox_is_bounded(
     ana: User, running: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server's ``send`` waits while the connection's buffers are full: here, for ever."""

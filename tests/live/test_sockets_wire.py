@@ -150,13 +150,13 @@ async def test_a_ten_megabyte_frame_ends_its_socket_alone(studio: Stack) -> None
     job = await at_work(studio)
     async with opened(studio) as page, opened(studio) as other:
 
-        async def shout() -> None:
+        async def send_too_much() -> None:
             # The server refuses at the frame's head, so already the sending may be cut off.
             await page.send("x" * 10_000_000)
             await asyncio.wait_for(page.recv(), 15)
 
         with pytest.raises(ConnectionClosed) as closed:
-            await shout()
+            await send_too_much()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009
         assert (await watch(other, job))["data"]["state"] == "running"
@@ -173,13 +173,13 @@ async def test_a_page_that_never_reads_does_not_slow_the_others(studio: Stack) -
     """F20: large previews for a page that stopped reading, and for one that reads."""
     job = await at_work(studio)
     address = urlsplit(studio.url)
-    deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(deaf, (address.hostname, address.port))
+    not_reading = socket.socket()
+    not_reading.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    not_reading.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(not_reading, (address.hostname, address.port))
     waits: list[float] = []
     async with opened(studio) as page:
-        stuck = await opened(studio, sock=deaf, max_queue=1)
+        stuck = await opened(studio, sock=not_reading, max_queue=1)
         try:
             await stuck.send(json.dumps({"type": "subscribe", "job": job}))
             await watch(page, job)

@@ -105,7 +105,7 @@ def test_a_bridge_between_a_file_and_a_work_is_written_as_either_file(running: S
         (["paint", "--user", "nobody"], "There is no user 'nobody'"),
     ],
 )
-def test_what_is_wrong_is_said_and_the_exit_code_is_one(
+def test_errors_are_printed_and_the_exit_code_is_one(
     running: Stack, arguments: list[str], expected: str
 ) -> None:
     (running.folder / "notes.txt").write_text("not a picture")

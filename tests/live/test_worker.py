@@ -61,7 +61,7 @@ def test_poems_and_repainted_pictures_come_out_too(studio: Stack) -> None:
     assert studio.ask(lineage, job=restyled) == [[picture, "image"]]
 
 
-def test_children_know_their_parents_and_engines_hear_of_them(studio: Stack) -> None:
+def test_blended_works_have_their_parents_and_engines_get_their_details(studio: Stack) -> None:
     one, two = studio.picture(), studio.picture()
     inputs = {"inputs": {"parent_1": one, "parent_2": two}}
     job = studio.submit("blend", weight_1=0.75, weight_2=0.25, count=2, request=inputs)
@@ -80,7 +80,7 @@ def test_children_know_their_parents_and_engines_hear_of_them(studio: Stack) -> 
     assert heard["parent_1"][2]["latent"] == {"toy": 0}
 
 
-def test_a_bridge_is_kept_as_two_files_that_play(studio: Stack) -> None:
+def test_a_loop_is_stored_as_webp_and_as_mp4(studio: Stack) -> None:
     (painted,) = studio.wait_state(studio.submit("paint", count=1), "succeeded")["artworks"]
     inputs = {"inputs": {"parent_1": studio.picture(), "parent_2": painted}}
     job = studio.submit("blend", mode="bridge", frames=16, size="256", request=inputs)
@@ -97,7 +97,7 @@ def test_a_bridge_is_kept_as_two_files_that_play(studio: Stack) -> None:
     assert studio.ask("Artwork.objects.get(pk=larger).width", larger=larger) == 192
 
 
-def test_what_was_understood_is_told_while_the_work_goes_on(studio: Stack) -> None:
+def test_notes_of_an_engine_are_shown_while_it_works(studio: Stack) -> None:
     job = studio.submit(prompt="sea xyzzy steps=100 pause=0.1", count=1)
     studio.wait_for(lambda: studio.job(job)["notes"], 20)
     row = studio.job(job)
@@ -146,7 +146,7 @@ def test_f24_one_poisoned_job_of_a_batch_fails_alone(studio: Stack) -> None:
     assert "poisoned" not in poisoned["error_visitor"]
 
 
-def test_a_refused_request_fails_alone_with_its_own_words(studio: Stack) -> None:
+def test_a_refused_request_of_a_batch_fails_alone_with_its_own_error(studio: Stack) -> None:
     rows = studio.wait_final(*submit_together(studio, "steps=2", "invalid"))
     assert [row["state"] for row in rows] == ["succeeded", "failed"]
     assert (rows[1]["error_code"], rows[1]["error_visitor"]) == ("invalid_request", "This cannot be made.")
@@ -169,7 +169,7 @@ def test_a_drained_worker_finishes_and_takes_nothing_new(studio: Stack) -> None:
     second = studio.submit(prompt="later")
     studio.wait_state(first, "succeeded")
     assert studio.state(second) == "queued"
-    # Nobody but the operator's change rings here: there is no scheduler.
+    # Only the operator's change notifies here: there is no scheduler.
     assert studio.ask(f"({drain}, dispatch.flush(5))[1]", draining=False)
     studio.wait_state(second, "succeeded", timeout=15)
 
@@ -213,7 +213,7 @@ def test_a_broken_device_ends_the_worker_and_charges_nobody(stack: Stack) -> Non
     assert not stack.ask("workers.online().exists()")
 
 
-def test_a_job_whose_bell_was_lost_is_found_by_the_sweep(stack: Stack) -> None:
+def test_a_job_whose_notification_was_lost_is_found_by_the_sweep(stack: Stack) -> None:
     job = stack.submit(prompt="submitted while there is no broker")
     assert stack.job(job)["notified_at"] is None
     stack.start_broker()
@@ -228,5 +228,5 @@ def test_work_goes_on_while_there_is_no_broker(stack: Stack) -> None:
     stack.start_broker()
     stack.start_worker()
     stack.kill("broker")
-    job = stack.submit(prompt="nobody can ring")
+    job = stack.submit(prompt="nobody can notify")
     stack.wait_state(job, "succeeded", timeout=LOOK_SECONDS + 20)

@@ -1,4 +1,4 @@
-"""What the network saw, on its page: bars, maps and words, or nothing at all when it makes no sense."""
+"""Analyses on their pages: bars, maps and words, or nothing at all when they are malformed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_analysis_is_called_after_what_it_guesses_first(
     assert named(details={}) == "Analysis"
 
 
-def test_jobs_that_look_are_told_apart_in_the_list_and_on_their_pages(
+def test_analyses_are_told_apart_in_the_list_and_on_their_pages(
     person: User, django_assert_num_queries: Any
 ) -> None:
     def asked(**changes: Any) -> Job:
@@ -132,7 +132,7 @@ def test_an_analysis_is_read_whole() -> None:
         told(known="much"),
     ],
 )
-def test_nonsense_is_no_analysis_and_the_page_stands(person: User, nonsense: Any) -> None:
+def test_a_malformed_analysis_is_not_shown_and_the_page_loads(person: User, nonsense: Any) -> None:
     work = factories.make_artwork(person, "analyse", details={"analysis": nonsense})
     assert analysis_of(work) is None
     response = client_of(person).get(reverse("artwork", args=[work.pk]))
@@ -159,7 +159,7 @@ def test_a_map_that_shows_nothing_is_left_out(wrong: dict[str, Any]) -> None:
     assert found.first == "painter-0"
 
 
-def test_words_are_in_the_visitors_language_and_unknown_ones_as_they_came() -> None:
+def test_labels_are_in_the_visitors_language_and_unknown_ones_as_they_came() -> None:
     palette = [
         {"colour": "#5b6d86", "name": "slate blue", "share": 0.6},
         {"colour": "#000000", "name": "octarine", "share": 0.4},
@@ -181,7 +181,7 @@ def test_everything_the_shipped_network_says_has_a_chinese_word() -> None:
     assert {"spring", "summer", "autumn", "winter", "sea"} <= set(THINGS)
 
 
-def test_a_class_that_hardly_counts_has_no_line_but_the_first_does() -> None:
+def test_a_class_of_a_tiny_share_has_no_line_unless_it_is_the_first() -> None:
     heads = {"style": [{"label": label, "share": share} for label, share in (("a", 0.004), ("b", 0.003))]}
     found = analysis_of(seen(told(heads=heads)))
     assert found is not None
@@ -205,7 +205,7 @@ def test_the_page_says_what_was_seen_in_words_and_bars(person: User) -> None:
     assert ">Seed<" not in content
 
 
-def test_what_is_unlike_anything_known_is_said_plainly(person: User) -> None:
+def test_a_picture_unlike_all_training_pictures_is_told_so(person: User) -> None:
     assert "This is unlike anything I know." in page_of(person, unlike=True)
     assert "这和我认识的都不像。" in page_of(person, "zh-hans", unlike=True)
 
@@ -249,7 +249,7 @@ def xmp_of(name: str) -> str:
     return str(packet)
 
 
-def test_a_photo_that_was_only_looked_at_is_not_marked_as_made_by_ai(person: User) -> None:
+def test_an_analysed_photo_is_not_marked_as_made_by_ai(person: User) -> None:
     job = factories.make_job(person, "analyse", JobState.RUNNING)
     factories.make_input(job, "image", factories.make_upload(person))
     work = looked_at(job)
@@ -262,7 +262,7 @@ def test_a_photo_that_was_only_looked_at_is_not_marked_as_made_by_ai(person: Use
     assert "A picture that somebody brought" in content
 
 
-def test_looking_at_a_generated_work_does_not_take_its_mark_away(person: User) -> None:
+def test_an_analysed_generated_work_keeps_its_mark_of_ai(person: User) -> None:
     job = factories.make_job(person, "analyse", JobState.RUNNING)
     factories.make_input(job, "image", factories.make_artwork(person))
     work = looked_at(job)

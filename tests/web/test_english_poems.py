@@ -1,4 +1,4 @@
-"""The making of an English poem on its pages, and poems that are led on from there."""
+"""Annotations of English poems on their pages, and poems that are written again from there."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def page(work: Artwork, person: User | None, language: str = "en") -> str:
 # --- What is shown --------------------------------------------------------------------------------------
 
 
-def test_beats_rhymes_and_stanzas_are_told(person: User) -> None:
+def test_stresses_rhymes_and_stanzas_are_shown(person: User) -> None:
     craft = made(poem(person, "ballad", author="John Keats"))
     assert [line.rhyme for line in craft.lines] == ["", "A", "", "A", "", "B", "", "B"]
     assert [line.number for line in craft.lines if line.opens] == [5]
@@ -122,7 +122,7 @@ def test_stanzas_are_seen_wherever_the_poem_is(person: User) -> None:
         assert stanza_starts(poem(person, "sonnet", stanzas=odd)) == frozenset()
 
 
-def test_a_sheet_is_told_how_long_its_lines_are(person: User) -> None:
+def test_the_sheet_of_a_poem_is_as_wide_as_its_longest_line(person: User) -> None:
     long = "x" * 70
     for text, most in (("Oh", 20), (FIRST, 32), (f"{FIRST}\n{long}", 64)):
         assert letters(factories.make_artwork(person, "verse", text=text)) == most
@@ -159,7 +159,7 @@ def test_what_does_not_fit_the_poem_is_not_shown(person: User, craft: Any) -> No
     assert "data-craft" not in page(work, person)
 
 
-def test_odd_facts_do_not_hurt(person: User) -> None:
+def test_malformed_annotations_are_left_out(person: User) -> None:
     told = copy.deepcopy(details_of({"form": "quatrain"}, QUATRAIN)["craft"]["lines"])
     told[0][0]["options"] = [
         None, ["<b>", 0.5], ["a/b", 0.4], ["x" * 41, 0.1], ["_", 0.1], ["w", 2], [3, 0.1], ["far", 0.1],
@@ -214,7 +214,7 @@ def test_another_word_keeps_what_follows_it_and_the_lines_before(person: User) -
     assert drafts(work, 0, 7) == ([f"{FIRST};"], None)
 
 
-def test_the_letter_of_an_acrostic_stays(person: User) -> None:
+def test_words_of_an_acrostic_keep_its_letter(person: User) -> None:
     work = poem(person, acrostic="SAW")
     assert [bool(line.pieces[0].alternatives) for line in made(work).lines] == [True, False, True, True]
     assert [one.text for one in made(work).lines[0].pieces[0].alternatives] == ["star"]
@@ -238,7 +238,9 @@ def test_lines_are_kept(person: User, kept: set[int], draft: str) -> None:
         ({"redo": "1"}, "", False),
     ],
 )
-def test_a_poem_is_led_on(person: User, sent: dict[str, Any], opening: str, same_seed: bool) -> None:
+def test_a_poem_is_written_again_from_a_draft(
+    person: User, sent: dict[str, Any], opening: str, same_seed: bool
+) -> None:
     work, client = poem(person), client_of(person)
     url = reverse("poem_lead", args=[work.pk])
     first, second = (client.post(url, {"key": "k", **sent}) for _ in range(2))
@@ -248,7 +250,7 @@ def test_a_poem_is_led_on(person: User, sent: dict[str, Any], opening: str, same
     assert (job.seed == work.seed) is same_seed
 
 
-def test_a_whole_sonnet_of_long_lines_can_be_led_on(person: User) -> None:
+def test_a_whole_sonnet_of_long_lines_can_be_written_again(person: User) -> None:
     work = poem(person, "sonnet")
     url = reverse("poem_lead", args=[work.pk])
     for piece in made(work).lines[13].pieces:
@@ -257,7 +259,7 @@ def test_a_whole_sonnet_of_long_lines_can_be_led_on(person: User) -> None:
             assert answer["Location"].startswith("/jobs/")
 
 
-def test_strangers_see_the_making_but_cannot_go_on_from_it(person: User) -> None:
+def test_anonymous_visitors_see_the_annotations_without_buttons(person: User) -> None:
     work = poem(person)
     url = reverse("poem_lead", args=[work.pk])
     assert client_of(factories.make_user("eve")).post(url, {"again": ""}).status_code == 404

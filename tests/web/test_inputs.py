@@ -49,7 +49,7 @@ def test_an_engine_learns_what_is_known_of_works_and_nothing_of_uploads(person: 
     ("visibility", "moderation"),
     [(Visibility.PRIVATE, Moderation.APPROVED), (Visibility.PUBLIC, Moderation.REMOVED)],
 )
-def test_who_might_use_a_work_when_asking_may_use_it_when_it_is_made(
+def test_a_work_that_was_usable_at_submission_is_used_by_the_worker(
     person: User, stranger: User, visibility: str, moderation: str
 ) -> None:
     listed = factories.make_listed(person)

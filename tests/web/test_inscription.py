@@ -103,7 +103,9 @@ def test_every_picture_offers_a_poem(person_client: Client, picture: Artwork) ->
 # --- Who sees both -----------------------------------------------------------------------------------------
 
 
-def test_whoever_sees_both_sees_them_together(client: Client, person: User, picture: Artwork) -> None:
+def test_who_may_see_poem_and_picture_sees_them_together(
+    client: Client, person: User, picture: Artwork
+) -> None:
     poem = poem_on(picture, factories.make_user())
     page = client.get(reverse("artwork_inscribe", args=[poem.pk]))
     assert page.status_code == 200
@@ -126,7 +128,7 @@ def test_whoever_sees_both_sees_them_together(client: Client, person: User, pict
         (Visibility.PUBLIC, Moderation.REMOVED),
     ],
 )
-def test_one_that_is_hidden_hides_them_together(
+def test_a_hidden_picture_or_poem_hides_the_page_of_both(
     client: Client, person: User, picture: Artwork, hidden: str, visibility: str, moderation: str
 ) -> None:
     poem = poem_on(picture, person)
@@ -159,7 +161,7 @@ def test_the_prompt_of_a_hidden_painting_is_not_told(client: Client, person: Use
     assert reverse("artwork_inscribe", args=[poem.pk]) not in page
 
 
-def test_a_poem_whose_picture_was_deleted_stands_alone(
+def test_a_poem_whose_picture_was_deleted_is_shown_alone(
     person_client: Client, person: User, picture: Artwork
 ) -> None:
     poem = poem_on(picture, person)
@@ -211,7 +213,7 @@ def test_the_job_of_a_poem_leads_to_its_inscription(
         ("zh-hans", "风景、光线偏暗、秋、山、藏青", "似有：湖"),
     ],
 )
-def test_what_was_read_is_told_in_the_visitors_language(
+def test_what_a_picture_shows_is_told_in_the_visitors_language(
     client: Client, person: User, picture: Artwork, language: str, words: str, perhaps: str
 ) -> None:
     poem = poem_on(picture, person)
@@ -225,9 +227,7 @@ def test_what_was_read_is_told_in_the_visitors_language(
     "told",
     [None, "sea", [], {"objects": "sea"}, {"colours": [None, {}], "genre": 5, "light": [], "prompt": 7}],
 )
-def test_nonsense_in_the_details_breaks_no_page(
-    client: Client, person: User, picture: Artwork, told: Any
-) -> None:
+def test_malformed_details_break_no_page(client: Client, person: User, picture: Artwork, told: Any) -> None:
     poem = poem_on(picture, person)
     poem.details = {"picture": told}
     poem.save()
@@ -237,7 +237,7 @@ def test_nonsense_in_the_details_breaks_no_page(
     assert read is None or read.prompt == ""
 
 
-def test_a_photograph_that_was_only_looked_at_is_no_generated_ground(person: User) -> None:
+def test_an_analysed_photograph_is_no_generated_background(person: User) -> None:
     photo = factories.make_listed(person, "analyse", generated=False)
     ground = background_of(person, poem_on(photo, person))
     assert ground is not None

@@ -64,7 +64,7 @@ def row(job: Job) -> dict[str, Any]:
     return dict(Job.objects.filter(pk=job.pk).values().get())
 
 
-def test_what_an_engine_says_is_written_down_while_it_works(person: User) -> None:
+def test_notes_of_an_engine_are_saved_while_it_works(person: User) -> None:
     make_job(person)
     job, token = run_one()
     jobs.job_take_notes(job_id=job.pk, token=NOBODY, notes=[{"code": "late"}])
@@ -155,7 +155,7 @@ def test_cancel_of_a_job_at_work_is_confirmed_by_its_worker(person: User) -> Non
     assert row(job)["state"] == "canceled"
 
 
-def test_a_cancel_while_starting_is_seen_before_the_engine_runs(person: User) -> None:
+def test_a_cancel_while_starting_is_noticed_before_the_engine_runs(person: User) -> None:
     make_job(person)
     job, token = claim_one()
     jobs.job_cancel(job_id=job.pk, by=person)
@@ -198,7 +198,7 @@ def test_an_error_text_may_hold_anything(person: User) -> None:
     assert job.error_operator.startswith("a?b ? ☃ xxx")
 
 
-def test_a_workers_trouble_may_hold_anything(db: None) -> None:
+def test_a_workers_error_text_may_hold_anything(db: None) -> None:
     seen = worker_heartbeat(
         data=HeartbeatData(
             name="w1", host="h", pid=1, queues=["gan"], last_error="a\x00b \ud800 ☃" + "x" * 400
@@ -344,9 +344,9 @@ def test_every_transition_raises_seq(person: User, step: str) -> None:
 
 
 @pytest.fixture
-def bells(broker: Redis) -> Callable[[str], int]:
-    """``bells("gan")``: how many messages lie in a queue of the real broker, empty at first."""
-    # Bells of earlier tests, which had no broker, may still be under way: they must not come later.
+def pending(broker: Redis) -> Callable[[str], int]:
+    """``pending("gan")``: how many messages lie in a queue of the real broker, empty at first."""
+    # Notifications of earlier tests, which had no broker, may still be under way: they must not come later.
     assert dispatch.flush(60)
     broker.flushdb()
 
@@ -357,23 +357,23 @@ def bells(broker: Redis) -> Callable[[str], int]:
     return count
 
 
-def test_the_sweep_rings_for_missing_and_old_bells_but_not_for_fresh_ones(
-    person: User, bells: Callable[[str], int]
+def test_the_sweep_repeats_missing_and_old_notifications_but_not_fresh_ones(
+    person: User, pending: Callable[[str], int]
 ) -> None:
     now = timezone.now()
     fresh = make_job(person, kind="paint", notified_at=now)
     old = make_job(person, kind="verse", notified_at=now - timedelta(seconds=NOTIFY_AGAIN_SECONDS + 1))
     missing = make_job(person, kind="restyle", notified_at=None)
     assert job_sweep().notified == 2
-    assert (bells("gan"), bells("rnn"), bells("cnn")) == (0, 1, 1)
+    assert (pending("gan"), pending("rnn"), pending("cnn")) == (0, 1, 1)
     assert row(fresh)["notified_at"] == now
     assert row(old)["notified_at"] > now
     assert row(missing)["notified_at"] > now
     assert job_sweep().notified == 0
 
 
-def test_the_sweep_rings_once_for_every_idle_worker_of_a_queue(
-    person: User, stranger: User, bells: Callable[[str], int]
+def test_the_sweep_notifies_once_for_every_idle_worker_of_a_queue(
+    person: User, stranger: User, pending: Callable[[str], int]
 ) -> None:
     for number in range(10):
         make_job(person, turn=number, notified_at=None)
@@ -385,7 +385,7 @@ def test_the_sweep_rings_once_for_every_idle_worker_of_a_queue(
     make_worker("draining", queues=["gan"], draining=True)
     make_job(stranger, state="running", worker_name="busy")
     assert job_sweep().notified == 3
-    assert bells("gan") == 3
+    assert pending("gan") == 3
 
 
 def test_a_sweep_without_anything_to_do_says_so(db: None) -> None:

@@ -122,7 +122,7 @@ def test_a_graph_goes_three_levels_both_ways(person: User) -> None:
     assert [node.level for node in graph.nodes] == sorted(node.level for node in graph.nodes)
 
 
-def test_a_work_without_relatives_stands_alone(person: User) -> None:
+def test_a_work_without_relatives_is_alone_in_its_graph(person: User) -> None:
     work = factories.make_artwork(person)
     graph = lineage_graph(person, work)
     assert ([node.artwork for node in graph.nodes], graph.edges, graph.left_out) == ([work], (), 0)
@@ -227,7 +227,7 @@ def test_a_graph_costs_the_same_queries_however_many_works_there_are(
     assert len(graph.nodes) == 29
 
 
-def test_a_circle_that_should_not_be_does_not_go_round(person: User) -> None:
+def test_a_circle_in_the_lineage_ends_the_walk(person: User) -> None:
     one, two = chain(person, 2)
     factories.make_lineage(one, two, "parent")
     graph = lineage_graph(person, one)

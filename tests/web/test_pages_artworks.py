@@ -177,7 +177,7 @@ def test_a_parent_stands_above_its_child_even_when_it_is_a_grandparent_too(perso
     assert all(0 <= x <= tree.width - tree.side and 0 <= y <= tree.height - tree.side for x, y in boxes)
 
 
-def test_what_many_gave_is_written_side_by_side(person: User) -> None:
+def test_labels_of_many_parents_do_not_overlap(person: User) -> None:
     """Two crowded generations, and two things that one parent gave: no label lies on another."""
     parents = [factories.make_artwork(person) for _ in range(4)]
     children = [factories.make_artwork(person) for _ in range(4)]
@@ -236,7 +236,7 @@ def test_a_loop_is_played_and_offered_as_film_and_as_picture(client: Client, per
     assert "loop-badge" in client.get("/works/").content.decode()
 
 
-def test_an_enlarged_picture_hangs_beside_what_it_was(client: Client, person: User, stranger: User) -> None:
+def test_an_enlarged_picture_is_shown_beside_its_source(client: Client, person: User, stranger: User) -> None:
     source = factories.make_artwork(person, width=64, height=48)
     work = factories.make_listed(person, "upscale", width=128, height=96)
     factories.make_lineage(work, source, "image")

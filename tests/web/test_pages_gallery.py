@@ -1,4 +1,4 @@
-"""The walls: what hangs there, in which order, how it is found, and what it costs."""
+"""The lists of works: what is in them, in which order, how it is found, and what it costs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 LISTED: dict[str, Any] = {"visibility": Visibility.PUBLIC, "moderation": Moderation.APPROVED}
 
 
-def hang(owner: User, count: int, **fields: Any) -> list[Artwork]:
+def make_public(owner: User, count: int, **fields: Any) -> list[Artwork]:
     """``count`` listed works without files, the first one newest; three share each moment."""
     now = timezone.now()
     values = {**LISTED, **fields}
@@ -39,7 +39,7 @@ def shown(content: str) -> list[str]:
     return re.findall(r'class="frame [^"]*" href="/works/([0-9a-f-]{36})/"', content)
 
 
-def test_only_public_and_approved_works_hang_here(person: User) -> None:
+def test_only_public_and_approved_works_are_listed(person: User) -> None:
     listed = factories.make_listed(person)
     for visibility in Visibility.values:
         for moderation in Moderation.values:
@@ -52,7 +52,7 @@ def test_only_public_and_approved_works_hang_here(person: User) -> None:
 
 
 def test_following_the_links_shows_every_work_once_and_leads_back(person: User) -> None:
-    hang(person, 2 * artworks.PAGE + 7)
+    make_public(person, 2 * artworks.PAGE + 7)
     expected = [
         str(pk) for pk in Artwork.objects.order_by("-published_at", "-pk").values_list("pk", flat=True)
     ]
@@ -78,7 +78,7 @@ def test_following_the_links_shows_every_work_once_and_leads_back(person: User) 
 
 
 def test_a_page_does_not_shift_when_a_work_arrives(person: User) -> None:
-    hang(person, artworks.PAGE + 5)
+    make_public(person, artworks.PAGE + 5)
     client = client_of(None)
     onward = re.search(r'rel="next" href="([^"]+)"', client.get("/").content.decode())
     assert onward
@@ -116,7 +116,7 @@ def test_filters_and_search(person: User) -> None:
 
 
 def test_the_filter_stays_on_the_next_page(person: User) -> None:
-    hang(person, artworks.PAGE + 2)
+    make_public(person, artworks.PAGE + 2)
     onward = re.search(r'rel="next" href="([^"]+)"', client_of(None).get("/", {"q": "work"}).content.decode())
     assert onward
     assert "q=work" in onward[1]
@@ -135,13 +135,13 @@ def test_my_works_are_mine_whatever_their_state(person: User, stranger: User) ->
     assert shown(unlisted) == [str(mine[1].pk)]
 
 
-def test_an_empty_wall_says_so(person: User) -> None:
+def test_an_empty_gallery_says_so(person: User) -> None:
     assert "The wall is still empty" in client_of(None).get("/").content.decode()
     assert "You have not made anything yet" in client_of(person).get("/works/").content.decode()
     assert "You have not asked for anything yet" in client_of(person).get("/jobs/").content.decode()
 
 
-def test_the_place_of_a_picture_is_known_before_it_loads(person: User) -> None:
+def test_the_size_of_a_picture_is_known_before_it_loads(person: User) -> None:
     factories.make_listed(person, width=90, height=60)
     content = client_of(None).get("/").content.decode()
     assert 'class="frame r150"' in content
@@ -168,9 +168,9 @@ def test_a_page_costs_the_same_with_ten_and_with_ten_thousand_works(
     }
 
     def fill(count: int) -> None:
-        works = hang(stranger, count)
-        hang(person, count)
-        hang(stranger, count, moderation=Moderation.PENDING)
+        works = make_public(stranger, count)
+        make_public(person, count)
+        make_public(stranger, count, moderation=Moderation.PENDING)
         ModerationEntry.objects.bulk_create(
             ModerationEntry(artwork=work, artwork_ref=work.pk, created_at=timezone.now(), **entry)
             for work in works[: count // 10]
@@ -214,14 +214,14 @@ def test_a_list_of_jobs_and_the_pages_of_one_cost_the_same_for_one_and_for_many(
 def test_the_gallery_uses_its_index(person: User) -> None:
     from gallery.permissions import listed
 
-    hang(person, 10)
+    make_public(person, 10)
     plan = listed(Artwork.objects.all()).order_by("-published_at", "-pk")[:5].explain()
     if connection.vendor == "sqlite":
         assert "artwork_gallery" in plan
         assert "TEMP B-TREE" not in plan
 
 
-def test_cards_of_a_wall_are_sane_html(person: User) -> None:
-    hang(person, 3)
+def test_cards_of_works_are_sane_html(person: User) -> None:
+    make_public(person, 3)
     factories.make_listed(person, "verse")
     assert Page(client_of(person).get("/").content.decode()).problems == []

@@ -83,7 +83,7 @@ def test_a_missing_page_speaks_the_visitors_language(path: str, status: int, lan
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_a_page_of_last_resort_needs_neither_database_nor_person(language: str) -> None:
+def test_the_500_page_needs_neither_database_nor_person(language: str) -> None:
     with override(language):
         broken = server_error(RequestFactory().get("/"))
     assert broken.status_code == 500

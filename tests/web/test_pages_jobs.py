@@ -23,7 +23,7 @@ def page(client: Client, job: Job) -> str:
     return str(client.get(reverse("job", args=[job.pk])).content.decode())
 
 
-def test_places_for_what_is_to_come_have_their_shape(client: Client, person: User) -> None:
+def test_placeholders_have_the_shape_of_the_results(client: Client, person: User) -> None:
     content = page(client, factories.make_job(person, parameters={"count": 3}))
     assert content.count('class="card slot r100"') == 3
     poem = page(client, factories.make_job(person, "verse", parameters={"form": "5lvshi"}))
@@ -58,7 +58,7 @@ def test_without_javascript_the_page_refreshes_until_it_is_done(client: Client, 
     assert 'http-equiv="refresh"' not in page(client, factories.make_job(person, state=JobState.FAILED))
 
 
-def test_results_take_the_places(client: Client, person: User) -> None:
+def test_results_replace_the_placeholders(client: Client, person: User) -> None:
     job = factories.make_job(person, state=JobState.SUCCEEDED, parameters={"count": 2})
     works = [factories.make_artwork(person, job=job, index=n) for n in (1, 0)]
     content = page(client, job)
@@ -90,7 +90,7 @@ def test_a_failure_is_one_sentence_and_a_code(
         assert "secret" not in content
 
 
-def test_cancel_is_heard_once_and_a_second_time_does_no_harm(client: Client, person: User) -> None:
+def test_a_second_cancel_changes_nothing(client: Client, person: User) -> None:
     job = factories.make_job(person)
     for _ in range(2):
         response = client.post(reverse("job_cancel", args=[job.pk]))
@@ -122,9 +122,7 @@ def test_an_operator_sees_the_job_but_not_its_private_works(person: User, operat
     assert str(poem.pk) not in seen
 
 
-def test_a_picture_that_was_hidden_since_is_told_nowhere(
-    client: Client, person: User, stranger: User
-) -> None:
+def test_a_picture_that_was_hidden_since_is_not_shown(client: Client, person: User, stranger: User) -> None:
     work = factories.make_listed(stranger, prompt="the secret garden")
     job = factories.make_job(person, "restyle", state=JobState.SUCCEEDED, parameters={"style": "scream"})
     factories.make_input(job, "image", work)
@@ -158,7 +156,7 @@ def test_a_retry_beyond_the_limit_is_429(
     assert "Retry-After" in response
 
 
-def test_the_json_is_the_truth_about_the_row(client: Client, person: User) -> None:
+def test_the_json_matches_the_row(client: Client, person: User) -> None:
     job = factories.make_job(person, state=JobState.SUCCEEDED, parameters={"prompt": "sea"}, seed=2**62)
     work = factories.make_artwork(person, job=job)
     data = client.get(reverse("job_json", args=[job.pk])).json()
@@ -167,7 +165,7 @@ def test_the_json_is_the_truth_about_the_row(client: Client, person: User) -> No
     assert data["live"] == []
 
 
-def test_what_is_live_is_never_cached(client: Client, person: User) -> None:
+def test_pages_of_jobs_are_never_cached(client: Client, person: User) -> None:
     job = factories.make_job(person)
     for name in ("job", "job_json"):
         assert "no-store" in client.get(reverse(name, args=[job.pk]))["Cache-Control"]

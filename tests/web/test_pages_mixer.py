@@ -222,7 +222,7 @@ def test_an_operator_sees_the_job_without_its_mixer(person: User, operator: User
     assert "card-next" not in content
 
 
-def test_more_of_a_child_is_one_press(client: Client, person: User) -> None:
+def test_a_child_is_varied_with_one_button(client: Client, person: User) -> None:
     job = factories.make_job(person, state=JobState.SUCCEEDED)
     work = factories.make_artwork(person, job=job)
     content = client.get(reverse("job", args=[job.pk])).content.decode()

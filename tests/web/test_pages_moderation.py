@@ -31,7 +31,7 @@ def decide(client: Client, work: Artwork, **data: str) -> int:
     return client.post(reverse("moderation_decide", args=[work.pk]), data).status_code
 
 
-def test_an_approved_work_hangs_in_the_gallery(client: Client, moderator: User, waiting: Artwork) -> None:
+def test_an_approved_work_is_listed_in_the_gallery(client: Client, moderator: User, waiting: Artwork) -> None:
     assert str(waiting.pk) in client.get("/moderation/").content.decode()
     assert decide(client, waiting, action="approve") == 302
     assert str(waiting.pk) in client_of(None).get("/").content.decode()
@@ -48,7 +48,9 @@ def test_an_approved_work_hangs_in_the_gallery(client: Client, moderator: User, 
 
 
 @pytest.mark.parametrize("action", ["reject", "remove"])
-def test_who_is_turned_down_reads_why(client: Client, person: User, waiting: Artwork, action: str) -> None:
+def test_the_author_of_a_rejected_work_reads_the_reason(
+    client: Client, person: User, waiting: Artwork, action: str
+) -> None:
     decide(client, waiting, action=action, reason="copied", note="Too close <b>to</b> a living painter.")
     content = client_of(person).get(reverse("artwork", args=[waiting.pk])).content.decode()
     assert "Somebody else&#x27;s protected work" in content
@@ -208,14 +210,14 @@ def test_a_moderator_sees_a_public_work_before_the_public(client: Client, waitin
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
-def test_the_way_back_stays_in_the_house(client: Client, waiting: Artwork, target: str) -> None:
+def test_the_next_address_stays_on_this_site(client: Client, waiting: Artwork, target: str) -> None:
     response = client.post(
         reverse("moderation_decide", args=[waiting.pk]), {"action": "approve", "next": target}
     )
     assert response["Location"] == reverse("moderation")
 
 
-def test_oldest_first(client: Client, person: User) -> None:
+def test_the_review_queue_is_oldest_first(client: Client, person: User) -> None:
     from datetime import timedelta
 
     now = timezone.now()

@@ -108,7 +108,7 @@ def test_a_post_needs_the_token_of_our_own_pages(world: World, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", POST)
-def test_looking_changes_nothing(world: World, name: str) -> None:
+def test_get_requests_change_nothing(world: World, name: str) -> None:
     target, _, who = POST[name]
     person = world.owner if who in ("person", "anybody") else person_of(world, who)
     before = snapshot()
@@ -146,7 +146,7 @@ def test_a_group_of_moderators_is_there_from_the_first_migration(world: World) -
     assert client_of(world.stranger).get("/moderation/").status_code == 200
 
 
-def test_closed_accounts_are_nobody(world: World) -> None:
+def test_inactive_accounts_have_no_rights(world: World) -> None:
     client = client_of(world.owner)
     User.objects.filter(pk=world.owner.pk).update(is_active=False)
     assert client.get(reverse("job", args=[world.job.pk])).status_code == 302

@@ -1,4 +1,4 @@
-"""Repainting on pages: up to four styles, a region, and work that is ended when somebody has enough."""
+"""Repainting on pages: up to four styles, a region, and slow work that is finished early."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_mix_is_called_after_all_of_its_ready_styles(person: User) -> None:
         assert job_heading(job) == "仿《呐喊》、《神奈川冲浪里》"
 
 
-def test_enough_is_said_on_the_page_of_slow_work(client: Client, person: User) -> None:
+def test_slow_work_can_be_finished_early_on_its_page(client: Client, person: User) -> None:
     job = factories.make_job(person, "restyle", state=JobState.RUNNING, parameters={"slow": True})
     address = reverse("job", args=[job.pk])
     assert "Enough, keep this" in client.get(address).content.decode()
@@ -202,7 +202,7 @@ def test_enough_is_said_on_the_page_of_slow_work(client: Client, person: User) -
     assert Job.objects.get(pk=job.pk).seq == before.seq
 
 
-def test_enough_is_not_offered_where_work_has_an_end(client: Client, person: User) -> None:
+def test_finishing_early_is_offered_for_running_slow_work_only(client: Client, person: User) -> None:
     quick = factories.make_job(person, "restyle", state=JobState.RUNNING, parameters={"slow": False})
     assert "Enough" not in client.get(reverse("job", args=[quick.pk])).content.decode()
     waiting = factories.make_job(person, "restyle", parameters={"slow": True})
@@ -211,14 +211,14 @@ def test_enough_is_not_offered_where_work_has_an_end(client: Client, person: Use
     assert not Job.objects.get(pk=waiting.pk).finish_early
 
 
-def test_only_its_owner_has_enough_of_a_job(client: Client, stranger: User) -> None:
+def test_only_its_owner_finishes_a_job_early(client: Client, stranger: User) -> None:
     job = factories.make_job(stranger, "restyle", state=JobState.RUNNING, parameters={"slow": True})
     assert client.post(reverse("job_finish_early", args=[job.pk])).status_code == 404
     assert client.get(reverse("job_finish_early", args=[job.pk])).status_code == 405
     assert not Job.objects.get(pk=job.pk).finish_early
 
 
-def test_a_worker_hears_it_and_a_job_that_is_given_back_forgets_it(person: User) -> None:
+def test_a_worker_reads_it_and_a_requeued_job_forgets_it(person: User) -> None:
     token = uuid4()
     job = factories.make_job(person, "restyle", state=JobState.RUNNING, lease_token=token, attempt=1)
     other = factories.make_job(person, "restyle", state=JobState.RUNNING, lease_token=token, attempt=1)

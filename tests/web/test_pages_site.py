@@ -1,4 +1,4 @@
-"""Accounts, the first administrator, health, theme, language and the operators' desk."""
+"""Accounts, the first administrator, health, theme, language and the operators' page."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_link_ends_when_an_administrator_is_made_otherwise(data: Path) -> None
 # --- Accounts --------------------------------------------------------------------------------------------
 
 
-def test_somebody_signs_up_out_and_in(db: None) -> None:
+def test_a_person_signs_up_out_and_in(db: None) -> None:
     client = Client()
     data = {"username": "wenqing", "email": "", "password1": GOOD, "password2": GOOD}
     response = client.post("/accounts/signup/?next=/works/", {**data, "next": "/works/"})
@@ -110,7 +110,7 @@ def test_somebody_signs_up_out_and_in(db: None) -> None:
 
 
 @pytest.mark.parametrize("next_", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
-def test_signing_in_leads_nowhere_else(person: User, next_: str) -> None:
+def test_signing_in_redirects_within_this_site_only(person: User, next_: str) -> None:
     data = {"login": "ana", "password": factories.PASSWORD, "next": next_}
     assert Client().post("/accounts/login/", data)["Location"] == "/studio/"
 
@@ -144,7 +144,7 @@ def test_sessions_that_have_ended_are_forgotten(person: User) -> None:
     assert browsers[1].get("/works/").status_code == 200
 
 
-def test_the_administration_is_entered_by_the_throttled_door_alone(operator: User) -> None:
+def test_the_admin_uses_the_throttled_sign_in(operator: User) -> None:
     for method in ("get", "post"):
         answer = getattr(Client(), method)(
             "/admin/login/?next=/admin/", {"username": "otto", "password": factories.PASSWORD}
@@ -197,7 +197,7 @@ def test_health_says_ok_and_readiness_looks_at_the_database(monkeypatch: pytest.
     assert (ready.status_code, ready.json()["database"]) == (503, "down")
 
 
-def test_the_theme_is_in_the_first_byte_of_the_page(db: None) -> None:
+def test_the_theme_is_in_the_first_response(db: None) -> None:
     client = Client()
     assert "data-theme" not in client.get("/").content.decode().split("<head>")[0]
     response = client.post("/theme/", {"next": "/accounts/login/"})
@@ -223,7 +223,7 @@ def test_the_language_switch_stays_on_the_page(db: None) -> None:
 # --- The operators' desk -----------------------------------------------------------------------------------
 
 
-def test_the_desk_shows_queues_workers_and_failures(operator: User, person: User) -> None:
+def test_the_operators_page_shows_queues_workers_and_failures(operator: User, person: User) -> None:
     now = timezone.now()
     job = factories.make_job(person, state=JobState.RUNNING, phase="painting")
     factories.make_job(person, created_at=now - timedelta(minutes=7))

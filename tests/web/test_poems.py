@@ -1,4 +1,4 @@
-"""The making of a poem on its pages, and poems that are led on from there."""
+"""Annotations of Chinese poems on their pages, and poems that are written again from there."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_tones_rhymes_breaches_and_readings_are_on_the_page(person: User) -> Non
     assert "the tone breaks" not in chinese
 
 
-def test_strangers_see_the_making_but_cannot_go_on_from_it(person: User) -> None:
+def test_anonymous_visitors_see_the_annotations_without_buttons(person: User) -> None:
     work = poem(person)
     Artwork.objects.filter(pk=work.pk).update(visibility=Visibility.PUBLIC, moderation="approved")
     content = page(work, None)
@@ -89,7 +89,7 @@ def test_what_does_not_fit_is_not_shown(person: User, broken: dict[str, Any]) ->
     assert "data-craft" not in page(poem(person, **broken), person)
 
 
-def test_odd_facts_do_not_hurt(person: User) -> None:
+def test_malformed_annotations_are_left_out(person: User) -> None:
     odd: dict[str, Any] = {
         "options": [None, [["xx", 1], ["江", 2.0], [1, 0.5], "y"], *[[]] * 18],
         "pinyin": [["a"]],
@@ -104,7 +104,7 @@ def test_odd_facts_do_not_hurt(person: User) -> None:
     assert annotations_of(poem(person, lines=("Slow rain", "on the roof"))) is None
 
 
-def test_the_head_of_an_acrostic_stays(person: User) -> None:
+def test_characters_of_an_acrostic_have_no_alternatives(person: User) -> None:
     craft = annotations_of(poem(person, acrostic="白黄"))
     assert craft is not None
     offered = [bool(line.places[0].alternatives) for line in craft.lines]
@@ -137,7 +137,9 @@ def test_of_a_couplet_the_line_that_was_given_comes_first_in_drafts(person: User
         ({"redo": "1"}, "", False),
     ],
 )
-def test_a_poem_is_led_on(person: User, sent: dict[str, Any], opening: str, same_seed: bool) -> None:
+def test_a_poem_is_written_again_from_a_draft(
+    person: User, sent: dict[str, Any], opening: str, same_seed: bool
+) -> None:
     work, client = poem(person), client_of(person)
     url = reverse("poem_lead", args=[work.pk])
     first, second = (client.post(url, {"key": "k", **sent}) for _ in range(2))
@@ -147,7 +149,7 @@ def test_a_poem_is_led_on(person: User, sent: dict[str, Any], opening: str, same
     assert (job.seed == work.seed) is same_seed
 
 
-def test_only_who_may_see_a_poem_leads_it_on(person: User) -> None:
+def test_only_who_may_see_a_poem_writes_it_again(person: User) -> None:
     work = poem(person)
     url = reverse("poem_lead", args=[work.pk])
     assert client_of(factories.make_user("eve")).post(url, {"again": "白"}).status_code == 404
@@ -160,7 +162,7 @@ def test_only_who_may_see_a_poem_leads_it_on(person: User) -> None:
     assert not Job.objects.exists()
 
 
-def test_the_page_of_a_job_shows_the_making_of_its_one_poem(person: User) -> None:
+def test_the_page_of_a_job_shows_the_annotations_of_its_one_poem(person: User) -> None:
     job = factories.make_job(person, "verse", JobState.SUCCEEDED)
     Artwork.objects.filter(pk=poem(person).pk).update(job=job)
     url = reverse("job", args=[job.pk])

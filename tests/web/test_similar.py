@@ -216,7 +216,7 @@ def test_missing_weights_do_not_load_torch(monkeypatch: pytest.MonkeyPatch, tmp_
     assert Embedder("").embed(Image.new("RGB", (8, 8))) is None
 
 
-def test_pictures_that_look_alike_lie_together() -> None:
+def test_similar_pictures_have_similar_embeddings() -> None:
     embedder = Embedder(TOY)
     red, dark, blue = (embedder.embed(Image.new("RGB", (40, 30), c)) for c in ("red", "#f00808", "blue"))
     assert red is not None
@@ -296,7 +296,7 @@ def test_a_works_page_shows_six_more_like_it(client: Client, person: User) -> No
     assert all(reverse("artwork", args=[work.pk]) in page for work in others)
 
 
-def test_a_page_of_a_work_that_nobody_looked_at_says_so(client: Client, person: User) -> None:
+def test_the_page_of_a_work_without_an_embedding_says_so(client: Client, person: User) -> None:
     work = factories.make_listed(person)
     assert "More like this" not in client.get(reverse("artwork", args=[work.pk])).content.decode()
     page = client.get(reverse("artwork_similar", args=[work.pk])).content.decode()
@@ -313,7 +313,7 @@ def test_a_private_neighbour_is_on_nobody_elses_page(client: Client, person: Use
     assert str(secret.pk) in client.get(reverse("artwork", args=[middle.pk])).content.decode()
 
 
-def test_search_by_picture_is_a_form_of_the_kind_that_looks(client: Client, person: User) -> None:
+def test_search_by_picture_is_a_form_of_the_analysis(client: Client, person: User) -> None:
     client.force_login(person)
     content = client.get(reverse("picture_search")).content.decode()
     assert 'action="/studio/analyse/"' in content

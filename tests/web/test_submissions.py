@@ -137,7 +137,7 @@ def test_eight_clicks_at_once_make_one_job(broker: Redis) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_workers_hear_of_a_job_after_its_commit(broker: Redis) -> None:
+def test_workers_are_notified_of_a_job_after_its_commit(broker: Redis) -> None:
     assert dispatch.flush(60)
     broker.flushdb()
     job = submit(make_user("ana"))
