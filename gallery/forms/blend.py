@@ -13,6 +13,7 @@ from gallery.kinds.blend import DEPTHS, PARENTS, unused
 class BlendForm(PlacesForm[InputPlace]):
     """The controls of a blend by the part that they play on the page."""
 
+    searches = True
     no_room = gettext_lazy("All places are taken: remove a parent first.")
 
     def __init__(self, form: StudioForm) -> None:

@@ -76,6 +76,8 @@ P = TypeVar("P", bound=InputPlace)
 class PlacesForm(Generic[P]):
     """A view on a :class:`StudioForm`: its controls by the part that they play on the page."""
 
+    searches = False
+    """Whether the page offers works to search and choose from, instead of a strip below each place."""
     no_room: str | Promise
     """What a person reads who adds a picture when every place is taken."""
 

@@ -1,4 +1,4 @@
-"""The studio's form, built from the catalogue: one control for each parameter and each input picture."""
+"""The studio's form, built from a kind: one control for each parameter and each input picture."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class StudioForm:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The values for the catalogue to clean."""
+        """The values for the kind to clean."""
         return {control.name: control.value for control in self.controls}
 
     @property

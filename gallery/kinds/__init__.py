@@ -6,7 +6,7 @@ message per field; nothing is clamped in silence. One module per model family ho
 """
 
 from gallery.kinds.cleaning import MAX_SEED, clean_seed, clean_text
-from gallery.kinds.registry import KINDS, QUEUES, kind
+from gallery.kinds.registry import KINDS, QUEUES, READING, kind
 from gallery.kinds.specs import (
     Choice,
     Condition,
@@ -18,6 +18,7 @@ from gallery.kinds.specs import (
     PageParts,
     ParamSpec,
     PictureFacts,
+    Recipe,
     Text,
     UnknownKind,
     Use,
@@ -28,6 +29,7 @@ __all__ = [
     "KINDS",
     "MAX_SEED",
     "QUEUES",
+    "READING",
     "Choice",
     "Condition",
     "Errors",
@@ -38,6 +40,7 @@ __all__ = [
     "PageParts",
     "ParamSpec",
     "PictureFacts",
+    "Recipe",
     "Style",
     "Text",
     "UnknownKind",

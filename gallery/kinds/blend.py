@@ -167,6 +167,7 @@ BLEND = KindSpec(
     check=_check_blend,
     defaults={("mode", "mutate"): {"mutation": 0.4}},
     medium=_("Generative adversarial network"),
+    latent=True,
     unnamed=_unnamed,
     unused=unused,
     uses=_uses,

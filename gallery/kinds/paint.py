@@ -98,5 +98,6 @@ PAINT = KindSpec(
         "green garden with a bridge, Monet",
     ),
     medium=_("Generative adversarial network"),
+    latent=True,
     uses=_uses,
 )

@@ -16,6 +16,8 @@ from gallery.kinds.verse import VERSE
 KINDS: dict[str, KindSpec] = {
     spec.slug: spec for spec in (PAINT, BLEND, UPSCALE, RESTYLE, DREAM, ANALYSE, VERSE)
 }
+READING: tuple[str, ...] = tuple(spec.slug for spec in KINDS.values() if spec.reads_pictures)
+"""The kinds that make an analysis of a picture."""
 QUEUES: tuple[str, ...] = ("gan", "cnn", "rnn")
 
 

@@ -24,7 +24,7 @@ Condition = tuple[str, tuple[str, ...]]
 
 
 class InvalidRecipe(Exception):
-    """What was asked for is not in the catalogue. ``errors``: field -> messages for the visitor."""
+    """What was asked for cannot be made. ``errors``: field -> messages for the visitor."""
 
     def __init__(self, errors: Errors) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
@@ -189,6 +189,17 @@ class Use:
 
 Parameters = Mapping[str, Any]
 Note = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Parameters of one kind that were cleaned for pictures in these roles: :meth:`KindSpec.recipe`."""
+
+    spec: KindSpec
+    parameters: dict[str, Any]
+    roles: frozenset[str]
+
+
 Check = Callable[[Parameters, frozenset[str]], Errors]
 """(cleaned parameters, roles that were brought) -> what is wrong between fields."""
 SizeCheck = Callable[[Parameters, Mapping[str, tuple[int, int]]], Errors]
@@ -208,13 +219,14 @@ class KindSpec:
     How works and jobs of the kind are shown: ``medium`` stands where a museum label says "oil on canvas".
     ``title_of`` makes a title of parameters when there is no prompt ("" for none), ``unnamed`` is what a work
     without title and words is called. ``unused`` names the parameters that say nothing beside the others and
-    the roles that were brought. ``uses`` are the links that lead from a picture to this kind; without it there
-    is one that fills the first role. ``errors`` and ``notes`` hold sentences for codes that only its engine
-    has. ``form_page``, ``job_page`` and ``work_page`` are its parts of those pages, ``next_template`` its links
-    below a finished picture. ``form_class`` is the dotted path of a view on the form, a subclass of
+    the roles that were brought. ``uses`` are the links that lead from a picture to this kind; without it
+    there is one that fills the first role. ``errors`` and ``notes`` hold sentences for codes that only its
+    engine has. ``form_page``, ``job_page`` and ``work_page`` are its parts of those pages, ``next_template``
+    its links below a finished picture. ``form_class`` is the dotted path of a view on the form, a subclass of
     :class:`gallery.forms.input_places.PlacesForm`. ``compare_with`` is the role of the picture beside which a
     work is shown; ``on_job_page`` says that the form stands beside a job's results, too. ``reads_pictures``:
-    it makes an analysis of a picture instead of a picture.
+    it makes an analysis of a picture instead of a picture. ``latent``: its pictures are points of the
+    generator's latent space, so that their neighbours are a step away.
     """
 
     slug: str
@@ -232,7 +244,7 @@ class KindSpec:
     check_sizes: SizeCheck | None = None
     defaults: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     seeded: bool = True
-    medium: Text = _("Neural network")
+    medium: Text = ""
     title_of: Callable[[Parameters], str] | None = None
     unnamed: Callable[[Parameters], Text] | None = None
     unused: Callable[[Parameters, Collection[str]], frozenset[str]] | None = None
@@ -247,6 +259,7 @@ class KindSpec:
     compare_with: str = ""
     on_job_page: bool = False
     reads_pictures: bool = False
+    latent: bool = False
 
     def param(self, name: str) -> ParamSpec | None:
         """The parameter ``name``, or None."""
@@ -316,6 +329,10 @@ class KindSpec:
         if errors:
             raise InvalidRecipe(errors)
         return cleaned
+
+    def recipe(self, raw: Parameters, roles: frozenset[str] = frozenset()) -> Recipe:
+        """The cleaned parameters as something that can be submitted. Raises what :meth:`clean` raises."""
+        return Recipe(self, self.clean(raw, roles), roles)
 
     def _misplaced(self, cleaned: Mapping[str, Any]) -> Errors:
         """Settings that do not go with a choice and yet were changed."""

@@ -237,7 +237,8 @@ VERSE = KindSpec(
             "the form."
         ),
         "bad_draft": _(
-            "This draft does not fit the form: its lines have another length, or do not agree with each other."
+            "This draft does not fit the form: its lines have another length, or do not agree with each "
+            "other."
         ),
     },
     next_template="kinds/verse/_next.html",

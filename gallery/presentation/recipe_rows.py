@@ -12,7 +12,7 @@ from gallery.kinds import features
 
 
 def parameter_rows(kind: str, parameters: Mapping[str, Any], roles: Collection[str]) -> list[tuple[str, str]]:
-    """Settings as (label, value) in the order of the recipe; those that the kind no longer has keep their names.
+    """Settings as (label, value) in the recipe's order; those that the kind no longer has keep their names.
 
     ``roles`` of the input pictures: what a recipe did not use is not told.
     """

@@ -36,6 +36,13 @@ def job_heading(job: Job) -> str:
     return spec.title_of(job.parameters) or kind_label(job.kind)
 
 
+def job_result_heading(job: Job) -> str:
+    """What a job is called in lists: an analysis by what was found, everything else as on its page."""
+    spec = kinds.KINDS.get(job.kind)
+    results = list(job.artworks.all()) if spec is not None and spec.reads_pictures else []
+    return heading(results[0]) if results else job_heading(job)
+
+
 def kind_label(slug: str) -> str:
     """The kind's name."""
     spec = kinds.KINDS.get(slug)
@@ -54,7 +61,7 @@ def alternative(artwork: Artwork) -> str:
 def medium(artwork: Artwork) -> str:
     """What made it, as a museum label says "oil on canvas"."""
     spec = kinds.KINDS.get(artwork.kind)
-    return str(spec.medium) if spec else _("Neural network")
+    return str(spec.medium) if spec and spec.medium else _("Neural network")
 
 
 def _guesses(artwork: Artwork) -> str:

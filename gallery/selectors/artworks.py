@@ -37,7 +37,7 @@ def cards(artworks: QuerySet[Artwork]) -> QuerySet[Artwork]:
     guesses = {
         f"seen_{head}": Case(
             When(
-                kind="analyse",
+                kind__in=kinds.READING,
                 details__analysis__unlike=False,
                 then=KT(f"details__analysis__heads__{head}__0__label"),
             ),

@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from gallery import kinds as catalogue
+from gallery.kinds import KINDS, registry
 from gallery.models import Job, JobState
 from gallery.models.job import LEASED
 from gallery.selectors.workers import online
@@ -103,9 +103,9 @@ def position(job: Job) -> QueuePosition | None:
 def expected_wait(kind: str) -> Expected:
     """What a job of ``kind`` could expect if somebody without waiting jobs submitted it now.
 
-    Raises catalogue.UnknownKind.
+    Raises UnknownKind.
     """
-    spec = catalogue.kind(kind)
+    spec = registry.kind(kind)
     servers = _servers()
     earlier = Q(turn__lte=serving_turn(spec.queue))
     waiting, _, feasible = _counts(spec.queue, servers, earlier)
@@ -217,8 +217,8 @@ def _simulate(
         head = next(line for line in left if line.queue in servers[now].queues)
         batch = [head]
         if not head.alone:
-            spec = catalogue.KINDS.get(head.kind)
-            # A kind that an update took out of the catalogue may still wait; its worker will refuse it.
+            spec = KINDS.get(head.kind)
+            # A kind that an update took away may still wait; its worker will refuse it.
             limit = spec.batch_limit if spec is not None else 1
             alike = (
                 line

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery import dispatch, failpoints, kinds
-from gallery.kinds import InvalidRecipe
+from gallery.kinds import InvalidRecipe, Recipe
 from gallery.live import messages, publisher
 from gallery.models import Artwork, Job, JobInput, JobState, Upload, User, Visibility
 from gallery.permissions import usable_as_input
@@ -55,16 +55,46 @@ def job_submit(
     retry_of: Job | None = None,
     deadline_seconds: int | None = None,
 ) -> Job:
-    """Accept a request: the row is saved, then the workers are told. It holds while the broker is down.
-
-    The same ``idempotency_key`` of the same person with the same recipe gives the same job again, so a
-    double click makes one. ``seed`` None draws one. ``publish_as`` is the visibility of the results.
+    """Clean ``parameters`` and accept the request: :func:`recipe_submit`.
 
     Raises InvalidRecipe (messages per field), QuotaExceeded, IdempotencyConflict.
     """
-    spec = kinds.kind(kind)
+    return recipe_submit(
+        owner=owner,
+        recipe=kinds.kind(kind).recipe(parameters, frozenset(inputs or {})),
+        seed=seed,
+        inputs=inputs,
+        idempotency_key=idempotency_key,
+        publish_as=publish_as,
+        retry_of=retry_of,
+        deadline_seconds=deadline_seconds,
+    )
+
+
+def recipe_submit(
+    *,
+    owner: User,
+    recipe: Recipe,
+    seed: int | None = None,
+    inputs: Inputs | None = None,
+    idempotency_key: str = "",
+    publish_as: str = Visibility.PRIVATE,
+    retry_of: Job | None = None,
+    deadline_seconds: int | None = None,
+) -> Job:
+    """Accept a request: the row is saved, then the workers are told. It holds while the broker is down.
+
+    ``recipe`` was cleaned for the roles of ``inputs``. The same ``idempotency_key`` of the same person with
+    the same recipe gives the same job again, so a double click makes one. ``seed`` None draws one.
+    ``publish_as`` is the visibility of the results.
+
+    Raises InvalidRecipe (messages per field), QuotaExceeded, IdempotencyConflict; ValueError when the recipe
+    was cleaned for other roles.
+    """
+    spec, cleaned = recipe.spec, recipe.parameters
     brought = dict(inputs or {})
-    cleaned = spec.clean(parameters, frozenset(brought))
+    if recipe.roles != frozenset(brought):
+        raise ValueError(f"cleaned for {sorted(recipe.roles)}, not for {sorted(brought)}")
     _check(owner, brought, seed, idempotency_key, publish_as)
     spec.clean_sizes(cleaned, {role: (picture.width, picture.height) for role, picture in brought.items()})
     with transaction.atomic():
@@ -73,7 +103,7 @@ def job_submit(
         if idempotency_key:
             earlier = Job.objects.filter(owner=owner, idempotency_key=idempotency_key).first()
             if earlier is not None:
-                if _is_recipe_of(earlier, kind, cleaned, seed, brought, publish_as):
+                if _is_recipe_of(earlier, spec.slug, cleaned, seed, brought, publish_as):
                     return earlier
                 raise IdempotencyConflict(f"key {idempotency_key!r} belongs to job {earlier.pk}")
         _check_limits(owner)

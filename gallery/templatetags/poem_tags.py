@@ -14,7 +14,7 @@ from gallery.presentation.english_poem import (
     is_english,
     stanza_starts,
 )
-from gallery.templatetags.site_tags import is_chinese
+from gallery.presentation.shapes import is_chinese
 
 register = template.Library()
 

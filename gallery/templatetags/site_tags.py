@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gallery import kinds as catalogue
+from gallery.kinds import KINDS, KindSpec, Style
 from gallery.models import Artwork, Job, Moderation, Upload
 from gallery.presentation import labels, payloads, recipe_rows, shapes, titles
 from gallery.presentation import prompt_segments as prompts
@@ -38,8 +38,11 @@ register.filter("heading", titles.heading)
 register.filter("job_heading", titles.job_heading)
 
 
+register.filter("job_result_heading", titles.job_result_heading)
+
+
 @register.filter
-def role_of(kind: catalogue.KindSpec | None, role: str) -> str:
+def role_of(kind: KindSpec | None, role: str) -> str:
     """What the kind calls the picture in this role."""
     return labels.role_label(kind.slug if kind is not None else "", role)
 
@@ -72,7 +75,7 @@ register.filter("is_chinese", shapes.is_chinese)
 
 
 @register.filter
-def examples_here(kind: catalogue.KindSpec) -> list[str]:
+def examples_here(kind: KindSpec) -> list[str]:
     """The kind's examples, those in the visitor's language first."""
     chinese = (get_language() or "").startswith("zh")
     return sorted(kind.examples, key=lambda text: shapes.is_chinese(text) != chinese)
@@ -209,13 +212,13 @@ def review_count() -> int:
 
 
 @register.simple_tag
-def kinds() -> list[catalogue.KindSpec]:
-    """Every kind, in the catalogue's order."""
-    return list(catalogue.KINDS.values())
+def kinds() -> list[KindSpec]:
+    """Every kind, in the order of pages."""
+    return list(KINDS.values())
 
 
 @register.simple_tag
-def style_thumbnail(style: catalogue.Style) -> str:
+def style_thumbnail(style: Style) -> str:
     """The address of a style's thumbnail, "" while it has none."""
     return static(style.thumbnail) if _exists(style.thumbnail) else ""
 

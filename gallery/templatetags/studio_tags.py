@@ -102,7 +102,8 @@ def listed_words(words: Iterable[str]) -> str:
 @register.filter
 def has_latent(artwork: Artwork) -> bool:
     """Whether the generator painted it, so that its neighbours in the latent space are a step away."""
-    return "latent" in artwork.details
+    spec = kinds.KINDS.get(artwork.kind)
+    return spec is not None and spec.latent
 
 
 @register.filter

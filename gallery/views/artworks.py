@@ -50,16 +50,17 @@ def _page(request: HttpRequest, work: Artwork, form: ArtworkForm, status: int = 
     person = request.user
     mine = permissions.can_edit(person, work)
     usable = mine or work.is_listed
+    spec = kinds.KINDS.get(work.kind)
     context = {
         "artwork": work,
-        "kind": kinds.KINDS.get(work.kind),
+        "kind": spec,
         "mine": mine,
         "form": form if mine else None,
         "visibilities": visibility_options(),
         "tree": family_tree(lineage_graph(person, work, NEAR, FEW)),
         "siblings": selectors.siblings_of(person, work),
         "usable": bool(work.file) and usable,
-        "before": before_of(person, work) if work.kind == "upscale" else None,
+        "before": before_of(person, work, spec.compare_with) if spec and spec.compare_with else None,
         "analysis": analysis_of(work),
         "similar": similar_works(person, work) if work.file else [],
         "ground": background_of(person, work),
@@ -152,16 +153,14 @@ class Before:
     title: str
 
 
-def before_of(person: Person, work: Artwork) -> Before | None:
-    """The picture in the role ``image``, when the person may see it: a work, or an upload of their own."""
-    parent = next(
-        (one.artwork for one in selectors.parents_of(person, work) if one.relation == "image"), None
-    )
+def before_of(person: Person, work: Artwork, role: str) -> Before | None:
+    """The picture in ``role``, when the person may see it: a work, or an upload of their own."""
+    parent = next((one.artwork for one in selectors.parents_of(person, work) if one.relation == role), None)
     if parent is not None:
         return Before(payloads.picture_url(parent), parent.width, parent.height, heading(parent))
     if work.job is None:
         return None
-    given = next((one for one in jobs.job_inputs(work.job) if one.role == "image"), None)
+    given = next((one for one in jobs.job_inputs(work.job) if one.role == role), None)
     upload = given.upload if given is not None else None
     if upload is None or upload.owner_id != person.pk:
         return None

@@ -15,10 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery import kinds, permissions
-from gallery.forms.blend import KIND as BLEND
-from gallery.forms.blend import BlendForm
 from gallery.forms.studio import StudioForm
-from gallery.kinds import InvalidRecipe
+from gallery.kinds import InvalidRecipe, KindSpec
 from gallery.kinds.verse_forms import ENGLISH, FORMS, VerseForm
 from gallery.live import recent
 from gallery.models import Job, JobState, User
@@ -32,7 +30,7 @@ from gallery.selectors.similarity import similar_works
 from gallery.services import jobs, submissions
 from gallery.views.access import own_job, person_of, too_often, visible_job
 from gallery.views.artworks import before_of
-from gallery.views.studio import picker_of
+from gallery.views.studio import picker_of, places_of
 
 
 @require_safe
@@ -75,30 +73,35 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
             "minutes": _("%(minutes)d min"),
         },
     }
-    if row.kind == "upscale" and artworks:
-        context["before"] = before_of(request.user, artworks[0])
-    if row.kind == "analyse" and artworks and (analysis := analysis_of(artworks[0])):
+    spec = kinds.KINDS.get(row.kind)
+    if spec is None:
+        return render(request, "jobs/detail.html", context)
+    if not spec.on_job_page:
+        context["parts"] = spec.job_page
+    elif mine and (beside := _form_beside(person_of(request), row, spec)):
+        context |= beside | {"parts": spec.job_page}
+    if spec.compare_with and artworks:
+        context["before"] = before_of(request.user, artworks[0], spec.compare_with)
+    if spec.reads_pictures and artworks and (analysis := analysis_of(artworks[0])):
         context |= {"analysis": analysis, "similar": similar_works(request.user, artworks[0])}
     if artworks and not artworks[0].file:
         context["inscribable"] = background_of(request.user, artworks[0]) is not None
-    if mine and row.kind == BLEND:
-        context |= _mixer(person_of(request), row)
     return render(request, "jobs/detail.html", context)
 
 
-def _mixer(person: User, row: Job) -> dict[str, Any]:
-    """The recipe of a blend in its mixer, to be changed beside the children."""
+def _form_beside(person: User, row: Job, spec: KindSpec) -> dict[str, Any]:
+    """The recipe of a job in its form, to be changed beside the results."""
     repeat = recipes.recipe_to_repeat(person, row.pk)
     if repeat is None:
         return {}
     form = StudioForm(
-        kinds.KINDS[BLEND],
+        spec,
         repeat.parameters,
         seed=str(repeat.seed),
         pictures=repeat.inputs,
         publish_as=repeat.publish_as,
     )
-    return {"mixer": BlendForm(form), "picker": picker_of(person)}
+    return {"form": form, "places": places_of(form), "picker": picker_of(person)}
 
 
 _WITHOUT_RESULT = (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)

@@ -42,7 +42,7 @@ def submit_again(
             idempotency_key=f"{key}-{button}" if key else "",
         )
     except InvalidRecipe:
-        # A picture is missing, or the catalogue has changed: the studio says what, beside the field.
+        # A picture is missing, or the kind has changed: the studio says what, beside the field.
         messages.warning(request, _("Something this work was made from is not at hand. Complete the form."))
         return redirect(f"{reverse('studio_kind', args=[repeat.kind])}?again={work.pk}")
     except submissions.IdempotencyConflict:

@@ -17,9 +17,6 @@ from gallery.selectors import artworks
 from gallery.selectors.similarity import MANY, similar_works
 from gallery.views.access import person_of, visible_artwork
 
-ANALYSIS = "analyse"
-"""The kind by which a picture that a person brings gets an embedding."""
-
 
 @require_safe
 def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
@@ -40,8 +37,11 @@ def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 def picture_search(request: HttpRequest) -> HttpResponse:
     """A form that submits a picture for analysis: the page of that job shows similar works."""
     person = person_of(request)
-    (role,) = kinds.kind(ANALYSIS).inputs
+    # The kind by which a picture that a person brings gets an embedding.
+    spec = kinds.kind(kinds.READING[0])
+    (role,) = spec.inputs
     context = {
+        "kind": spec,
         "picture": PictureControl(role),
         "key": uuid.uuid4().hex,
         "own": artworks.recent_pictures(person),

@@ -1,4 +1,4 @@
-"""The studio: one page per kind, built from the catalogue."""
+"""The studio: one page per kind, built from its parameters."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery import kinds
 from gallery.forms.artworks import visibility_options
-from gallery.forms.blend import KIND as BLEND
-from gallery.forms.blend import BlendForm
-from gallery.forms.restyle import KIND as RESTYLE
-from gallery.forms.restyle import RestyleForm
+from gallery.forms.input_places import PlacesForm
 from gallery.forms.studio import StudioForm
-from gallery.kinds import InvalidRecipe, KindSpec
+from gallery.kinds import InvalidRecipe, KindSpec, Recipe
 from gallery.models import Artwork, Job, Upload, User
 from gallery.selectors import artworks, jobs, queue, recipes
 from gallery.services import images, submissions, uploads
@@ -76,6 +74,14 @@ def _fresh_form(request: HttpRequest, spec: KindSpec) -> StudioForm:
     return StudioForm(spec, values, pictures=pictures)
 
 
+def places_of(form: StudioForm) -> PlacesForm[Any] | None:
+    """The view on ``form`` of a kind that has places for several pictures; None for other kinds."""
+    if not form.kind.form_class:
+        return None
+    made: PlacesForm[Any] = import_string(form.kind.form_class)(form)
+    return made
+
+
 def picker_of(person: User, find: str = "") -> dict[str, Any]:
     """Works to choose a parent from: one's own and the gallery's newest, or those that ``find`` finds."""
     own = artworks.works_page(person, search=find).rows if find else artworks.recent_pictures(person)
@@ -92,6 +98,7 @@ def picker_of(person: User, find: str = "") -> dict[str, Any]:
 
 def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 200) -> HttpResponse:
     person = person_of(request)
+    places = places_of(form)
     context: dict[str, Any] = {
         "kind": spec,
         "form": form,
@@ -99,16 +106,13 @@ def _page(request: HttpRequest, spec: KindSpec, form: StudioForm, status: int = 
         "visibilities": visibility_options(),
         "styles": kinds.styles() if form.styles else (),
         "recent": artworks.recent_works(person, spec.slug),
-        "pictures": artworks.recent_pictures(person) if spec.inputs and spec.slug != BLEND else [],
+        "places": places,
     }
-    if spec.slug == BLEND:
-        mixer = BlendForm(form)
-        context["mixer"] = mixer
+    if places is not None and places.searches:
         find = request.GET.get("find", "").strip()[:100]
-        picker = picker_of(person, find)
-        context["picker"] = picker | {"open": not mixer.full and not form.has_errors}
-    elif spec.slug == RESTYLE:
-        context["mix"] = RestyleForm(form)
+        context["picker"] = picker_of(person, find) | {"open": not places.full and not form.has_errors}
+    else:
+        context["pictures"] = artworks.recent_pictures(person) if spec.inputs else []
     return render(request, "studio/kind.html", context, status=status)
 
 
@@ -117,21 +121,22 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     person = person_of(request)
     form = StudioForm.from_post(spec, request.POST)
     _take_pictures(request, form, person)
-    places = BlendForm(form) if spec.slug == BLEND else RestyleForm(form) if spec.slug == RESTYLE else None
+    places = places_of(form)
     if places is not None:
         if "add" in request.POST or "remove" in request.POST:
             _change_places(request, places, person)
             return _page(request, spec, form)
         places.tidy()
     seed = form.clean_seed()
-    if form.has_errors:
-        try:
-            spec.clean(form.parameters, frozenset(form.inputs))
-        except InvalidRecipe as problem:
-            form.add_errors(problem.errors)
+    recipe = None
+    try:
+        recipe = spec.recipe(form.parameters, frozenset(form.inputs))
+    except InvalidRecipe as problem:
+        form.add_errors(problem.errors)
+    if recipe is None or form.has_errors:
         return _page(request, spec, form, 422)
     try:
-        job = _job_of(form, seed, person)
+        job = _job_of(form, recipe, seed, person)
     except InvalidRecipe as problem:
         form.add_errors(problem.errors)
         return _page(request, spec, form, 422)
@@ -143,7 +148,7 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     return redirect("job", job_id=job.pk)
 
 
-def _change_places(request: HttpRequest, places: BlendForm | RestyleForm, person: User) -> None:
+def _change_places(request: HttpRequest, places: PlacesForm[Any], person: User) -> None:
     """One parent or style more or less: buttons of the form, for pages without scripts."""
     if "remove" in request.POST:
         places.remove(request.POST["remove"])
@@ -168,7 +173,7 @@ def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None
             control.picture = artworks.own_upload(person, upload_id)
 
 
-def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
+def _job_of(form: StudioForm, recipe: Recipe, seed: int | None, person: User) -> Job:
     """The job of this form. Sent twice it makes one; changed in between it makes another.
 
     A browser that goes back brings the old key with the new content, and a double click brings the
@@ -176,10 +181,9 @@ def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
     """
 
     def submit(key: str) -> Job:
-        return submissions.job_submit(
+        return submissions.recipe_submit(
             owner=person,
-            kind=form.kind.slug,
-            parameters=form.parameters,
+            recipe=recipe,
             seed=seed,
             inputs=form.inputs,
             idempotency_key=key,
@@ -189,10 +193,10 @@ def _job_of(form: StudioForm, seed: int | None, person: User) -> Job:
     try:
         return submit(form.key)
     except submissions.IdempotencyConflict:
-        return _same_but_for_upload(form, seed, person) or submit(_key_of_content(form, seed))
+        return _same_but_for_upload(form, recipe, seed, person) or submit(_key_of_content(form, seed))
 
 
-def _same_but_for_upload(form: StudioForm, seed: int | None, person: User) -> Job | None:
+def _same_but_for_upload(form: StudioForm, recipe: Recipe, seed: int | None, person: User) -> Job | None:
     """The job of the same key, when it differs only in that its pictures were uploaded a moment apart."""
     earlier = jobs.job_of_key(person, form.key)
     if earlier is None:
@@ -200,7 +204,7 @@ def _same_but_for_upload(form: StudioForm, seed: int | None, person: User) -> Jo
     given = {one.role: _content(one.upload or one.artwork) for one in jobs.job_inputs(earlier)}
     same = (
         earlier.kind == form.kind.slug
-        and earlier.parameters == form.kind.clean(form.parameters, frozenset(form.inputs))
+        and earlier.parameters == recipe.parameters
         and (seed is None or seed == earlier.seed)
         and earlier.publish_as == form.publish_as
         and given == {role: _content(picture) for role, picture in form.inputs.items()}

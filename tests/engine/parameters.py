@@ -9,8 +9,4 @@ from gallery import kinds
 
 def complete(kind: str, /, **given: Any) -> dict[str, Any]:
     """``given`` and, for every other parameter of ``kind``, its default. ``given`` is not checked."""
-    spec = kinds.kind(kind)
-    parameters = dict(given)
-    for param in spec.params:
-        parameters.setdefault(param.name, spec.default_of(param, parameters))
-    return parameters
+    return kinds.kind(kind).complete(given)

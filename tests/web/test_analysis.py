@@ -19,11 +19,11 @@ from PIL import Image
 from gallery.models import Artwork, Job, JobState, User
 from gallery.presentation.analysis import analysis_of
 from gallery.presentation.analysis_terms import COLOURS, GENRES, PAINTERS, STYLES, THINGS
+from gallery.presentation.titles import heading
 from gallery.selectors.artworks import cards
 from gallery.services import artworks
 from gallery.services.artworks import PictureFile
 from gallery.services.provenance import DIGITAL_SOURCE_TYPE
-from gallery.templatetags.site_tags import heading
 from tests.toy_engines import ToyAnalyse
 from tests.web import factories
 from tests.web.pages import client_of

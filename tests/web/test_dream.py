@@ -16,7 +16,8 @@ from gallery.kinds import InvalidRecipe
 from gallery.kinds import features as sheets
 from gallery.kinds.features import MOST, chosen, clean_features, described
 from gallery.models import Job, User
-from gallery.templatetags.site_tags import job_heading, job_rows
+from gallery.presentation.titles import job_heading
+from gallery.templatetags.site_tags import job_rows
 from tests.web import factories
 from tests.web.pages import Page, client_of
 

@@ -16,7 +16,7 @@ from django.views.defaults import server_error
 
 from gallery.kinds import KINDS
 from gallery.models import JobState
-from gallery.templatetags import site_tags
+from gallery.presentation import shapes
 from tests.web import factories
 from tests.web.pages import PAGES, Page, World, address, client_of, make_world
 
@@ -103,8 +103,8 @@ def test_every_shape_has_its_class() -> None:
     css = Path("gallery/static/gallery/css/ratios.css").read_text("utf-8")
     known = set(re.findall(r"\.(r\d+)\{", css))
     for width, height in ((1, 4), (1, 100), (100, 1), (4, 1), (3, 2), (512, 341), (0, 0)):
-        assert site_tags.size_ratio(width, height) in known
-    assert {site_tags.poem_ratio(4), site_tags.poem_ratio(8)} <= known
+        assert shapes.size_ratio(width, height) in known
+    assert {shapes.poem_ratio(4), shapes.poem_ratio(8)} <= known
 
 
 def test_every_sentence_is_written_in_chinese_too() -> None:

@@ -81,7 +81,7 @@ def test_a_failure_is_one_sentence_and_a_code(
     from html import unescape
 
     job = factories.make_job(
-        person, state=JobState.FAILED, error_code=code, error_visitor=own, error_operator="secret"
+        person, "verse", state=JobState.FAILED, error_code=code, error_visitor=own, error_operator="secret"
     )
     for language, sentence in (("en", english), ("zh-hans", chinese)):
         content = unescape(page(client_of(person, language), job))

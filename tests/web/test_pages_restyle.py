@@ -17,8 +17,9 @@ from PIL import Image
 from gallery import kinds
 from gallery.kinds import InvalidRecipe
 from gallery.models import Job, JobState, User
+from gallery.presentation.recipe_rows import parameter_rows
+from gallery.presentation.titles import job_heading
 from gallery.services import jobs
-from gallery.templatetags.site_tags import job_heading, parameter_rows
 from tests.web import factories
 from tests.web.pages import Page, client_of
 

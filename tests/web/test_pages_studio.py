@@ -272,7 +272,7 @@ def test_the_page_tells_how_many_wait(client: Client, stranger: User) -> None:
     assert "3 jobs before it" in client.get(PAINT).content.decode()
 
 
-def test_every_setting_of_the_catalogue_is_on_its_page(client: Client) -> None:
+def test_every_setting_of_a_kind_is_on_its_page(client: Client) -> None:
     from gallery import kinds
 
     for spec in kinds.KINDS.values():

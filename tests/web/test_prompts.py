@@ -95,6 +95,6 @@ def test_a_failure_names_the_picture_that_is_missing_in_every_language() -> None
 
 
 def test_likenesses_that_became_parents_are_named() -> None:
-    assert "parents 1, 3" in note_sentence({"code": "projected", "parents": [1, 3]})
-    assert "parent 2 " in note_sentence({"code": "projected", "parents": [2]})
-    assert note_sentence({"code": "projected", "parents": []}) == ""
+    assert "parents 1, 3" in note_sentence({"code": "projected", "parents": [1, 3]}, "blend")
+    assert "parent 2 " in note_sentence({"code": "projected", "parents": [2]}, "blend")
+    assert note_sentence({"code": "projected", "parents": []}, "blend") == ""

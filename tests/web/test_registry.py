@@ -9,7 +9,7 @@ from tests.toy_engines import ToyPaint
 from workers.registry import EngineUnavailable, Registry, RegistryError
 
 
-def test_every_kind_of_the_catalogue_has_an_engine() -> None:
+def test_every_kind_has_an_engine() -> None:
     assert set(Registry(overrides="").kinds) == set(kinds.KINDS)
 
 

@@ -53,9 +53,7 @@ def test_a_seed_that_is_left_to_chance_is_drawn(person: User) -> None:
         ({"kind": "restyle", "parameters": {"style": "starry_night"}}, "image"),
     ],
 )
-def test_what_is_not_in_the_catalogue_is_refused_by_field(
-    person: User, request_: dict[str, Any], field: str
-) -> None:
+def test_what_cannot_be_made_is_refused_by_field(person: User, request_: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRecipe) as refused:
         job_submit(**{"owner": person, "kind": "paint", "parameters": {}, **request_})
     assert list(refused.value.errors) == [field]

@@ -1,6 +1,6 @@
 """Every field that takes a picture, given every kind of file: a job, or a sentence beside the field.
 
-The fields are those of the catalogue. What becomes of the pixels is held in ``test_uploads``.
+The fields are those of the kinds. What becomes of the pixels is held in ``test_uploads``.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def test_what_is_no_picture_is_told_beside_its_field_and_nothing_else_is_lost(
     assert not (Path(default_storage.path("")) / "uploads").exists()
 
 
-def test_the_search_by_picture_asks_in_a_field_of_the_catalogue(client: Client) -> None:
+def test_the_search_by_picture_asks_in_a_field_of_a_kind(client: Client) -> None:
     content = client.get("/search/").content.decode()
     assert 'action="/studio/analyse/"' in content
     assert 'name="picture_image"' in content

@@ -10,11 +10,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from gallery import failpoints
+from gallery import failpoints, kinds
 from gallery.models import Job
 from gallery.services import jobs
 from gallery.services.artworks import PreparedArtwork, artworks_build
@@ -46,6 +47,17 @@ LOADING_SECONDS = 300.0
 """Loading a model takes no steps; longer than this is a hang."""
 LIMIT_SECONDS = 600.0
 """Memory that ran out once may have been taken by one huge job, or by somebody else on the device."""
+
+
+def parameters_of(job: Job) -> dict[str, Any]:
+    """The complete parameters of a job: one that an earlier version queued gets defaults for new ones."""
+    spec = kinds.KINDS.get(job.kind)
+    if spec is None:
+        return dict(job.parameters)
+    complete = spec.complete(job.parameters)
+    if dropped := sorted(set(job.parameters) - set(complete)):
+        logger.warning("job %s: %s does not know %s any more", job.pk, job.kind, ", ".join(dropped))
+    return complete
 
 
 class BatchLimits:
@@ -143,7 +155,7 @@ class Batch:
             except errors.InputMissing as problem:
                 self._fail(job, problem, [problem.note])
                 continue
-            task = Task(job.parameters, job.seed, report, brought.paths, brought.works)
+            task = Task(parameters_of(job), job.seed, report, brought.paths, brought.works)
             works.append(Work(job, task, report))
         return works
 
@@ -151,7 +163,7 @@ class Batch:
         """Write down that they run, each with the model that decides its result; those that do."""
         by_model: dict[tuple[str, str], list[UUID]] = {}
         for job in claimed:
-            by_model.setdefault(model_of(engine, job.parameters), []).append(job.pk)
+            by_model.setdefault(model_of(engine, parameters_of(job)), []).append(job.pk)
         running: set[UUID] = set()
         for (name, digest), job_ids in by_model.items():
             start = partial(jobs.job_start_running, job_ids=job_ids, token=self._lease.token, phase="")

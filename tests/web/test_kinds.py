@@ -1,4 +1,4 @@
-"""The catalogue against what people and programs send: clean values, or one message per field."""
+"""Kinds against what people and programs send: clean values, or one message per field."""
 
 from __future__ import annotations
 
