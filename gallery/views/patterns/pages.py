@@ -23,7 +23,7 @@ from gallery import kinds
 from gallery.models import JobState
 from gallery.selectors.pagination import Page
 from gallery.views.patterns import samples
-from gallery.views.patterns.states import Visit, page_states
+from gallery.views.patterns.states import PageState, page_states
 
 LIVE = re.compile(r'<script type="module" src="[^"]*/(?:live|desk)[^"/]*\.js"></script>')
 """Scripts that ask the server about jobs and workers, which do not exist any more when the page is shown."""
@@ -45,7 +45,7 @@ class SampleForm(forms.Form):
 
 @require_safe
 @never_cache
-@csp_update({"frame-src": [SELF]})  # type: ignore[untyped-decorator]
+@csp_update({"frame-src": [SELF]})
 def patterns(request: HttpRequest) -> HttpResponse:
     """Small parts in their states, and every page state in a frame."""
     with transaction.atomic():
@@ -72,28 +72,28 @@ def patterns(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @xframe_options_sameorigin
-@csp_replace({"frame-ancestors": [SELF]})  # type: ignore[untyped-decorator]
+@csp_replace({"frame-ancestors": [SELF]})  # type: ignore[arg-type]  # its stub knows no further arguments
 def pattern(request: HttpRequest, name: str) -> HttpResponse:
     """One page in one state."""
     state = next((one for one in page_states() if one.name == name), None)
     if state is None:
         raise Http404
     with transaction.atomic():
-        shown = state.show(samples.make(), request)
-        response = _answer(request, shown) if isinstance(shown, Visit) else shown
-        html = response.content.decode()
+        html = _answer(request, state, samples.make()).content.decode()
         transaction.set_rollback(True)
     return HttpResponse(_with_static_pictures(LIVE.sub("", html)))
 
 
-def _answer(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """The response of the real view to ``visit``, in the visitor's language and theme."""
-    factory = RequestFactory(headers={"host": request.get_host()})
-    made = factory.get(visit.path) if visit.post is None else factory.post(visit.path, visit.post)
-    made.user, made.session, made.COOKIES = visit.person, request.session, request.COOKIES
-    match = resolve(made.path)
-    made.resolver_match = match
-    return match.func(made, *match.args, **match.kwargs)
+def _answer(request: HttpRequest, state: PageState, made: samples.Samples) -> HttpResponse:
+    """The response of the real view, in the language and theme of the visitor of the pattern page."""
+    if state.template:
+        return render(request, state.template)
+    factory, address = RequestFactory(headers={"host": request.get_host()}), state.address(made)
+    inner: HttpRequest = factory.get(address) if state.post is None else factory.post(address, state.post)
+    inner.user, inner.session, inner.COOKIES = state.visitor(made), request.session, request.COOKIES
+    inner.resolver_match = match = resolve(inner.path)
+    response: HttpResponse = match.func(inner, *match.args, **match.kwargs)
+    return response
 
 
 def _with_static_pictures(html: str) -> str:

@@ -153,6 +153,11 @@ class Samples:
         """A picture with relatives."""
         return self.listed[0]
 
+    def id_of(self, collection: str, key: Any) -> uuid.UUID:
+        """The id of a row: ``("jobs", slug)``, ``("listed", 0)`` ..."""
+        row: Job | Artwork = getattr(self, collection)[key]
+        return row.pk
+
 
 def make() -> Samples:
     """Insert everything."""
@@ -194,7 +199,7 @@ def make() -> Samples:
             error_operator="Traceback: CUDA out of memory" if state == JobState.FAILED else "",
             parameters={"count": 3},
         )
-    samples.loops.append(_work(owner, pictures[-1], video="artworks/sample.mp4", prompt=""))
+    samples.loops.append(_work(owner, pictures[0], video="artworks/sample.mp4", prompt=""))
     _add_relations(samples)
     Worker.objects.create(
         name="sample",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 
 from gallery import kinds
@@ -17,147 +16,96 @@ from gallery.permissions import Person
 from gallery.views.patterns.samples import Samples
 
 ERROR_PAGES = ("400", "403", "403_csrf", "404", "429", "500")
+PICTURE = ("listed", 0)
 
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A request as a person would make it. ``post``: the fields of a form that is sent, None to read."""
-
-    person: Person
-    path: str
-    post: dict[str, str] | None = None
+Row = tuple[str, Any]
+"""A collection of :class:`Samples` and a key of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """One page in one state. ``name`` is its slug.
+    """One page in one state; ``name`` is its slug on the pattern page.
 
-    ``show`` gives the visit to answer, or the response of a page that no visit leads to.
+    ``url`` is the name of the URL, and ``argument`` what it takes: a row, whose id is meant, or a text.
+    ``again`` is the row whose recipe fills the form, ``query`` any other query. ``person``: an attribute of
+    :class:`Samples`, "" for nobody. ``post``: the fields of a form that is sent. A page that no URL leads to
+    has a ``template`` only.
     """
 
     name: str
-    show: Callable[[Samples, HttpRequest], Visit | HttpResponse]
+    url: str = ""
+    argument: Row | str | None = None
+    person: str = "owner"
+    again: Row | None = None
+    query: str = ""
+    post: Mapping[str, str] | None = None
+    template: str = ""
+
+    def address(self, samples: Samples) -> str:
+        """Path and query."""
+        argument = samples.id_of(*self.argument) if isinstance(self.argument, tuple) else self.argument
+        path = reverse(self.url, args=[argument] if argument is not None else [])
+        query = f"again={samples.id_of(*self.again)}" if self.again else self.query
+        return f"{path}?{query}" if query else path
+
+    def visitor(self, samples: Samples) -> Person:
+        """Who opens the page."""
+        person: Person = getattr(samples, self.person) if self.person else AnonymousUser()
+        return person
 
 
 def page_states() -> list[PageState]:
     """All of them, in the order of the pattern page."""
-    return [*_studio(), *_jobs(), *_works(), *_lists(), *_moderation(), *_errors()]
-
-
-def _visit(name: str, visit: Callable[[Samples], Visit]) -> PageState:
-    return PageState(name, lambda samples, _request: visit(samples))
+    return [*_studio(), *_jobs(), *_works(), *_lists(), *_errors()]
 
 
 def _studio() -> Iterator[PageState]:
     for slug, spec in kinds.KINDS.items():
-        url = reverse("studio_kind", args=[slug])
-        wrong = {"seed": "x", "key": "0" * 32} | {
-            param.name: "999999" for param in spec.params if param.type in ("integer", "number")
-        }
-        yield _visit(f"studio-{slug}", lambda samples, url=url: Visit(samples.owner, url))
-        yield _visit(
-            f"studio-{slug}-filled",
-            lambda samples, url=url, slug=slug: Visit(samples.owner, f"{url}?again={samples.jobs[slug].pk}"),
-        )
-        yield _visit(
-            f"studio-{slug}-errors", lambda samples, url=url, wrong=wrong: Visit(samples.owner, url, wrong)
-        )
-        yield _visit(f"studio-{slug}-first-time", lambda samples, url=url: Visit(samples.stranger, url))
-    yield _visit("search", lambda samples: Visit(samples.owner, reverse("picture_search")))
+        wrong = {param.name: "999999" for param in spec.params if param.type in ("integer", "number")}
+        post = {"seed": "x", "key": "0" * 32, **wrong}
+        yield PageState(f"studio-{slug}", "studio_kind", slug)
+        yield PageState(f"studio-{slug}-first-time", "studio_kind", slug, "stranger")
+        yield PageState(f"studio-{slug}-filled", "studio_kind", slug, again=("jobs", slug))
+        yield PageState(f"studio-{slug}-errors", "studio_kind", slug, post=post)
+    yield PageState("search", "picture_search")
 
 
 def _jobs() -> Iterator[PageState]:
     for state in (*JobState.values, CHINESE, ENGLISH):
-        yield _visit(
-            f"job-{state}",
-            lambda samples, state=state: Visit(
-                samples.owner, reverse("job", args=[samples.states[state].pk])
-            ),
-        )
+        yield PageState(f"job-{state}", "job", ("states", state))
+    yield PageState("job-failed-for-operators", "job", ("states", JobState.FAILED), "operator")
     for slug in kinds.KINDS:
-        yield _visit(
-            f"job-{slug}",
-            lambda samples, slug=slug: Visit(samples.owner, reverse("job", args=[samples.jobs[slug].pk])),
-        )
-    yield _visit(
-        "job-failed-for-operators",
-        lambda samples: Visit(samples.operator, reverse("job", args=[samples.states[JobState.FAILED].pk])),
-    )
+        yield PageState(f"job-{slug}", "job", ("jobs", slug))
 
 
 def _works() -> Iterator[PageState]:
     for slug in kinds.KINDS:
-        yield _visit(
-            f"work-{slug}",
-            lambda samples, slug=slug: Visit(
-                samples.owner, reverse("artwork", args=[samples.works[slug].pk])
-            ),
-        )
+        yield PageState(f"work-{slug}", "artwork", ("works", slug))
     for language in (CHINESE, ENGLISH):
-        yield _visit(
-            f"poem-{language}",
-            lambda samples, language=language: Visit(
-                samples.owner, reverse("artwork", args=[samples.poems[language].pk])
-            ),
-        )
-        yield _visit(
-            f"inscribe-{language}",
-            lambda samples, language=language: Visit(
-                samples.owner, reverse("artwork_inscribe", args=[samples.poems[language].pk])
-            ),
-        )
+        yield PageState(f"poem-{language}", "artwork", ("poems", language))
+        yield PageState(f"inscribe-{language}", "artwork_inscribe", ("poems", language))
     for state in (Moderation.PENDING, Moderation.REJECTED, Moderation.REMOVED):
-        yield _visit(
-            f"work-{state}",
-            lambda samples, state=state: Visit(
-                samples.owner, reverse("artwork", args=[samples.moderated[state].pk])
-            ),
-        )
-    yield _visit(
-        "work-loop", lambda samples: Visit(samples.owner, reverse("artwork", args=[samples.loops[0].pk]))
-    )
-    yield _visit(
-        "work-for-strangers",
-        lambda samples: Visit(AnonymousUser(), reverse("artwork", args=[samples.picture.pk])),
-    )
-    yield _visit(
-        "work-for-moderators",
-        lambda samples: Visit(samples.moderator, reverse("artwork", args=[samples.picture.pk])),
-    )
-    yield _visit(
-        "work-edit-errors",
-        lambda samples: Visit(
-            samples.owner, reverse("artwork_edit", args=[samples.picture.pk]), {"title": "x" * 300}
-        ),
-    )
+        yield PageState(f"work-{state}", "artwork", ("moderated", state))
+    yield PageState("work-loop", "artwork", ("loops", 0))
+    yield PageState("work-for-strangers", "artwork", PICTURE, "")
+    yield PageState("work-for-moderators", "artwork", PICTURE, "moderator")
+    yield PageState("work-edit-errors", "artwork_edit", PICTURE, post={"title": "x" * 300})
     for name in ("artwork_family", "artwork_similar", "artwork_delete"):
-        yield _visit(
-            name.replace("_", "-"),
-            lambda samples, name=name: Visit(samples.owner, reverse(name, args=[samples.picture.pk])),
-        )
+        yield PageState(name.replace("_", "-"), name, PICTURE)
 
 
 def _lists() -> Iterator[PageState]:
-    yield _visit("gallery", lambda _samples: Visit(AnonymousUser(), reverse("gallery")))
-    yield _visit(
-        "gallery-nothing-found", lambda _samples: Visit(AnonymousUser(), reverse("gallery") + "?q=qqqqqq")
-    )
+    yield PageState("gallery", "gallery", person="")
+    yield PageState("gallery-nothing-found", "gallery", person="", query="q=qqqqqq")
     for name in ("my_works", "my_jobs"):
         slug = name.replace("_", "-")
-        yield _visit(slug, lambda samples, name=name: Visit(samples.owner, reverse(name)))
-        yield _visit(f"{slug}-empty", lambda samples, name=name: Visit(samples.stranger, reverse(name)))
-
-
-def _moderation() -> Iterator[PageState]:
-    for name in ("moderation", "moderation_log"):
-        yield _visit(
-            name.replace("_", "-"), lambda samples, name=name: Visit(samples.moderator, reverse(name))
-        )
-    yield _visit("workers", lambda samples: Visit(samples.operator, reverse("workers")))
+        yield PageState(slug, name)
+        yield PageState(f"{slug}-empty", name, person="stranger")
+    yield PageState("moderation", "moderation", person="moderator")
+    yield PageState("moderation-log", "moderation_log", person="moderator")
+    yield PageState("workers", "workers", person="operator")
 
 
 def _errors() -> Iterator[PageState]:
     for number in ERROR_PAGES:
-        yield PageState(
-            f"error-{number}", lambda _samples, request, number=number: render(request, f"{number}.html")
-        )
+        yield PageState(f"error-{number}", template=f"{number}.html")
