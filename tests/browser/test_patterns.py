@@ -49,7 +49,9 @@ def test_no_state_of_a_page_overflows_or_logs_an_error(
         response = page.goto(f"/patterns/{name}")
         assert response is not None
         assert response.ok, name
-        page.screenshot(path=folder / f"{name.strip('/') or 'index'}.png", full_page=bool(name))
+        page.screenshot(
+            path=folder / f"{name.strip('/') or 'index'}.jpg", type="jpeg", quality=70, full_page=bool(name)
+        )
         if (more := page.evaluate(OVERFLOW)) > 0:
             said.append(f"overflows by {more} px")
         if said:
