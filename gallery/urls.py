@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import include, path
 
 from gallery.views import (
@@ -49,3 +50,5 @@ urlpatterns = [
     path("readyz", site.readyz, name="readyz"),
     path("", include("gallery.urls_media")),
 ]
+if settings.DEBUG:
+    urlpatterns.append(path("patterns/", include("gallery.views.patterns.urls")))
