@@ -13,7 +13,6 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,8 @@ from workers.training.chinese_verse.export import training_lines
 from workers.training.chinese_verse.rule_checker import Judge, shares
 from workers.training.chinese_verse.theme_retrieval import THEMES as FIFTY
 from workers.training.chinese_verse.theme_retrieval import Retrieval
-from workers.training.chinese_verse.train import prepare, reading, validate
+from workers.training.chinese_verse.train import load_corpora, reading, validate
+from workers.training.common.setup import data_argument
 from workers.training.verse_common import trigram
 from workers.training.verse_common.author_attribution import POEMS_PER_BATCH, Nats, attribution, mean_nats
 
@@ -73,7 +73,7 @@ PROTOCOL = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the evaluation."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
+    data_argument(parser)
     parser.add_argument("--model", default="verse", help="name of the weights")
     parser.add_argument("--count", type=int, default=5, help="poems per theme and form")
     parser.add_argument("--seed", type=int, default=9000, help="of the first poem")
@@ -293,7 +293,7 @@ def main(arguments: argparse.Namespace) -> None:
     engine = VerseEngine(arguments.model)
     folder = weights.find(arguments.model)
     card = weights.load_card(folder)
-    words, _tables, training, held_out = prepare(arguments.data, len(card["config"]["characters"]))
+    words, _tables, training, held_out = load_corpora(arguments.data, len(card["config"]["characters"]))
     if words != engine.chinese.words:
         raise SystemExit("the weights were trained on other poems: their vocabulary is not that of --data")
     checks = poems.Batches(held_out, len(words), seed=1)

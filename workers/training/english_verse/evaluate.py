@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from workers.engines.poetry.english.line_sampling import CANDIDATES
 from workers.engines.poetry.english.model import NAME, EnglishWriter
 from workers.engines.poetry.english.planning import Draft
 from workers.nets.english_verse_lstm import UNKNOWN, Lyricist
+from workers.training.common.setup import data_argument
 from workers.training.english_verse import corpus, rule_checker
 from workers.training.english_verse.export import training_lines
 from workers.training.english_verse.train import reading, validate
@@ -59,7 +59,7 @@ PROTOCOL = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the evaluation."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
+    data_argument(parser)
     parser.add_argument("--model", default=NAME, help="name of the weights")
     parser.add_argument("--count", type=int, default=4, help="poems per theme and form")
     parser.add_argument("--themes", type=int, default=len(THEMES), help="how many of the themes")
@@ -104,7 +104,7 @@ def author_figures(
         return mean_nats(model.log_chances(vectors), target, target != UNKNOWN)
 
     drawn = (
-        batches.draw(rows[start : start + POEMS_PER_BATCH], told=True)
+        batches.draw(rows[start : start + POEMS_PER_BATCH], conditioned=True)
         for start in range(0, len(rows), POEMS_PER_BATCH)
     )
     return attribution(drawn, model.config.authors, cost)
@@ -175,8 +175,8 @@ def main(arguments: argparse.Namespace) -> None:
     checks = corpus.Batches(held_out, words, seed=1)
     model, device = writer.composer.model, torch.device("cpu")
     quality: dict[str, Any] = {
-        "perplexity": math.exp(validate(model, checks, device, told=True)),
-        "perplexity_untold": math.exp(validate(model, checks, device, told=False)),
+        "perplexity": math.exp(validate(model, checks, device, conditioned=True)),
+        "perplexity_untold": math.exp(validate(model, checks, device, conditioned=False)),
         "perplexity_trigram": math.exp(trigram_nats(training, held_out, len(words))),
     }
     quality |= author_figures(model, held_out, words, POETS)

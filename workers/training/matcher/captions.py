@@ -62,7 +62,7 @@ def is_view(painting: Painting) -> bool:
     return not painting.genre and bool(_LAND.search(painting.title)) and not _PERSON.search(painting.title)
 
 
-def told_words(painting: Painting) -> set[str]:
+def metadata_words(painting: Painting) -> set[str]:
     """Words from the title, the painter and the style of the row."""
     words = set(_ALL.read(painting.title).words) - _ARTISTS
     words |= set(_ALL.read(painting.artist).words) & _ARTISTS
@@ -161,7 +161,7 @@ def measured_words(pictures: npt.NDArray[np.uint8]) -> list[set[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Captioned:
+class CaptionedPictures:
     """Pictures uint8 (N, S, S, 3), multi-hot captions float32 (N, K) over ``words``, and the split.
 
     ``features`` float64 (N, 512) are the teacher's, of the centre of each picture at 128 px.
@@ -183,7 +183,7 @@ def _cached(path: Path, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any
     return made
 
 
-def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> Captioned:
+def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> CaptionedPictures:
     """All views of ``paintings.csv`` as centre squares of ``size`` px (128 or more), with captions.
 
     ``cache`` is a folder where decoded squares and features are kept between runs
@@ -196,7 +196,7 @@ def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> Captione
     centres = pictures[:, edge : edge + SIZE, edge : edge + SIZE]
     features = _cached(cache / f"features-{len(rows)}.npy", lambda: pooled(teacher, uint8_batches(centres)))
     measured_groups = set(words_of("colour", "tone"))
-    told = [told_words(row) - measured_groups for row in rows]
+    told = [metadata_words(row) - measured_groups for row in rows]
     measured = measured_words(pictures)
     counts = Counter(word for one, more in zip(told, measured, strict=True) for word in one | more)
     words = tuple(word for word in words_of() if counts[word] >= _FEWEST)
@@ -211,4 +211,4 @@ def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> Captione
         whole = implied(told[number] | new) | measured[number]
         captions[number, [index[word] for word in whole if word in index]] = 1
     validation = np.array([is_validation(row.file) for row in rows])
-    return Captioned(pictures, captions, words, validation, features)
+    return CaptionedPictures(pictures, captions, words, validation, features)

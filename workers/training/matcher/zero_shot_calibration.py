@@ -19,7 +19,8 @@ from workers.engines.language.prompt_lexicon import words_of
 from workers.engines.vision.text_image_matcher import MODEL, MatcherModel
 from workers.engines.vision.zero_shot_tags import MIN_DEVIATIONS, MOST, USUAL_FILE
 from workers.training.common.data import is_validation, load_squares, paintings
-from workers.training.matcher.captions import is_view, told_words
+from workers.training.common.setup import data_argument
+from workers.training.matcher.captions import is_view, metadata_words
 
 GOOD = 0.7
 """Area under the curve from which on a word is told apart well enough."""
@@ -30,7 +31,7 @@ GENERAL = frozenset({"landscape"})
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``impressions`` command."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="training data folder")
+    data_argument(parser)
     parser.add_argument("--views", type=int, default=VIEWS, help="how many training views are looked at")
 
 
@@ -78,7 +79,7 @@ def main(arguments: argparse.Namespace) -> None:
     for row, score in zip(held_out, scores, strict=True):
         best = [n for n in score.argsort(descending=True)[:MOST].tolist() if score[n] >= MIN_DEVIATIONS]
         impressions += len(best)
-        if titled := told_words(row) & set(words):
+        if titled := metadata_words(row) & set(words):
             told += 1
             right += any(words[n] in titled for n in best)
             first += sum(len(best) > 0 and words[n] in titled for n in best[:1])

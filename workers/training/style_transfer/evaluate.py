@@ -20,7 +20,7 @@ from workers.engines.paint import PaintEngine
 from workers.engines.restyle import MODEL, RestyleEngine
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.generator.evaluation.sampling import ask
+from workers.training.common.setup import data_argument
 from workers.training.style_transfer.optimisation_baseline import (
     PROTOCOL,
     Bar,
@@ -59,7 +59,7 @@ SPEEDS = (512, 1024, 2048)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``evaluate restyle``."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True)
+    data_argument(parser)
     parser.add_argument("--side", type=int, default=256, help="px of the measured squares")
     parser.add_argument("--steps", type=int, default=300, help="steps of the pixel optimisation")
     parser.add_argument("--photos", type=int, default=10)

@@ -7,7 +7,6 @@ ready styles are not shipped, so their statistics are, made anew whenever the cl
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import torch
 from PIL import Image
@@ -25,13 +24,14 @@ from workers.engines.stylisation.style_statistics import (
 )
 from workers.engines.vision.classifier import ClassifierModel
 from workers.training.common import data
+from workers.training.common.setup import data_argument, target_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``python -m workers.training style-targets``."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="the training data folder")
-    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+    data_argument(parser)
+    target_argument(parser, weights.SHIPPED)
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ from workers.engines.restyle import MARGIN, RestyleEngine
 from workers.nets.tiled_style_transfer import ROWS, paint_in_strips, strips_of
 from workers.training.common.data import sample_pictures
 from workers.training.common.perceptual_teacher import Teacher, gram
-from workers.training.style_transfer.losses import CONTENT_LAYER, STYLE_LAYERS, variation
+from workers.training.style_transfer.losses import CONTENT_LAYER, STYLE_LAYERS, total_variation
 
 CONTENT_WEIGHT = 0.25
 STEP = 0.04
@@ -128,7 +128,7 @@ class Bar:
         for _ in range(self._steps):
             found = self._teacher(pixels, STYLE_LAYERS)
             of_style, of_content = self.losses(found, wanted, kept[CONTENT_LAYER])
-            error = of_style + CONTENT_WEIGHT * of_content + VARIATION * variation(pixels)
+            error = of_style + CONTENT_WEIGHT * of_content + VARIATION * total_variation(pixels)
             (pixels.grad,) = torch.autograd.grad(error, pixels)
             optimiser.step()
             pixels.data.clamp_(-1, 1)
