@@ -99,7 +99,7 @@ def test_a_run_learns_goes_on_and_writes(data: Path, tmp_path: Path, monkeypatch
     evaluate(tmp_path, data)
     draft = writer.draft("haiku", torch.Generator().manual_seed(1), author="Poet 1")
     assert max(writer.write([draft])) == sum(draft.form.syllables)
-    assert rule_checker.judge(writer.lines(draft), "haiku").right
+    assert rule_checker.check(writer.lines(draft), "haiku").right
 
 
 def evaluate(models: Path, data: Path) -> None:

@@ -92,7 +92,7 @@ def test_fidelity_lays_two_languages_side_by_side(folders: Path, tmp_path: Path)
     engine = PaintEngine()
     views = evaluate_paint.load_views(folders / "data", 140, Teacher(folders / "data"), folders / "cache")
     loaded = SceneClassifier.load(folders / "scenes", torch.device("cpu"))
-    figures, pictures = prompt_fidelity.measure(engine, engine.atelier.matching, loaded, views, 2, FEW)
+    figures, pictures = prompt_fidelity.measure(engine, engine.pipeline.matcher, loaded, views, 2, FEW)
     assert pictures[FEW[0]].shape == (2, 128, 128, 3)
     assert [row["measure"] for row in figures["table"]] == [
         "colour_dominates",

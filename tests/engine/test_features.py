@@ -107,7 +107,7 @@ def test_a_visualisation_activates_its_channel() -> None:
             module.weight.copy_(3 * module.weight.mean((2, 3), keepdim=True).expand_as(module.weight))
     channels = list(range(16))
     made = visualised(net, "s3", channels, 64, 20, torch.Generator().manual_seed(1))
-    heard = drives(net, made, ["s3"])["s3"].mean((2, 3))
+    heard = preactivations(net, made, ["s3"])["s3"].mean((2, 3))
     lead = (heard - heard.mean(0)) / heard.std(0)
     # Each picture is ahead of the others where it was drawn for.
     assert float(lead.diagonal().mean()) > 0.9

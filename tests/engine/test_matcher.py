@@ -72,11 +72,11 @@ def test_weights_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     net = toy().eval()
     weights.save(tmp_path / "match", net.state_dict(), CARD)
-    matching = MatcherModel.load("match", torch.device("cpu"))
+    matcher = MatcherModel.load("match", torch.device("cpu"))
     picture = torch.rand(1, 3, 32, 32) * 2 - 1
-    assert torch.allclose(matching.pictures(picture), net.image(picture), atol=5e-3)
-    assert matching.read("crimson forest").words == ("red", "forest")
-    assert -1 <= float(matching.fit(picture, [("red",)])) <= 1
+    assert torch.allclose(matcher.pictures(picture), net.image(picture), atol=5e-3)
+    assert matcher.read("crimson forest").words == ("red", "forest")
+    assert -1 <= float(matcher.fit(picture, [("red",)])) <= 1
 
 
 def test_a_card_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.engine.toy_training_data import write_training_data
-from workers.engines.vision.text_image_matcher import Matching
-from workers.nets.generator import PainterConfig
+from workers.engines.vision.text_image_matcher import MatcherModel
+from workers.nets.generator import GeneratorConfig
 from workers.nets.matcher import Matcher, MatcherConfig
 from workers.training.common.data import Painting
 from workers.training.common.feature_metrics import Moments, frechet, kernel_distance
@@ -28,7 +28,7 @@ from workers.training.matcher.captions import (
     measured_words,
     metadata_words,
 )
-from workers.training.matcher.pseudo_labels import guessed, implied
+from workers.training.matcher.pseudo_labels import implied, predict_words
 from workers.training.upscaler.degradation import degrade, halved
 
 
@@ -36,7 +36,7 @@ def painting(title: str, artist: str = "", style: str = "", genre: str = "") -> 
     return Painting("small/1.webp", "x.zip", artist, style, genre, title)
 
 
-def test_captions_say_title_painter_and_style() -> None:
+def test_captions_hold_title_painter_and_style() -> None:
     row = painting("Stormy Sea at Night", "Ivan Aivazovsky", "Romanticism", "landscape")
     assert metadata_words(row) == {"storm", "sea", "night", "aivazovsky", "romanticism", "landscape"}
     # A saint in a title is not the painter Henri Martin.
@@ -47,7 +47,7 @@ def test_captions_say_title_painter_and_style() -> None:
     }
 
 
-def test_views_are_landscapes_and_titles_that_say_so() -> None:
+def test_views_are_landscapes_by_genre_or_title() -> None:
     assert is_view(painting("Untitled", genre="landscape"))
     assert is_view(painting("The Bridge at Moret"))
     assert not is_view(painting("Portrait of a Woman by the Sea"))
@@ -76,13 +76,13 @@ def test_colours_are_called_by_their_names(rgb: tuple[int, int, int], word: str)
     assert words & set(COLOUR_LIMITS) == {word}
 
 
-def test_classifier_fills_in_a_word_and_leaves_ink_alone() -> None:
+def test_pseudo_labels_add_a_word_but_not_to_ink_paintings() -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(400, 8))
     shows = features[:, 0] > 0
     sets = [{"sea"} if shows[n] and n % 3 == 0 else set[str]() for n in range(400)]
     sets[1] = {"ink"}
-    added = guessed(features, sets, ["sea"])
+    added = predict_words(features, sets, ["sea"])
     new = [n for n, more in enumerate(added) if more]
     assert len(new) > 20
     assert np.mean(shows[new]) > 0.95
@@ -174,11 +174,11 @@ def trainer(tmp_path: Path) -> GeneratorTrainer:
     pictures = np.random.default_rng(1).integers(0, 256, (8, 76, 76, 3), dtype=np.uint8)
     views = CaptionedPictures(pictures, captions, words, np.zeros(8, bool), np.zeros((8, 512)))
     setup = Setup(torch.device("cpu"), 1, seed_everything(1), torch.bfloat16)
-    matching = Matching(Matcher(config), setup.device)
-    batches = Batches(views, matching, 64, 4, setup.generator)
+    matcher = MatcherModel(Matcher(config), setup.device)
+    batches = Batches(views, matcher, 64, 4, setup.generator)
     made = GeneratorTrainer(
-        PainterConfig(condition=16, latent=4, embedding=4, channels=(8, 8, 8, 8)),
-        matching,
+        GeneratorConfig(condition=16, latent=4, embedding=4, channels=(8, 8, 8, 8)),
+        matcher,
         Teacher(write_training_data(tmp_path / "data")),
         batches,
         setup,

@@ -123,7 +123,7 @@ def test_checkpoints_of_earlier_versions_still_load(data: Path) -> None:
 
 
 def test_pictures_of_a_generator_are_learned_from_and_kept_consistent(data: Path, tmp_path: Path) -> None:
-    config = PainterConfig(condition=4, latent=4, embedding=4, channels=(8, 8, 8, 8))
+    config = GeneratorConfig(condition=4, latent=4, embedding=4, channels=(8, 8, 8, 8))
     state = {
         "config": config.to_card(),
         "average": Generator(config).state_dict(),

@@ -96,11 +96,11 @@ def least_calibration_error(shares: torch.Tensor, draws: int = 100) -> float:
     return sum(found) / draws
 
 
-def answers(seeing: Seeing, data: ClassificationData, folder: Path) -> dict[str, Any]:
+def answers(classifier: ClassifierModel, data: ClassificationData, folder: Path) -> dict[str, Any]:
     """Accuracy, calibration and the confusion matrices."""
     rows = data.indices(VALIDATION)
     rows = rows[rows < len(data.rows)]
-    found = logits_of(seeing.net, data, rows, seeing.net.config.side)
+    found = logits_of(classifier.net, data, rows, classifier.net.config.side)
     figures: dict[str, Any] = {}
     reliability = {}
     for head in ASKED:
@@ -172,9 +172,9 @@ def _rank_correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) ->
     return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
 
 
-def evidence_figures(seeing: Seeing, data: ClassificationData, count: int) -> dict[str, Any]:
+def evidence_figures(classifier: ClassifierModel, data: ClassificationData, count: int) -> dict[str, Any]:
     """Faithfulness of the heat maps: occlusion, and the sanity check with other weights."""
-    net, temperature = seeing.net, {head: float(t) for head, t in seeing.card["temperature"].items()}
+    net, temperature = classifier.net, {head: float(t) for head, t in classifier.card["temperature"].items()}
     rows = data.indices(VALIDATION)
     rows = rows[(rows < len(data.rows))]
     rows = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
@@ -183,7 +183,7 @@ def evidence_figures(seeing: Seeing, data: ClassificationData, count: int) -> di
     correlations: dict[str, list[float]] = {"all": [], "last": [], "mirrored": []}
     others = {"all": randomised(net, False), "last": randomised(net, True)}
     for number, row in enumerate(rows):
-        x = whole_picture(data, int(row), net.config.side).to(seeing.device)
+        x = whole_picture(data, int(row), net.config.side).to(classifier.device)
         with torch.inference_mode():
             before = net(x)["style"].div(temperature["style"]).softmax(1)[0]
             guess = int(before.argmax())
@@ -198,9 +198,9 @@ def evidence_figures(seeing: Seeing, data: ClassificationData, count: int) -> di
             falls.append((float(fall[0]), float(fall[1:].mean())))
             if number % 10 == 0:
                 for name, other in others.items():
-                    of_other = evidence(other, x, temperature)["style"][guess]
+                    of_other = occlusion_maps(other, x, temperature)["style"][guess]
                     correlations[name].append(_rank_correlation(heat, of_other))
-                turned = evidence(net, x.flip(3), temperature)["style"][guess][:, ::-1]
+                turned = occlusion_maps(net, x.flip(3), temperature)["style"][guess][:, ::-1]
                 correlations["mirrored"].append(_rank_correlation(heat, turned))
     mean = np.mean(falls, 0)
     return {
@@ -249,7 +249,7 @@ def unseen_outliers() -> dict[str, list[Image.Image]]:
     return {"other_noise": noises, "sample_photographs": photographs}
 
 
-def outlier_figures(seeing: Seeing, data: ClassificationData) -> dict[str, Any]:
+def outlier_figures(classifier: ClassifierModel, data: ClassificationData) -> dict[str, Any]:
     """How well paintings are separated from everything else."""
     rows = data.indices(VALIDATION)
     pictures = {row: Image.fromarray(data.pictures[row]) for row in rows}
@@ -259,7 +259,7 @@ def outlier_figures(seeing: Seeing, data: ClassificationData) -> dict[str, Any]:
         return picture.resize((round(176 * ratio), round(176 / ratio)), Image.Resampling.BICUBIC)
 
     source = data.labels["source"][rows]
-    inside = _painting_shares(seeing, [stretched(row) for row in rows[source == 0]])
+    inside = _painting_shares(classifier, [stretched(row) for row in rows[source == 0]])
     sets = {
         "photographs": [stretched(row) for row in rows[source == 1]],
         "screens_and_noise": [pictures[row] for row in rows[source == 2]],
@@ -283,11 +283,11 @@ def _area(inside: npt.NDArray[np.float64], outside: npt.NDArray[np.float64]) -> 
     return round(float(roc_auc(scores, truth.astype(bool))), 4)
 
 
-def copies(seeing: Seeing, data: ClassificationData, asked: int) -> dict[str, Any]:
+def copies(classifier: ClassifierModel, data: ClassificationData, asked: int) -> dict[str, Any]:
     """Whether changed copies find their originals among ten thousand paintings."""
     rows = np.flatnonzero(np.arange(len(data.pictures)) < len(data.rows))
     chosen = np.random.default_rng(8).permutation(rows)[:10_000]
-    table = embeddings(seeing.net, data, chosen, seeing.search_side)
+    table = embeddings(classifier.net, data, chosen, classifier.search_side)
     found: dict[str, int] = {"mirrored": 0, "cropped": 0, "recompressed": 0}
     for number, row in enumerate(chosen[:asked]):
         ratio = float(data.ratio[row]) ** 0.5
@@ -317,13 +317,13 @@ def main(arguments: argparse.Namespace) -> None:
     data = load_classification_data(arguments.data, Teacher(arguments.data).to(device), arguments.cache)
     for part in arguments.only:
         if part == "answers":
-            found = answers(seeing, data, folder)
+            found = answers(classifier, data, folder)
         elif part == "evidence":
-            found = evidence_figures(seeing, data, arguments.pictures)
+            found = evidence_figures(classifier, data, arguments.pictures)
         elif part == "outliers":
-            found = outlier_figures(seeing, data)
+            found = outlier_figures(classifier, data)
         else:
-            found = copies(seeing, data, arguments.asked)
+            found = copies(classifier, data, arguments.asked)
         print(part, {key: value for key, value in found.items() if key != "protocol"}, flush=True)
         card = weights.load_card(folder)
         card["quality"] = dict(card["quality"]) | {part: found}

@@ -123,7 +123,7 @@ def known_paintings(data: ClassificationData) -> npt.NDArray[np.int64]:
 
 
 @torch.inference_mode()
-def word_thresholds(matching: Matching, views: CaptionedPictures) -> dict[str, float]:
+def word_thresholds(matcher: MatcherModel, views: CaptionedPictures) -> dict[str, float]:
     """Word -> cosine with a picture from which on it counts as present, measured on training views."""
     train = np.flatnonzero(~views.validation)
     side = matcher.net.config.size
@@ -167,8 +167,8 @@ def main(arguments: argparse.Namespace) -> None:
     is_painting = answers["source"].div(temperature["source"]).softmax(1)[:, 0]
     unlike_below = float(is_painting[labels["source"] == 0].quantile(1 - PASSED))
     known = known_paintings(data)
-    matching = Matching.load(MATCHER, device)
-    thresholds = word_thresholds(matching, load_views(arguments.data, 140, teacher, arguments.cache))
+    matcher = MatcherModel.load(MATCHER, device)
+    thresholds = word_thresholds(matcher, load_views(arguments.data, 140, teacher, arguments.cache))
     tensors = dict(net.state_dict()) | {f"{KNOWN}vectors": quantised(embeddings(net, data, known))}
     card = {
         "name": MODEL,
@@ -180,7 +180,7 @@ def main(arguments: argparse.Namespace) -> None:
         "temperature": temperature,
         "unlike_below": round(unlike_below, 4),
         "sure_of": thresholds,
-        "matcher": matching.digest,
+        "matcher": matcher.digest,
         "data": DATA,
         "steps": saved["step"],
         "training": {
@@ -205,5 +205,5 @@ def main(arguments: argparse.Namespace) -> None:
     titles = [[data.rows[n].title[:120], data.rows[n].artist] for n in known]
     (folder / KNOWN_FILE).write_text(json.dumps(titles, ensure_ascii=False, indent=0) + "\n", "utf-8")
     digest = weights.save(folder, tensors, card)
-    Seeing.load(device)
+    ClassifierModel.load(device)
     print(digest, temperature, unlike_below, thresholds)

@@ -148,8 +148,12 @@ def visualised(
             wanted = drive.gather(1, index.expand(-1, 1, *drive.shape[2:]))
             (gradient,) = torch.autograd.grad(wanted.sum(), seen)
         gradient = F.interpolate(gradient, size, mode="bilinear", align_corners=False)
-        move = calmed(gradient.roll((-down, -right), (2, 3))) * STEP * (1 - 0.7 * number / steps)
-        x = moved(x, move) * FADING
+        move = (
+            normalise_gradient_pyramid(gradient.roll((-down, -right), (2, 3)))
+            * STEP
+            * (1 - 0.7 * number / steps)
+        )
+        x = bounded_step(x, move) * FADING
     return x
 
 
@@ -218,8 +222,8 @@ def main(arguments: argparse.Namespace) -> None:
     """Visualise, name and write."""
     set_threads(arguments)
     generator = seed_everything(arguments.seed)
-    seeing = Seeing.load(torch.device("cpu"), arguments.weights)
-    net = seeing.net
+    classifier = ClassifierModel.load(torch.device("cpu"), arguments.weights)
+    net = classifier.net
     pictures, words = load_examples(arguments.data, arguments.pictures, generator)
     print(f"{len(pictures)} example pictures", flush=True)
     activations = responses(net, pictures)
@@ -240,7 +244,7 @@ def main(arguments: argparse.Namespace) -> None:
     table = np.stack([activations[one.stage][:, one.number] for one in chosen], 1)
     known, effects = word_effects(table, words)
     names = _enough(effects, [display_name(word) for word in known]) if known else label_names(net, chosen)
-    write(seeing, arguments.weights, arguments.web, chosen, names)
+    write(classifier, arguments.weights, arguments.web, chosen, names)
 
 
 def write(

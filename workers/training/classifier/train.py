@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from workers.engines.vision.classifier import looked_size
+from workers.engines.vision.classifier import input_size
 from workers.nets.classifier import Classifier, ClassifierConfig, Residual
 from workers.training.classifier.data import (
     EMBEDDING,
@@ -197,7 +197,7 @@ def logits_of(
 
 def whole_picture(data: ClassificationData, row: int, side: int) -> torch.Tensor:
     """A whole picture as the engine sees it: (1, 3, h, w), area about side**2, multiples of 16."""
-    width, height = looked_size(float(data.ratio[row]), 1.0, side)
+    width, height = input_size(float(data.ratio[row]), 1.0, side)
     x = torch.from_numpy(data.pictures[row]).permute(2, 0, 1)[None].float().div(127.5).sub(1)
     return F.interpolate(x, (height, width), mode="bilinear", antialias=True, align_corners=False)
 

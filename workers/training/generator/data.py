@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from workers.engines.vision.text_image_matcher import Matching
+from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.training.matcher.captions import CaptionedPictures
 from workers.training.matcher.train import drop_words, shuffled_ids
 
@@ -29,7 +29,7 @@ class Batches:
     def __init__(
         self,
         views: CaptionedPictures,
-        matching: Matching,
+        matcher: MatcherModel,
         size: int,
         batch: int,
         generator: torch.Generator,
@@ -37,14 +37,14 @@ class Batches:
         keep = np.flatnonzero(~views.validation)
         self.pictures = torch.from_numpy(views.pictures[keep])
         self.captions = torch.from_numpy(views.captions[keep])
-        self.matching, self.size, self.batch, self.generator = matching, size, batch, generator
+        self.matcher, self.size, self.batch, self.generator = matcher, size, batch, generator
 
     @torch.no_grad()
     def embedded(self, captions: torch.Tensor) -> CaptionBatch:
         """Captions (N, K) on the matcher's device, in a random order of their words."""
-        device = self.matching.device
+        device = self.matcher.device
         ids = shuffled_ids(captions, self.generator)
-        return CaptionBatch(captions.to(device), self.matching.net.text(ids.to(device)))
+        return CaptionBatch(captions.to(device), self.matcher.net.text(ids.to(device)))
 
     def prompts(self) -> CaptionBatch:
         """Captions for generated pictures; the two halves are the same, for the diversity loss."""

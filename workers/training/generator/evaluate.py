@@ -93,7 +93,7 @@ class Evaluation:
         ]
         captions = self.views.captions[reference.asked][:, known]
         texts = shuffled_words(captions, [self.views.words[k] for k in known], 9)
-        made = for_captions(self.engine.atelier, texts, 9_000_000)
+        made = for_captions(self.engine.pipeline, texts, 9_000_000)
         figures, features = distribution.likeness(made, reference, self.teacher, self.scenes)
         sheet = self.arguments.cache / "closest-pairs.jpg"
         memorised = distribution.memorisation_figures(made, features, reference, self.teacher, sheet)
@@ -111,7 +111,7 @@ class Evaluation:
 
     def fidelity(self) -> dict[str, Any]:
         figures, self.of_prompts = prompt_fidelity.measure(
-            self.engine, self.engine.atelier.matching, self.scenes, self.views, self.arguments.each
+            self.engine, self.engine.pipeline.matcher, self.scenes, self.views, self.arguments.each
         )
         return {"fidelity": figures}
 

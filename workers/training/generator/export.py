@@ -11,7 +11,7 @@ from workers import weights
 from workers.engines.painting.pipeline import MODEL as PAINTER
 from workers.engines.upscale import MODEL as UPSCALER
 from workers.engines.vision.text_image_matcher import MODEL as MATCHER
-from workers.nets.generator import PainterConfig
+from workers.nets.generator import GeneratorConfig
 from workers.training.common.setup import target_argument
 
 DATA = (

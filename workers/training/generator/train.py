@@ -22,7 +22,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from workers.engines.vision.text_image_matcher import MODEL, Matching
+from workers.engines.vision.text_image_matcher import MODEL, MatcherModel
 from workers.images import contact_sheet, to_images
 from workers.nets.generator import Generator, GeneratorConfig, Latents, draw_many
 from workers.nets.matcher import condition
@@ -44,7 +44,7 @@ EMBEDDING_RATE = 4.0
 MIXING = 0.3
 """Share of the steps whose pictures mix two styles (Karras et al. 2019 take 0.9). Not tuned."""
 MATCH_SCALE = 10.0
-"""Sharpness of the matching loss: far below the matcher's own, which a generator would only exploit."""
+"""Sharpness of the matcher loss: far below the matcher's own, which a generator would only exploit."""
 MISMATCH_WEIGHT = 0.5
 """Of the discriminator's negatives, the share of real pictures with false captions (Reed et al. 2016)."""
 DIVERSITY_WEIGHT = 1.0
@@ -100,7 +100,7 @@ def mix_styles(styles: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def generate(
-    net: Painter, conditions: torch.Tensor, latents: Latents, chunk: int = 16
+    net: Generator, conditions: torch.Tensor, latents: Latents, chunk: int = 16
 ) -> Iterator[torch.Tensor]:
     """Pictures of ``conditions`` (N, K) in chunks (n, 3, S, S), on the network's device."""
     device = conditions.device
@@ -113,7 +113,7 @@ def generate(
 class Monitor:
     """Fixed captions and latents for the sheet and for the Frechet distance of 1,000 pictures."""
 
-    def __init__(self, views: CaptionedPictures, batches: Batches, config: PainterConfig) -> None:
+    def __init__(self, views: CaptionedPictures, batches: Batches, config: GeneratorConfig) -> None:
         stream = torch.Generator().manual_seed(7)
         captions = torch.from_numpy(views.captions)
 
@@ -150,11 +150,11 @@ class GeneratorTrainer(Trainer):
         monitor: Monitor | None = None,
     ) -> None:
         """``rates``: learning rates of generator and discriminator; ``decay`` of the running average."""
-        self.matching, self.teacher, self.batches, self.setup = matching, teacher, batches, setup
+        self.matcher, self.teacher, self.batches, self.setup = matcher, teacher, batches, setup
         self.teacher_size, self.decay, self.rates, self.monitor = teacher_size, decay, rates, monitor
-        self.generator = setup.place(Painter(config))
+        self.generator = setup.place(Generator(config))
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.discriminator = setup.place(ProjectedDiscriminator(teacher, len(matching.vocabulary)))
+        self.discriminator = setup.place(ProjectedDiscriminator(teacher, len(matcher.vocabulary)))
         embedding = list(self.generator.embed.parameters())
         others = [p for name, p in self.generator.named_parameters() if not name.startswith("embed.")]
         groups: list[dict[str, Any]] = [{"params": others}, {"params": embedding}]
@@ -297,7 +297,7 @@ class GeneratorTrainer(Trainer):
         if step % 2 == 0:
             # A prompt that says no more than the picture's own is no mistake: only contradictions count.
             wrong = contradictions(prompts.words, prompts.words)
-            seen = self.matching.pictures(generated.float())
+            seen = self.matcher.pictures(generated.float())
             scale = torch.tensor(MATCH_SCALE, device=self.setup.device)
             match = contrastive_loss(seen, prompts.text, wrong, scale)
             # Twice the weight, for it is there in every other step.
@@ -326,18 +326,18 @@ def main(arguments: argparse.Namespace) -> None:
     setup = prepare(arguments)
     run = TrainingRun(arguments.out, arguments.minutes)
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    matching = Matching.load(MODEL, setup.device)
-    config = PainterConfig(
-        condition=matching.net.config.embedding, channels=tuple(arguments.channels), soft=True
+    matcher = MatcherModel.load(MODEL, setup.device)
+    config = GeneratorConfig(
+        condition=matcher.net.config.embedding, channels=tuple(arguments.channels), soft=True
     )
     teacher = Teacher(arguments.data).to(setup.device)
     views = load_views(arguments.data, config.size + MARGIN, teacher, arguments.cache)
     if views.words != matcher.vocabulary.words:
         raise SystemExit("the matcher was trained on other words: train and export `match` again")
-    batches = Batches(views, matching, config.size, arguments.batch, setup.generator)
+    batches = Batches(views, matcher, config.size, arguments.batch, setup.generator)
     trainer = GeneratorTrainer(
         config,
-        matching,
+        matcher,
         teacher,
         batches,
         setup,

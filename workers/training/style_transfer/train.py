@@ -43,7 +43,7 @@ class StyleTransferTrainer(Trainer):
     ) -> None:
         self.arguments, self.setup, self.pictures, self.teacher = arguments, setup, pictures, teacher
         self.config = scaled_config(arguments.width)
-        self.net, self.average = (setup.place(Restyler(self.config)) for _ in range(2))
+        self.net, self.average = (setup.place(StyleTransferNet(self.config)) for _ in range(2))
         self.average.load_state_dict(self.net.state_dict())
         self.average.requires_grad_(False)
         self.space = StyleSpace(STYLE_LAYERS, self.config.code).to(setup.device)

@@ -12,7 +12,7 @@ import argparse
 import torch
 import torch.nn.functional as F
 
-from workers.nets.style_transfer import RestylerConfig, StyleEncoder, colour_statistics
+from workers.nets.style_transfer import StyleEncoder, StyleTransferConfig, colour_statistics
 from workers.training.common.optimise import set_rate, take_step
 from workers.training.common.perceptual_teacher import Teacher
 from workers.training.common.run import Figures, Progress, Trainer, TrainingRun, run_training
@@ -57,7 +57,7 @@ class CodedCrops:
 class StyleEncoderTrainer(Trainer):
     """The encoder and its optimiser."""
 
-    def __init__(self, config: RestylerConfig, crops: CodedCrops, setup: Setup, rate: float) -> None:
+    def __init__(self, config: StyleTransferConfig, crops: CodedCrops, setup: Setup, rate: float) -> None:
         self.crops, self.rate, self.setup = crops, rate, setup
         self.encoder = setup.place(StyleEncoder(config))
         self.optimiser = torch.optim.Adam(self.encoder.parameters(), lr=rate)

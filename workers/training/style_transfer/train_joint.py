@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from workers import weights
-from workers.nets.style_transfer import Residual, Restyler, RestylerConfig
+from workers.nets.style_transfer import Residual, StyleTransferConfig, StyleTransferNet
 from workers.training.common import data
 from workers.training.common.optimise import decay_at, set_rate, take_step, update_average
 from workers.training.common.perceptual_teacher import Teacher
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", type=Path, help="only export the checkpoint to this weights folder")
 
 
-def begin(folder: Path, blocks: int) -> Restyler:
+def begin(folder: Path, blocks: int) -> StyleTransferNet:
     """The network of a weights folder with ``blocks`` residual blocks, the new ones close to the identity.
 
     Raises ValueError or RuntimeError for weights of other sizes.
@@ -129,7 +129,12 @@ class JointTrainer(Trainer):
     """The whole network, averaged weights and the optimiser of everything."""
 
     def __init__(
-        self, net: Restyler, arguments: argparse.Namespace, setup: Setup, pictures: Pictures, teacher: Teacher
+        self,
+        net: StyleTransferNet,
+        arguments: argparse.Namespace,
+        setup: Setup,
+        pictures: Pictures,
+        teacher: Teacher,
     ) -> None:
         self.arguments, self.setup, self.pictures, self.teacher = arguments, setup, pictures, teacher
         self.net = setup.place(net)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from workers.images import shrink
 from workers.nets.filters import softened
-from workers.nets.generator import Painter, PainterConfig, draw_many, without_frame
+from workers.nets.generator import Generator, GeneratorConfig, draw_many, without_frame
 from workers.training.common.data import is_validation, load_squares, paintings, photos, styles
 
 LARGE, PHOTO = 256, 224
@@ -64,7 +64,7 @@ class GeneratedPool:
     def __init__(self, checkpoint: Path, count: int = 256) -> None:
         """``checkpoint``: ``checkpoint.pt`` of a ``gan`` run; ``count`` pictures, a multiple of 16."""
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]
-        self.net = Painter(PainterConfig.from_card(state["config"])).eval().requires_grad_(False)
+        self.net = Generator(GeneratorConfig.from_card(state["config"])).eval().requires_grad_(False)
         self.net.load_state_dict(state["average"])
         self.conditions = state["conditions"]
         self.pictures = torch.cat([self._generate(16) for _ in range(count // 16)])

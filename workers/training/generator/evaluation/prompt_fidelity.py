@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.engines.paint import PaintEngine
-from workers.engines.vision.text_image_matcher import Matching
+from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.training.classifier.scene_classifier import SceneClassifier
 from workers.training.classifier.scene_labels import SCENES
 from workers.training.common.feature_metrics import Array, uint8_batches
@@ -129,7 +129,7 @@ def real_colours(views: CaptionedPictures) -> dict[str, Any]:
     return {"colour_dominates": _share(dominates), "colours": of_captions}
 
 
-def translated_alike(matching: Matching, prompts: Sequence[Prompt]) -> dict[str, Any]:
+def translated_alike(matcher: MatcherModel, prompts: Sequence[Prompt]) -> dict[str, Any]:
     """How many Chinese prompts are read as the very words of their English twins, and which are not."""
     other = {}
     for prompt in prompts:
@@ -141,7 +141,7 @@ def translated_alike(matching: Matching, prompts: Sequence[Prompt]) -> dict[str,
 
 def measure(
     engine: PaintEngine,
-    matching: Matching,
+    matcher: MatcherModel,
     scenes: SceneClassifier,
     views: CaptionedPictures,
     each: int,
@@ -167,7 +167,7 @@ def measure(
         }
         for name in ("colour_dominates", "colour_found", "scene_first_guess")
     ]
-    figures["twins"] = translated_alike(matching, prompts)
+    figures["twins"] = translated_alike(matcher, prompts)
     figures["real_held_out"] = real_colours(views)
     figures["scene_classifier"] = {
         name: value for name, value in scenes.reliability.items() if name != "words_auc"

@@ -22,6 +22,16 @@ PAINTED = 256
 """Side at which pictures are made before they are reduced: the upscaler is a part of every measure."""
 TRUNCATION = 0.8
 """The default of the kind's parameters."""
+PARAMETERS: Mapping[str, Any] = {
+    "prompt": "",
+    "count": 1,
+    "truncation": TRUNCATION,
+    "size": str(PAINTED),
+    "aspect": "1:1",
+    "candidates": 1,
+    "refine": 0,
+}
+"""Complete parameters of ``paint``: measures change some of them, and training knows no kinds."""
 
 
 def ask(
