@@ -11,11 +11,18 @@ import torch
 
 from tests.engine.toy_classifier import TOY, toy_classifier
 from tests.engine.toy_training_data import write_training_data
-from workers.nets.classifier import Classifier
-from workers.training.classifier.data import OPINION, SIZE, Sights, load_sights, views
+from workers.nets.classifier import Classifier, ClassifierConfig
+from workers.training.classifier.data import (
+    EMBEDDING,
+    SIZE,
+    VALIDATION,
+    ClassificationData,
+    load_classification_data,
+    random_crops,
+)
 from workers.training.classifier.evaluate import (
     calibration_error,
-    hottest,
+    hottest_share,
     least_calibration_error,
     randomised,
 )
@@ -23,24 +30,39 @@ from workers.training.classifier.export import embeddings, quantised, temperatur
 from workers.training.classifier.labels import STYLES, heads_of, labels_of, style_of
 from workers.training.classifier.outliers import outliers
 from workers.training.classifier.plots import confusion, confusion_plot, reliability_plot
-from workers.training.classifier.scene_classifier import JudgeConfig, JudgeNet
-from workers.training.classifier.train import Batches, Trainer, accuracy, answers_of
+from workers.training.classifier.scene_classifier import SceneClassifierConfig, SceneClassifierNet
+from workers.training.classifier.train import Batches, ClassifierTrainer, accuracy, logits_of
 from workers.training.common.data import Painting
 from workers.training.common.perceptual_teacher import Teacher
+from workers.training.common.run import Progress
+from workers.training.common.setup import Setup
 
 
 @pytest.fixture(scope="module")
-def sights(tmp_path_factory: pytest.TempPathFactory) -> Sights:
+def data(tmp_path_factory: pytest.TempPathFactory) -> ClassificationData:
     folder = write_training_data(tmp_path_factory.mktemp("data") / "data")
     with zipfile.ZipFile(folder / "p.zip") as archive, zipfile.ZipFile(folder / "photos.zip", "w") as photos:
         photos.writestr("photo/1.webp", archive.read(archive.namelist()[0]))
     (folder / "photos.csv").write_text("file\nphoto/1.webp\n", "utf-8")
     cache = tmp_path_factory.mktemp("cache")
-    first = load_sights(folder, Teacher(folder), cache, drawn=6)
-    again = load_sights(folder, Teacher(folder), cache, drawn=6)
+    first = load_classification_data(folder, Teacher(folder), cache, drawn=6)
+    again = load_classification_data(folder, Teacher(folder), cache, drawn=6)
     assert np.array_equal(first.pictures, again.pictures)
-    assert np.allclose(first.opinion, again.opinion)
+    assert np.allclose(first.teacher_embedding, again.teacher_embedding)
     return first
+
+
+def trainer(
+    config: ClassifierConfig, data: ClassificationData, batch: int = 8, rate: float = 1e-3
+) -> ClassifierTrainer:
+    stream = torch.Generator().manual_seed(3)
+    setup = Setup(torch.device("cpu"), 3, stream)
+    batches = Batches(data, batch, stream)
+    return ClassifierTrainer(config, data, batches, setup, rate=rate, distillation=1.0, early_side=64)
+
+
+def scene_net(last: int) -> SceneClassifierNet:
+    return SceneClassifierNet(SceneClassifierConfig(tags=("a",), stem=8, widths=(8, 12, last)))
 
 
 def row(style: str, artist: str = "Claude Monet") -> Painting:
@@ -64,64 +86,60 @@ def test_heads_ask_only_what_a_row_can_answer() -> None:
     assert labels["source"].tolist() == [0] * 4
 
 
-def test_everything_to_look_at_has_a_source_and_an_opinion(sights: Sights) -> None:
-    count = len(sights.rows)
-    assert sights.pictures.shape == (count + 7, SIZE, SIZE, 3)
-    assert sights.opinion.shape == (count + 7, OPINION)
-    assert np.isfinite(sights.opinion).all()
-    assert sights.labels["source"].tolist() == [0] * count + [1] + [2] * 6
-    assert (sights.labels["style"][count:] == -1).all()
-    assert sights.ratio[0] == pytest.approx(160 / 150)
+def test_every_picture_has_a_source_and_a_teacher_embedding(data: ClassificationData) -> None:
+    count = len(data.rows)
+    assert data.pictures.shape == (count + 7, SIZE, SIZE, 3)
+    assert data.teacher_embedding.shape == (count + 7, EMBEDDING)
+    assert np.isfinite(data.teacher_embedding).all()
+    assert data.labels["source"].tolist() == [0] * count + [1] + [2] * 6
+    assert (data.labels["style"][count:] == -1).all()
+    assert data.ratio[0] == pytest.approx(160 / 150)
 
 
-def test_views_are_squares_in_range_and_differ() -> None:
+def test_random_crops_are_squares_in_range_and_differ() -> None:
     pictures = torch.from_numpy(outliers(3, SIZE, 5))
-    x = views(pictures, torch.tensor([0.4, 1.0, 2.5]), 64, torch.Generator().manual_seed(1))
-    again = views(pictures, torch.tensor([0.4, 1.0, 2.5]), 64, torch.Generator().manual_seed(2))
+    x = random_crops(pictures, torch.tensor([0.4, 1.0, 2.5]), 64, torch.Generator().manual_seed(1))
+    again = random_crops(pictures, torch.tensor([0.4, 1.0, 2.5]), 64, torch.Generator().manual_seed(2))
     assert x.shape == (3, 3, 64, 64)
     assert x.min() >= -1
     assert x.max() <= 1
     assert not torch.allclose(x, again)
 
 
-def test_it_learns_what_it_is_shown(sights: Sights) -> None:
-    config = TOY.from_card(TOY.to_card() | {"heads": sights.heads, "embedding": OPINION})
+def test_it_learns_what_it_is_shown(data: ClassificationData) -> None:
+    config = TOY.from_card(TOY.to_card() | {"heads": data.heads, "embedding": EMBEDDING})
     torch.manual_seed(1)
-    trainer = Trainer(config, torch.device("cpu"), 3e-3, 1.0)
-    batches = Batches(sights, 16, torch.Generator().manual_seed(3))
-    trainer.schedule(0.1)
-    losses = [trainer.step(*batches.next(64), step) for step in range(25)]
+    trained = trainer(config, data, batch=16, rate=3e-3)
+    losses = [dict(trained.step(Progress(step, 0.1))) for step in range(25)]
     assert losses[-1]["source"] < 0.6 * losses[0]["source"]
-    assert losses[-1]["opinion"] < losses[0]["opinion"]
-    rows = sights.of(1)[:6]
-    figures = accuracy(answers_of(trainer.net, sights, rows, 64), sights, rows)
-    assert figures["painter"] == figures["style"] == 1  # there is one of each
+    assert losses[-1]["distillation"] < losses[0]["distillation"]
+    rows = data.indices(VALIDATION)[:6]
+    figures = accuracy(logits_of(trained.net, data, rows, 64), data, rows)
+    assert figures["painter_accuracy"] == figures["style_accuracy"] == 1  # there is one of each
 
 
-def test_a_judges_trunk_is_taken_over_whole(sights: Sights) -> None:
+def test_the_trunk_of_a_scene_classifier_is_taken_over(data: ClassificationData) -> None:
     torch.manual_seed(6)
-    judge = JudgeNet(JudgeConfig(tags=("a",), stem=8, widths=(8, 12, 16))).eval()
-    config = TOY.from_card(TOY.to_card() | {"heads": sights.heads, "blocks": (1, 2, 3)})
-    trainer = Trainer(config, torch.device("cpu"), 1e-3, 1.0)
-    trainer.begin(judge)
+    scenes = scene_net(16).eval()
+    config = TOY.from_card(TOY.to_card() | {"heads": data.heads, "blocks": (1, 2, 3)})
+    trained = trainer(config, data)
+    trained.start_from(scenes)
     x = torch.rand(2, 3, 64, 64) * 2 - 1
-    assert torch.allclose(trainer.average.features(x)[3], judge.trunk(x), atol=1e-5)
-    other = JudgeNet(JudgeConfig(tags=("a",), stem=8, widths=(8, 12, 24)))
+    assert torch.allclose(trained.average.features(x)[3], scenes.trunk(x), atol=1e-5)
     with pytest.raises(ValueError, match="other sizes"):
-        trainer.begin(other)
+        trained.start_from(scene_net(24))
 
 
-def test_a_run_goes_on_where_it_stopped(sights: Sights) -> None:
-    config = TOY.from_card(TOY.to_card() | {"heads": sights.heads, "embedding": OPINION})
-    first, second = (Trainer(config, torch.device("cpu"), 1e-3, 1.0) for _ in range(2))
-    batches = Batches(sights, 8, torch.Generator().manual_seed(3))
-    first.step(*batches.next(64), 0)
-    second.load(first.state())
-    view = batches.next(64)
+def test_a_run_goes_on_where_it_stopped(data: ClassificationData) -> None:
+    config = TOY.from_card(TOY.to_card() | {"heads": data.heads, "embedding": EMBEDDING})
+    first, second = (trainer(config, data) for _ in range(2))
+    first.update(*first.batches.next(64), 0)
+    second.load_state_dict(first.state_dict())
+    batch = first.batches.next(64)
     torch.manual_seed(0)
-    a = first.step(*view, 1)
+    losses = first.update(*batch, 1)
     torch.manual_seed(0)
-    assert second.step(*view, 1) == a
+    assert second.update(*batch, 1) == losses
 
 
 def test_a_temperature_makes_overconfidence_honest() -> None:
@@ -146,10 +164,10 @@ def test_even_perfect_shares_have_an_error_on_few_pictures_and_less_on_many() ->
     assert many < 0.02
 
 
-def test_quantised_vectors_point_the_same_way(sights: Sights) -> None:
-    config = TOY.from_card(TOY.to_card() | {"heads": sights.heads})
+def test_quantised_vectors_point_the_same_way(data: ClassificationData) -> None:
+    config = TOY.from_card(TOY.to_card() | {"heads": data.heads})
     torch.manual_seed(1)
-    vectors = embeddings(Classifier(config).eval(), sights, np.arange(4))
+    vectors = embeddings(Classifier(config).eval(), data, np.arange(4))
     small = quantised(vectors)
     assert small.dtype == torch.int8
     assert torch.allclose(torch.nn.functional.normalize(small.float(), dim=1), vectors, atol=0.02)
@@ -158,7 +176,7 @@ def test_quantised_vectors_point_the_same_way(sights: Sights) -> None:
 def test_the_hottest_fifth_is_a_fifth_and_the_hottest() -> None:
     heat = np.zeros((4, 6), np.float32)
     heat[0, 0] = 1
-    mask = hottest(heat, 64, 96, 0.2)
+    mask = hottest_share(heat, 64, 96, 0.2)
     assert float(mask.mean()) == pytest.approx(0.2, abs=0.01)
     assert mask[0, 0, 4, 4] == 1
 

@@ -80,7 +80,7 @@ def test_syllables_rhymes_and_beats_are_right_whatever_the_model_says(
     writer: EnglishWriter, form: str
 ) -> None:
     for lines in write(writer, drafts(writer, form, range(4))):
-        verdict = rule_checker.judge(lines, form)
+        verdict = rule_checker.check(lines, form)
         assert verdict.right, (lines, verdict)
         assert verdict.beats == 1.0, lines
 
@@ -92,7 +92,7 @@ def test_lines_begin_with_the_letters_of_an_acrostic(writer: EnglishWriter, form
     letters = "".join(c for c in acrostic.lower() if c.isalpha())
     for lines in write(writer, drafts(writer, form, range(3), acrostic)):
         assert rule_checker.acrostic(lines).lower().startswith(letters)
-        assert rule_checker.judge(lines, form).right, lines
+        assert rule_checker.check(lines, form).right, lines
 
 
 def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishWriter) -> None:
@@ -111,7 +111,7 @@ def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: Englis
     assert again[1] == first[1]
     assert again[2].lower().endswith(end.lower())
     assert again[0] != first[0]
-    assert rule_checker.judge(again, "quatrain").right, again
+    assert rule_checker.check(again, "quatrain").right, again
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_letter_with_one_word_is_reached_from_any_length(models: Path) -> None
     writer = EnglishWriter(torch.device("cpu"))
     for lines in write(writer, drafts(writer, "haiku", range(4), "XXX")):
         assert all(line.startswith("Xerox") for line in lines)
-        assert rule_checker.judge(lines, "haiku").right
+        assert rule_checker.check(lines, "haiku").right
 
 
 def test_a_line_of_the_training_is_left_for_another_candidate(models: Path) -> None:
@@ -276,4 +276,4 @@ def test_the_checker_knows_verse_that_everybody_knows() -> None:
         "And all the",
         "The world asleep.",
     )
-    assert not rule_checker.judge(right, "quatrain").right
+    assert not rule_checker.check(right, "quatrain").right

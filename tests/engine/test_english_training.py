@@ -62,10 +62,10 @@ def test_chunks_hold_each_line_from_its_end(data: Path) -> None:
 
 
 def test_the_softmax_of_two_levels_is_a_distribution_and_the_loss_its_logarithm(data: Path) -> None:
-    words, names, training, _ = train.prepare(data, 100)
+    words, names, training, _ = train.load_corpora(data, 100)
     torch.manual_seed(0)
     model = Lyricist(LyricistConfig(len(words), 12, embed=8, hidden=8, authors=1 + len(names)))
-    batch = corpus.Batches(training, words, seed=1).draw([0, 1, 2], told=True)
+    batch = corpus.Batches(training, words, seed=1).draw([0, 1, 2], conditioned=True)
     inputs, target = train.reading(model, batch, torch.device("cpu"))
     chances = model.log_chances(model.features(inputs)[0])
     assert torch.allclose(chances.exp().sum(-1), torch.ones(target.shape), atol=1e-5)
@@ -88,7 +88,7 @@ def test_a_run_learns_goes_on_and_writes(data: Path, tmp_path: Path, monkeypatch
     train.main(options(data, out, "--steps", "3"))
     train.main(options(data, out, "--steps", "8"))
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    ends = [line for line in lines if "untold" in line]
+    ends = [line for line in lines if "unconditioned" in line]
     assert [line["step"] for line in ends] == [3, 8]
     assert ends[1]["validation"] < ends[0]["validation"] < math.log(100)
     with pytest.raises(SystemExit, match="another vocabulary"):
@@ -99,7 +99,7 @@ def test_a_run_learns_goes_on_and_writes(data: Path, tmp_path: Path, monkeypatch
     evaluate(tmp_path, data)
     draft = writer.draft("haiku", torch.Generator().manual_seed(1), author="Poet 1")
     assert max(writer.write([draft])) == sum(draft.form.syllables)
-    assert rule_checker.judge(writer.lines(draft), "haiku").right
+    assert rule_checker.check(writer.lines(draft), "haiku").right
 
 
 def evaluate(models: Path, data: Path) -> None:
@@ -121,7 +121,7 @@ def evaluate(models: Path, data: Path) -> None:
 
 
 def test_the_trigram_is_asked_for_known_words_alone(data: Path) -> None:
-    words, _, training, held_out = train.prepare(data, 12)
+    words, _, training, held_out = train.load_corpora(data, 12)
     nats = trigram_nats(training, held_out or training, len(words))
     assert 0 < nats < math.log(len(words))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.training.classifier.scene_classifier import SCENES
+from workers.training.classifier.scene_labels import SCENES
 from workers.training.common import statistics
 from workers.training.common.feature_metrics import Moments, frechet
 from workers.training.generator.evaluation import plots, sheets
@@ -19,7 +19,7 @@ from workers.training.generator.evaluation.prompt_fidelity import (
     dominant_colours,
 )
 from workers.training.generator.evaluation.prompts import PROMPTS, SHEET
-from workers.training.generator.evaluation.sampling import spoken
+from workers.training.generator.evaluation.sampling import shuffled_words
 from workers.training.matcher.captions import COLOUR_LIMITS
 
 
@@ -51,14 +51,14 @@ def test_copies_of_training_pictures_are_noticed() -> None:
     train, held = cloud(500), cloud(200, seed=1)
     fresh, copied = cloud(200, seed=2), train[:200] + 1e-4
     of_held, _ = statistics.nearest(held, [train])
-    honest = statistics.memorisation(statistics.nearest(fresh, [train])[0], of_held)
+    independent = statistics.memorisation(statistics.nearest(fresh, [train])[0], of_held)
     near, whose = statistics.nearest(copied, [train - 100, train])
-    thief = statistics.memorisation(near, of_held)
+    memorised = statistics.memorisation(near, of_held)
     assert list(whose) == list(range(200))
-    assert honest["below_first_percentile"] < 0.05
-    assert honest["median_ratio"] == pytest.approx(1, abs=0.1)
-    assert thief["below_first_percentile"] == 1
-    assert thief["median_ratio"] < 0.01
+    assert independent["below_first_percentile"] < 0.05
+    assert independent["median_ratio"] == pytest.approx(1, abs=0.1)
+    assert memorised["below_first_percentile"] == 1
+    assert memorised["median_ratio"] < 0.01
 
 
 def test_repeated_pairs_are_counted_once() -> None:
@@ -80,10 +80,10 @@ def test_a_jump_in_a_loop_is_a_large_step() -> None:
 
 def test_area_under_the_curve() -> None:
     scores, positive = np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True])
-    assert statistics.area(scores, positive) == pytest.approx(0.875)
-    assert statistics.area(-scores, positive) == pytest.approx(0.125)
+    assert statistics.roc_auc(scores, positive) == pytest.approx(0.875)
+    assert statistics.roc_auc(-scores, positive) == pytest.approx(0.125)
     with pytest.raises(ValueError, match="positives and negatives"):
-        statistics.area(scores, np.ones(4, bool))
+        statistics.roc_auc(scores, np.ones(4, bool))
 
 
 def test_the_colour_that_covers_most_dominates() -> None:
@@ -108,13 +108,13 @@ def test_the_prompts_ask_for_what_can_be_measured() -> None:
     assert all(prompt.english.isascii() and not prompt.chinese.isascii() for prompt in PROMPTS)
 
 
-def test_captions_are_spoken_in_any_order() -> None:
+def test_words_of_captions_come_in_any_order() -> None:
     captions = np.array([[1, 0, 1, 1], [0, 0, 0, 0]], np.float32)
     words = ["sea", "city", "blue", "night"]
-    said = spoken(captions, words, 1)
+    said = shuffled_words(captions, words, 1)
     assert sorted(said[0]) == ["blue", "night", "sea"]
     assert said[1] == []
-    assert len({tuple(spoken(captions, words, seed)[0]) for seed in range(20)}) > 1
+    assert len({tuple(shuffled_words(captions, words, seed)[0]) for seed in range(20)}) > 1
 
 
 def test_a_sheet_labels_chinese_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,12 +138,12 @@ def test_a_sheet_labels_chinese_prompts(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_training_curves_join_stages_and_forgive_a_resume(tmp_path: Path) -> None:
     first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
-    lines = [{"step": step, "minutes": 1, "judge": 2.0, "painter": 1.0} for step in (50, 100, 100)]
-    lines[-1]["judge"] = 1.5
+    lines = [{"step": step, "minutes": 1, "discriminator": 2.0, "generator": 1.0} for step in (50, 100, 100)]
+    lines[-1]["discriminator"] = 1.5
     lines.append({"step": 100, "minutes": 2, "frechet_1000": 30.0})
     first.write_text("".join(json.dumps(line) + "\n" for line in lines))
     second.write_text(json.dumps({"step": 10, "minutes": 1, "fit": 0.3}) + "\n")
-    assert plots.read_log(first)["judge"] == [(50, 2.0), (100, 1.5)]
+    assert plots.read_log(first)["discriminator"] == [(50, 2.0), (100, 1.5)]
     assert plots.curves([first, second], tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as image:
         assert image.width > 3 * 400

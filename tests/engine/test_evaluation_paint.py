@@ -1,10 +1,9 @@
-"""The evaluation at toy size: real engines with random weights, a judge of a few steps, a few pictures."""
+"""The evaluation at toy size: real engines with random weights, a scene classifier of one step."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from tests.engine.toy_training_data import write_training_data
 from workers import weights
 from workers.engines.blend import BlendEngine
 from workers.engines.paint import PaintEngine
-from workers.training.classifier import scene_classifier
-from workers.training.classifier.scene_classifier import Judge
+from workers.training.classifier import train_scene_classifier
+from workers.training.classifier.scene_classifier import SceneClassifier
 from workers.training.common.perceptual_teacher import Teacher
 from workers.training.generator import evaluate as evaluate_paint
 from workers.training.generator.evaluation import distribution, loop_evenness, plots, prompt_fidelity, speed
@@ -35,21 +34,18 @@ FEW = (
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with ``data``, ``models``, ``cache`` and a trained ``judge``."""
+    """A folder with ``data``, ``models``, ``cache`` and a trained ``scenes`` classifier."""
     root = tmp_path_factory.mktemp("evaluation")
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     data = write_training_data(root / "data")
     write_models(root / "models")
     parser = argparse.ArgumentParser()
-    scene_classifier.add_arguments(parser)
-    command = ["--data", str(data), "--out", str(root / "judge"), "--cache", str(root / "cache")]
-    scene_classifier.main(parser.parse_args([*command, "--batch", "8", "--steps", "1"]))
+    train_scene_classifier.add_arguments(parser)
+    command = ["--data", str(data), "--out", str(root / "scenes"), "--cache", str(root / "cache")]
+    train_scene_classifier.main(parser.parse_args([*command, "--batch", "8", "--steps", "1"]))
     yield root
     torch.set_num_threads(threads)
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +58,7 @@ def evaluate(folders: Path, *more: str) -> None:
     parser = argparse.ArgumentParser()
     evaluate_paint.add_arguments(parser)
     command = ["--data", str(folders / "data"), "--cache", str(folders / "cache")]
-    evaluate_paint.main(parser.parse_args([*command, "--judge", str(folders / "judge"), *more]))
+    evaluate_paint.main(parser.parse_args([*command, "--scene-classifier", str(folders / "scenes"), *more]))
 
 
 def test_likeness_and_memory_land_in_the_card(folders: Path) -> None:
@@ -74,7 +70,7 @@ def test_likeness_and_memory_land_in_the_card(folders: Path) -> None:
     assert "12 pictures for the captions" in figures["protocol"]
     assert figures["made"]["frechet"] > figures["real_to_real"]["frechet"] > 0
     assert 0 <= figures["made"]["precision"] <= 1
-    assert figures["judge_frechet"] > figures["judge_frechet_real_to_real"]
+    assert figures["scene_classifier_frechet"] > figures["scene_classifier_frechet_real_to_real"]
     assert quality["before"]["made"]["frechet"] > 0
     assert 0 <= quality["memorisation"]["below_first_percentile"] <= 1
     # What shows training data stays in the cache.
@@ -87,15 +83,15 @@ def test_likeness_and_memory_land_in_the_card(folders: Path) -> None:
     assert again["replay"]["same_bytes"] == again["replay"]["pictures"] == 4
 
 
-def test_an_evaluation_without_a_judge_says_what_to_do(folders: Path) -> None:
-    with pytest.raises(SystemExit, match="train one with `judge` first"):
-        evaluate(folders, "--judge", str(folders / "nobody"))
+def test_an_evaluation_without_a_scene_classifier_says_what_to_do(folders: Path) -> None:
+    with pytest.raises(SystemExit, match="train a `scene-classifier` first"):
+        evaluate(folders, "--scene-classifier", str(folders / "nothing"))
 
 
 def test_fidelity_lays_two_languages_side_by_side(folders: Path, tmp_path: Path) -> None:
     engine = PaintEngine()
     views = evaluate_paint.load_views(folders / "data", 140, Teacher(folders / "data"), folders / "cache")
-    loaded = Judge.load(folders / "judge", torch.device("cpu"))
+    loaded = SceneClassifier.load(folders / "scenes", torch.device("cpu"))
     figures, pictures = prompt_fidelity.measure(engine, engine.pipeline.matcher, loaded, views, 2, FEW)
     assert pictures[FEW[0]].shape == (2, 128, 128, 3)
     assert [row["measure"] for row in figures["table"]] == [

@@ -13,7 +13,7 @@ from workers.engines.restyle import RestyleEngine
 from workers.training import __main__ as training
 from workers.training.common.perceptual_teacher import Teacher
 from workers.training.style_transfer import evaluate
-from workers.training.style_transfer.optimisation_baseline import Bar, Named, seams
+from workers.training.style_transfer.optimisation_baseline import NamedPicture, OptimisationBaseline, seams
 
 
 @pytest.fixture
@@ -31,26 +31,26 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_a_style_is_nearest_to_itself_and_a_content_to_its_own(folder: Path) -> None:
-    bar = Bar(Teacher(folder), steps=1)
-    content, style = Named("content", coloured(1)), Named("style", coloured(2))
-    assert bar.judge(content, style, style.image)[0] == pytest.approx(0, abs=1e-6)
-    assert bar.judge(content, style, content.image)[1] == pytest.approx(0, abs=1e-6)
-    assert bar.judge(content, style, content.image)[0] > 0.01
+def test_losses_of_the_style_and_of_the_content_themselves_are_zero(folder: Path) -> None:
+    baseline = OptimisationBaseline(Teacher(folder), steps=1)
+    content, style = NamedPicture("content", coloured(1)), NamedPicture("style", coloured(2))
+    assert baseline.losses_of(content, style, style.image)[0] == pytest.approx(0, abs=1e-6)
+    assert baseline.losses_of(content, style, content.image)[1] == pytest.approx(0, abs=1e-6)
+    assert baseline.losses_of(content, style, content.image)[0] > 0.01
 
 
 def test_an_optimisation_lowers_the_style_loss_and_is_made_once(folder: Path, tmp_path: Path) -> None:
-    content, style = Named("content", coloured(1)), Named("style", coloured(2))
+    content, style = NamedPicture("content", coloured(1)), NamedPicture("style", coloured(2))
     cache = tmp_path / "cache"
-    first = Bar(Teacher(folder), 8, cache).optimised(content, style)
+    first = OptimisationBaseline(Teacher(folder), 8, cache).optimised(content, style)
     assert first.style < first.untouched
     (kept,) = cache.iterdir()
     kept.write_text('{"style": 1.5, "content": 2.5, "untouched": 3.5}')
-    again = Bar(Teacher(folder), 8, cache).optimised(content, style)
+    again = OptimisationBaseline(Teacher(folder), 8, cache).optimised(content, style)
     assert (again.style, again.content, again.untouched) == (1.5, 2.5, 3.5)
     # Another picture and another number of steps are other optimisations, whatever their names.
-    Bar(Teacher(folder), 9, cache).optimised(content, style)
-    Bar(Teacher(folder), 8, cache).optimised(Named("content", coloured(3)), style)
+    OptimisationBaseline(Teacher(folder), 9, cache).optimised(content, style)
+    OptimisationBaseline(Teacher(folder), 8, cache).optimised(NamedPicture("content", coloured(3)), style)
     assert len(list(cache.iterdir())) == 3
 
 

@@ -1,4 +1,4 @@
-"""Drawing and naming what excites the network, at toy size: real classes, random weights."""
+"""Feature visualisation at toy size: real classes, random weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ from tests.engine.test_dream import CARD, CHANNELS, TOY, toy
 from workers import weights
 from workers.engines.vision.activation_maximisation import preactivations
 from workers.training.__main__ import main
-from workers.training.classifier.feature_visualisation import candidates, distinct, drawn
-from workers.training.classifier.feature_words import Name, given, label_name, named, numbered, scores
+from workers.training.classifier.feature_visualisation import candidates, farthest_first, visualised
+from workers.training.classifier.feature_words import (
+    Name,
+    assign_words,
+    display_name,
+    label_name,
+    number_repeats,
+    word_effects,
+)
 
 ARGUMENTS = ["--weights", "analyse", "--count", "10", "--side", "64", "--steps", "6", "--threads", "1"]
 
@@ -92,61 +99,61 @@ def test_a_sheet_and_its_list_are_written(
 
 
 @torch.no_grad()
-def test_what_is_drawn_excites_its_channel() -> None:
+def test_a_visualisation_activates_its_channel() -> None:
     net = toy()
     # Kernels without a pattern: random ones want only the finest noise, which is never drawn.
     for module in net.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.weight.copy_(3 * module.weight.mean((2, 3), keepdim=True).expand_as(module.weight))
     channels = list(range(16))
-    made = drawn(net, "s3", channels, 64, 20, torch.Generator().manual_seed(1))
+    made = visualised(net, "s3", channels, 64, 20, torch.Generator().manual_seed(1))
     heard = preactivations(net, made, ["s3"])["s3"].mean((2, 3))
     lead = (heard - heard.mean(0)) / heard.std(0)
     # Each picture is ahead of the others where it was drawn for.
     assert float(lead.diagonal().mean()) > 0.9
-    assert torch.equal(made, drawn(net, "s3", channels, 64, 20, torch.Generator().manual_seed(1)))
+    assert torch.equal(made, visualised(net, "s3", channels, 64, 20, torch.Generator().manual_seed(1)))
 
 
-def test_silent_channels_and_copies_are_left_out() -> None:
+def test_dead_channels_and_copies_are_left_out() -> None:
     random = np.random.default_rng(1)
-    excited = np.abs(random.standard_normal((200, 5))).astype(np.float32)
-    excited[:, 1] = 0
-    excited[:, 3] = excited[:, 2] * 2
-    chosen = candidates(excited, 3)
+    activations = np.abs(random.standard_normal((200, 5))).astype(np.float32)
+    activations[:, 1] = 0
+    activations[:, 3] = activations[:, 2] * 2
+    chosen = candidates(activations, 3)
     assert 1 not in chosen
     assert len({2, 3} & set(chosen)) == 1
     assert candidates(np.zeros((10, 4), np.float32), 3) == []
-    assert distinct(np.eye(3, dtype=np.float32), 1, 9) == [1, 0, 2]
+    assert farthest_first(np.eye(3, dtype=np.float32), 1, 9) == [1, 0, 2]
 
 
-def test_a_word_is_what_excites_a_channel_beyond_the_average() -> None:
+def test_the_effect_of_a_word_is_beyond_the_average() -> None:
     random = np.random.default_rng(2)
     words = [
         {"sea"} if number % 2 else {"forest", "rare"} if number < 8 else {"forest"} for number in range(80)
     ]
-    excited = random.standard_normal((80, 2)).astype(np.float32)
-    excited[1::2, 0] += 2
-    excited[::2, 1] += 2
-    known, table = scores(excited, words)
+    activations = random.standard_normal((80, 2)).astype(np.float32)
+    activations[1::2, 0] += 2
+    activations[::2, 1] += 2
+    known, table = word_effects(activations, words)
     assert known == ("forest", "sea")
     assert [known[number] for number in table.argmax(1)] == ["sea", "forest"]
 
 
-def test_a_word_is_given_twice_at_most_to_those_it_fits_best() -> None:
+def test_a_word_names_two_channels_at_most_the_strongest_first() -> None:
     table = np.array([[3, 1], [5, 2], [4, 3.5]], np.float32)
-    names = given(table, [("sea", "大海"), ("sky", "天空")])
+    names = assign_words(table, [("sea", "大海"), ("sky", "天空")])
     assert [name.en for name in names] == ["sky", "sea", "sea"]
-    assert [name.zh for name in numbered(names)] == ["天空", "大海", "大海 2"]
+    assert [name.zh for name in number_repeats(names)] == ["天空", "大海", "大海 2"]
     with pytest.raises(ValueError, match="words"):
-        given(table, [("sea", "大海")] * 2)
+        assign_words(table, [("sea", "大海")] * 2)
 
 
 def test_names_are_in_both_languages() -> None:
-    assert named("sea") == ("sea", "大海")
-    assert named("monet") == ("Monet", "莫奈")
-    assert named("blue") == ("blue", "蓝色")
+    assert display_name("sea") == ("sea", "大海")
+    assert display_name("monet") == ("Monet", "莫奈")
+    assert display_name("blue") == ("blue", "蓝色")
     assert label_name("portrait") == ("portrait", "肖像")
     assert label_name("Claude Monet") == ("Monet", "莫奈")
     assert label_name("Xyzzy") is None
-    assert numbered([Name("sea", "大海", 1.0)])[0].en == "sea"
+    assert number_repeats([Name("sea", "大海", 1.0)])[0].en == "sea"
     assert set(TOY.heads) == {"style", "genre"}

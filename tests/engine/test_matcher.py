@@ -11,18 +11,19 @@ import torch
 from workers import weights
 from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.nets.matcher import LONGEST, Matcher, MatcherConfig, condition, token_ids
-from workers.training.matcher.captions import Captioned
+from workers.training.common.run import Progress
+from workers.training.common.setup import Setup
+from workers.training.matcher.captions import CaptionedPictures
 from workers.training.matcher.train import (
-    Lesson,
-    Lessons,
+    Batches,
+    MatcherTrainer,
     contradictions,
-    contrast,
+    contrastive_loss,
+    drop_words,
     measure,
     resized,
     shuffled_ids,
-    step_losses,
-    thinned,
-    word_areas,
+    word_aucs,
 )
 
 WORDS = ("sea", "forest", "night", "red")
@@ -71,11 +72,11 @@ def test_weights_come_back_as_they_were(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
     net = toy().eval()
     weights.save(tmp_path / "match", net.state_dict(), CARD)
-    matching = MatcherModel.load("match", torch.device("cpu"))
+    matcher = MatcherModel.load("match", torch.device("cpu"))
     picture = torch.rand(1, 3, 32, 32) * 2 - 1
-    assert torch.allclose(matching.pictures(picture), net.image(picture), atol=5e-3)
-    assert matching.read("crimson forest").words == ("red", "forest")
-    assert -1 <= float(matching.fit(picture, [("red",)])) <= 1
+    assert torch.allclose(matcher.pictures(picture), net.image(picture), atol=5e-3)
+    assert matcher.read("crimson forest").words == ("red", "forest")
+    assert -1 <= float(matcher.fit(picture, [("red",)])) <= 1
 
 
 def test_a_card_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,30 +95,33 @@ def test_shuffled_captions_keep_their_words() -> None:
     assert not shuffled_ids(captions, stream)[1].any()
 
 
-def test_thinning_only_takes_away() -> None:
+def test_dropping_words_only_takes_away() -> None:
     captions = (torch.rand(200, 4) < 0.5).float()
-    kept = thinned(captions, torch.Generator().manual_seed(3))
+    kept = drop_words(captions, torch.Generator().manual_seed(3))
     assert ((captions - kept) >= 0).all()
     assert 0 < kept.sum() < captions.sum()
 
 
-def test_a_caption_that_is_true_of_another_picture_is_not_held_against_it() -> None:
-    said = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0]])
+def test_a_caption_that_is_true_of_another_picture_is_no_negative() -> None:
+    captions = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0]])
     whole = torch.tensor([[1.0, 0, 0, 1], [1, 1, 0, 0]])
-    wrong = contradictions(said, whole)
+    wrong = contradictions(captions, whole)
     assert wrong.tolist() == [[False, False], [True, False]]
     pictures, texts = torch.eye(2), torch.eye(2)
-    free = contrast(pictures, texts, torch.zeros(2, 2, dtype=torch.bool), torch.tensor(5.0))
+    free = contrastive_loss(pictures, texts, torch.zeros(2, 2, dtype=torch.bool), torch.tensor(5.0))
     assert float(free) == pytest.approx(0, abs=1e-6)
-    assert float(contrast(pictures, texts.flip(0), ~torch.eye(2, dtype=torch.bool), torch.tensor(5.0))) > 4
+    assert (
+        float(contrastive_loss(pictures, texts.flip(0), ~torch.eye(2, dtype=torch.bool), torch.tensor(5.0)))
+        > 4
+    )
 
 
-def test_areas_tell_the_pictures_that_have_a_word() -> None:
+def test_the_auc_of_a_word_compares_pictures_with_it_and_without() -> None:
     captions = torch.zeros(20, 2)
     captions[:10, 0] = 1
     pictures = torch.stack([captions[:, 0] * 2 - 1, torch.zeros(20)], 1)
-    areas = word_areas(pictures, torch.eye(2), captions)
-    assert areas == {0: 1.0}
+    aucs = word_aucs(pictures, torch.eye(2), captions)
+    assert aucs == {0: 1.0}
 
 
 def test_training_teaches_a_toy_which_picture_a_word_means() -> None:
@@ -131,16 +135,15 @@ def test_training_teaches_a_toy_which_picture_a_word_means() -> None:
     pictures[::2] = (200, 40, 30)
     pictures[1::2] = (10, 20, 70)
     held = np.arange(count) >= 40
-    views = Captioned(pictures, captions, WORDS, held, np.random.default_rng(1).normal(size=(count, 12)))
-    lesson = Lesson(views, pictures[:8], views.features[:8], TOY, 16, stream)
-    net, lessons = toy(), Lessons(TOY)
-    optimiser = torch.optim.Adam([*net.parameters(), *lessons.parameters()], 3e-3)
-    for _ in range(60):
-        losses = step_losses(net, lessons, lesson.next(), stream, torch.ones(len(WORDS)))
-        optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    figures = measure(net, views)
+    views = CaptionedPictures(
+        pictures, captions, WORDS, held, np.random.default_rng(1).normal(size=(count, 12))
+    )
+    batches = Batches(views, pictures[:8], views.features[:8], TOY, 16, stream)
+    setup = Setup(torch.device("cpu"), 4, stream)
+    trainer = MatcherTrainer(TOY, batches, views, setup, rate=3e-3)
+    for step in range(60):
+        trainer.step(Progress(step, step / 120))
+    figures = measure(trainer.net, views)
     assert figures["held_out"] == 24
     assert figures["word_auc"] == {"night": 1.0, "red": 1.0}
 

@@ -75,7 +75,7 @@ def test_painter_and_encoder_learn_together_go_on_and_are_exported(
     training.main(asked)
     saved = torch.load(run / "checkpoint.pt", weights_only=True)
     assert saved["step"] == 2
-    # Both halves have moved (what was loaded, half precision, is exact in single precision).
+    # Both halves have bounded_step (what was loaded, half precision, is exact in single precision).
     old, new = load_file(small / weights.MODEL_FILE), saved["state"]["net"]
     for name in ("painter.down1.conv.weight", "encoder.out.weight"):
         assert not torch.equal(old[name].float(), new[name])

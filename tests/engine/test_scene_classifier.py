@@ -1,9 +1,8 @@
-"""The judge of scenes: labels from titles, a few steps of training, and what a checkpoint gives back."""
+"""The scene classifier: labels from titles, a few steps of training, and what a checkpoint gives back."""
 
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,15 +11,9 @@ import pytest
 import torch
 
 from tests.engine.toy_training_data import write_training_data
-from workers.training.classifier import scene_classifier
-from workers.training.classifier.scene_classifier import (
-    SCENES,
-    UNKNOWN,
-    Judge,
-    reliability,
-    scene_of,
-    tags_of,
-)
+from workers.training.classifier import train_scene_classifier
+from workers.training.classifier.scene_classifier import SceneClassifier, reliability
+from workers.training.classifier.scene_labels import SCENES, UNKNOWN, scene_of, tags_of
 from workers.training.common.data import Painting
 from workers.training.common.feature_metrics import uint8_batches
 
@@ -30,15 +23,11 @@ def painting(title: str, genre: str = "landscape") -> Painting:
 
 
 @pytest.fixture(autouse=True)
-def signals_and_threads() -> Iterator[None]:
-    """A training run takes over the signals of its process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(
@@ -88,29 +77,29 @@ def test_reliability_says_what_is_taken_for_what() -> None:
     assert figures["confusion"][SCENES[0]] == {SCENES[0]: 1, SCENES[2]: 1}
 
 
-def test_a_training_resumes_and_its_checkpoint_judges(tmp_path: Path) -> None:
+def test_a_training_resumes_and_its_checkpoint_classifies(tmp_path: Path) -> None:
     data = write_training_data(tmp_path / "data")
     parser = argparse.ArgumentParser()
-    scene_classifier.add_arguments(parser)
-    command = ["--data", str(data), "--out", str(tmp_path / "judge"), "--cache", str(tmp_path / "cache")]
+    train_scene_classifier.add_arguments(parser)
+    command = ["--data", str(data), "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
     command += ["--batch", "16", "--steps", "3"]
-    scene_classifier.main(parser.parse_args(command))
-    assert Judge.load(tmp_path / "judge", torch.device("cpu")).reliability["steps"] == 3
-    scene_classifier.main(parser.parse_args([*command, "--resume"]))
-    loaded = Judge.load(tmp_path / "judge", torch.device("cpu"))
+    train_scene_classifier.main(parser.parse_args(command))
+    assert SceneClassifier.load(tmp_path / "run", torch.device("cpu")).reliability["steps"] == 3
+    train_scene_classifier.main(parser.parse_args([*command, "--resume"]))
+    loaded = SceneClassifier.load(tmp_path / "run", torch.device("cpu"))
     assert loaded.reliability["steps"] == 6
     assert loaded.reliability["pictures"] > 0
     pictures = np.random.default_rng(1).integers(0, 256, (3, 128, 128, 3), dtype=np.uint8)
     scenes = loaded.scenes(uint8_batches(pictures))
     assert scenes.shape == (3, 8)
     assert scenes.sum(1) == pytest.approx(1)
-    # As they are and mirrored: a mirror image is judged alike.
+    # The mean over a picture and its mirror image: the mirror image has the same.
     mirrored = loaded.scenes(uint8_batches(pictures[:, :, ::-1]))
     assert mirrored == pytest.approx(scenes, abs=1e-5)
     assert loaded.features(uint8_batches(pictures)).shape == (3, 320)
     assert loaded.tags(uint8_batches(pictures)).shape == (3, len(loaded.net.config.tags))
 
 
-def test_no_judge_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Judge.load(tmp_path, torch.device("cpu"))
+        SceneClassifier.load(tmp_path, torch.device("cpu"))

@@ -23,10 +23,12 @@ from workers.nets.upscaler import UpscalerConfig
 from workers.training.common.data import is_validation
 from workers.training.common.perceptual_distance import perceptual_distance, psnr
 from workers.training.common.perceptual_teacher import Teacher
+from workers.training.common.setup import Setup, seed_everything
 from workers.training.upscaler import evaluate, export, train
 from workers.training.upscaler.degradation import degrade, halved
-from workers.training.upscaler.grid_loss import pattern, steepness
-from workers.training.upscaler.patches import Pieces
+from workers.training.upscaler.grid_loss import grid_gradient_loss, grid_pattern_loss
+from workers.training.upscaler.patches import GeneratedPool, PatchSource
+from workers.training.upscaler.validation import bicubic
 
 TOY = UpscalerConfig(channels=8, blocks=1, fine=8)
 
@@ -84,18 +86,12 @@ def options(module: object, *words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def trainer(data: Path, generated: train.Generated | None = None) -> train.Trainer:
-    torch.manual_seed(1)
-    made = train.Trainer(
-        TOY,
-        Teacher(data),
-        Pieces(data, 10),
-        device=torch.device("cpu"),
-        batch=8,
-        crop=64,
-        generated=generated,
+def trainer(data: Path, generated: GeneratedPool | None = None) -> train.UpscalerTrainer:
+    setup = Setup(torch.device("cpu"), 1, seed_everything(1))
+    made = train.UpscalerTrainer(
+        TOY, Teacher(data), PatchSource(data, 10), setup, batch=8, crop=64, generated=generated
     )
-    made.calibrate(torch.Generator().manual_seed(1))
+    made.calibrate()
     return made
 
 
@@ -103,19 +99,30 @@ def values(net: torch.nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in net.parameters()]).clone()
 
 
-def test_the_judge_waits_until_there_is_something_to_judge(data: Path) -> None:
-    made, stream = trainer(data), torch.Generator().manual_seed(2)
-    net, judge = values(made.net), values(made.judge)
-    losses = made.step(0, stream)
+def test_the_discriminator_learns_only_after_the_first_steps(data: Path) -> None:
+    made = trainer(data)
+    net, discriminator = values(made.net), values(made.discriminator)
+    losses = made.update(0)
     assert not torch.equal(values(made.net), net)
-    assert torch.equal(values(made.judge), judge)
-    assert "right" not in losses
-    losses = made.step(train.ALONE, stream)
-    assert not torch.equal(values(made.judge), judge)
-    assert np.isfinite(list(losses.values())).all()
+    assert torch.equal(values(made.discriminator), discriminator)
+    assert "real" not in losses
+    losses = made.update(train.ADVERSARIAL_START)
+    assert not torch.equal(values(made.discriminator), discriminator)
+    assert torch.isfinite(torch.stack(list(losses.values()))).all()
 
 
-def test_a_generators_own_pictures_are_learned_from_and_kept(data: Path, tmp_path: Path) -> None:
+def test_checkpoints_of_earlier_versions_still_load(data: Path) -> None:
+    made, other = trainer(data), trainer(data)
+    made.update(0)
+    old = {"discriminator": "judge", "optimiser": "of_net", "discriminator_optimiser": "of_judge"}
+    state = {old.get(name, name): value for name, value in made.state_dict().items() if name != "generated"}
+    other.load_state_dict(state | {"own": True})
+    assert torch.equal(values(other.net), values(made.net))
+    assert torch.equal(values(other.average), values(made.average))
+    assert other.saw_generated
+
+
+def test_pictures_of_a_generator_are_learned_from_and_kept_consistent(data: Path, tmp_path: Path) -> None:
     config = GeneratorConfig(condition=4, latent=4, embedding=4, channels=(8, 8, 8, 8))
     state = {
         "config": config.to_card(),
@@ -123,15 +130,15 @@ def test_a_generators_own_pictures_are_learned_from_and_kept(data: Path, tmp_pat
         "conditions": torch.randn(3, 4),
     }
     torch.save({"step": 1, "elapsed": 1.0, "state": state}, tmp_path / "checkpoint.pt")
-    generated = train.Generated(tmp_path / "checkpoint.pt", count=16)
-    assert generated.pool.shape == (16, 3, 64, 64)
+    generated = GeneratedPool(tmp_path / "checkpoint.pt", count=16)
+    assert generated.pictures.shape == (16, 3, 64, 64)
     made = trainer(data, generated)
-    losses = made.step(train.ALONE, torch.Generator().manual_seed(2))
-    assert losses["kept"] > 0
-    assert made.state()["own"]
+    losses = made.update(train.ADVERSARIAL_START)
+    assert losses["consistency"] > 0
+    assert made.state_dict()["generated"]
 
 
-def test_a_run_resumes_and_what_it_made_becomes_an_engine(
+def test_a_run_resumes_and_its_export_is_an_engine(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, models = tmp_path / "run", tmp_path / "models"
@@ -163,7 +170,7 @@ def test_a_run_resumes_and_what_it_made_becomes_an_engine(
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_pairs_are_made_small_and_only_some_worse(factor: int) -> None:
+def test_pairs_are_made_small_and_only_some_degraded(factor: int) -> None:
     images = torch.stack([torch.rand(3, 64, 64) for _ in range(12)]) * 2 - 1
     clean, dirty, again = (
         degrade(images, torch.Generator().manual_seed(seed), factor, share)
@@ -188,13 +195,13 @@ def test_the_distance_grows_with_the_damage(data: Path) -> None:
     assert psnr((true + 0.2).clamp(-1, 1), true).max() < 25
 
 
-def test_blocks_and_meshes_are_seen_and_other_pictures_are_not() -> None:
+def test_grid_losses_are_high_for_blocks_and_meshes_only() -> None:
     stream = torch.Generator().manual_seed(4)
     noise = torch.rand(4, 3, 96, 96, generator=stream) * 2 - 1
     small = torch.rand(4, 3, 24, 24, generator=stream) * 2 - 1
-    smooth = train.bicubic(small, 4)
+    smooth = bicubic(small, 4)
     blocks = torch.nn.functional.interpolate(small, scale_factor=4.0)
-    assert steepness(blocks) > 20 * max(steepness(noise), steepness(smooth))
+    assert grid_gradient_loss(blocks) > 20 * max(grid_gradient_loss(noise), grid_gradient_loss(smooth))
     mesh = smooth + 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(48, 48)
-    assert pattern(mesh) > 0.4
-    assert pattern(noise) == pytest.approx(1 / 16, rel=0.1)
+    assert grid_pattern_loss(mesh) > 0.4
+    assert grid_pattern_loss(noise) == pytest.approx(1 / 16, rel=0.1)

@@ -86,7 +86,7 @@ def refused(engine: VerseEngine, **wish: Any) -> InvalidRequest:
 def test_a_poem_keeps_its_form_and_tells_how_it_was_made(engine: VerseEngine, slug: str) -> None:
     form = forms.FORM_BY_SLUG[slug]
     poem = one(engine, form=slug)
-    assert rule_checker.judge(poem.lines, slug).right, poem.lines
+    assert rule_checker.check(poem.lines, slug).right, poem.lines
     details = dict(poem.details)
     assert len(json.dumps(details).encode()) < 40_000
     facts = details.pop("craft")
@@ -126,7 +126,7 @@ def test_any_word_may_be_taken_and_the_poem_goes_on_from_there(engine: VerseEngi
                 assert again.lines[:number] == first.lines[:number]
                 assert again.lines[number].lower().endswith(joined([option, rest]).lower()), draft
                 assert again.details["craft"]["given"] == [*range(number + 1)]
-                assert rule_checker.judge(again.lines, "haiku").right
+                assert rule_checker.check(again.lines, "haiku").right
                 if not option and not rest:
                     assert again.lines[number][-1].isalpha()
 
@@ -140,7 +140,7 @@ def test_a_draft_is_kept_and_the_rest_rhymes_with_it(engine: VerseEngine) -> Non
         assert poem.lines[2].lower().endswith(end.lower())
         assert poem.lines[0] != first.lines[0]
         assert poem.details["craft"]["given"] == [1, 2]
-        assert rule_checker.judge(poem.lines, "quatrain").right
+        assert rule_checker.check(poem.lines, "quatrain").right
     assert one(engine, seed=9, opening="/".join(first.lines)).lines == first.lines
 
 
@@ -301,7 +301,7 @@ def test_wishes_that_contradict_are_refused_in_words(
 def test_eight_sonnets_of_one_wish_are_eight_poems(engine: VerseEngine) -> None:
     poems = written(engine.run([task(form="sonnet", count=8, temperature=1.5)])[0])
     assert len({poem.lines for poem in poems}) == 8
-    assert all(rule_checker.judge(poem.lines, "sonnet").right for poem in poems)
+    assert all(rule_checker.check(poem.lines, "sonnet").right for poem in poems)
 
 
 def on_picture(folder: Path, prompt: str = "", work: dict[str, Any] | None = None) -> Task:

@@ -1,4 +1,4 @@
-"""The judge of verse and its retrieval of themes, with tables of the test's own."""
+"""The checker of regulated verse and the retrieval of themes, with tables of the test's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workers.training.chinese_verse.corpus import PoemText
-from workers.training.chinese_verse.rule_checker import Judge, shares
+from workers.training.chinese_verse.rule_checker import RuleChecker, shares
 from workers.training.chinese_verse.theme_retrieval import Retrieval
 
 # Wang Zhihuan, Li Bai, Du Fu: with the tones that the books give their characters.
@@ -28,7 +28,7 @@ OBLIQUE = "白日尽入海欲里目更上一帝彩两岸不住已过万国破在
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Judge:
+def checker(tmp_path: Path) -> RuleChecker:
     folder = tmp_path / "text"
     folder.mkdir()
     book = {
@@ -37,13 +37,13 @@ def judge(tmp_path: Path) -> Judge:
     }
     (folder / "pingshui_rhyme.json").write_text(json.dumps(book), "utf-8")
     (folder / "character_tones.json").write_text(json.dumps({"重": "多", "风": "平"}), "utf-8")
-    return Judge.of(tmp_path)
+    return RuleChecker.load(tmp_path)
 
 
 @pytest.mark.parametrize("lines", [STOREY, BAIDI, SPRING], ids=lambda lines: lines[0])
-def test_poems_of_the_masters_pass(judge: Judge, lines: tuple[str, ...]) -> None:
-    verdict = judge.judge(lines)
-    assert (verdict.form, verdict.tones, verdict.rhyme) == (True, True, True)
+def test_poems_of_the_masters_pass(checker: RuleChecker, lines: tuple[str, ...]) -> None:
+    report = checker.check(lines)
+    assert (report.form, report.tones, report.rhyme) == (True, True, True)
 
 
 @pytest.mark.parametrize(
@@ -61,19 +61,19 @@ def test_poems_of_the_masters_pass(judge: Judge, lines: tuple[str, ...]) -> None
         ((*STOREY[:3], "更上一河楼"), "once"),
     ],
 )
-def test_what_is_broken_is_found(judge: Judge, lines: tuple[str, ...], broken: str) -> None:
-    verdict = judge.judge(lines)
-    assert not getattr(verdict, broken)
-    assert verdict.regular is (broken == "once")
+def test_what_is_broken_is_found(checker: RuleChecker, lines: tuple[str, ...], broken: str) -> None:
+    report = checker.check(lines)
+    assert not getattr(report, broken)
+    assert report.regular is (broken == "once")
 
 
-def test_what_no_table_knows_fits_everywhere_and_is_told(judge: Judge) -> None:
-    assert judge.judge(("龘日龘龘尽", *STOREY[1:])).regular
-    assert judge.judge(STOREY).listed
-    unlisted = judge.judge((*STOREY[:3], "更上一层龘"))
+def test_unknown_characters_fit_everywhere_and_are_reported(checker: RuleChecker) -> None:
+    assert checker.check(("龘日龘龘尽", *STOREY[1:])).regular
+    assert checker.check(STOREY).listed
+    unlisted = checker.check((*STOREY[:3], "更上一层龘"))
     assert (unlisted.rhyme, unlisted.listed) == (True, False)
-    assert not judge.judge((*STOREY[:3], "更上一层目")).rhyme  # listed, but not level
-    assert shares([judge.judge(STOREY), judge.judge(STOREY[:2])]) == {
+    assert not checker.check((*STOREY[:3], "更上一层目")).rhyme  # listed, but not level
+    assert shares([checker.check(STOREY), checker.check(STOREY[:2])]) == {
         "form_right": 0.5,
         "tones_right": 0.5,
         "rhyme_right": 0.5,
@@ -82,11 +82,11 @@ def test_what_no_table_knows_fits_everywhere_and_is_told(judge: Judge) -> None:
     }
 
 
-def test_a_couplet_is_opposed_where_it_is_heard(judge: Judge) -> None:
-    assert judge.couplet(SPRING[2], SPRING[3])
-    assert not judge.couplet(SPRING[3], SPRING[2])  # the upper line ends oblique
-    assert not judge.couplet(SPRING[2], SPRING[1][:4] + "目")
-    assert not judge.couplet("感时花溅", SPRING[3])
+def test_a_couplet_is_opposed_at_the_strict_places(checker: RuleChecker) -> None:
+    assert checker.couplet(SPRING[2], SPRING[3])
+    assert not checker.couplet(SPRING[3], SPRING[2])  # the upper line ends oblique
+    assert not checker.couplet(SPRING[2], SPRING[1][:4] + "目")
+    assert not checker.couplet("感时花溅", SPRING[3])
 
 
 def test_a_theme_is_found_from_the_poem_alone() -> None:

@@ -6,7 +6,6 @@ import json
 import lzma
 import math
 import random
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,14 +60,11 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def restore() -> Iterator[None]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
     torch.set_flush_denormal(False)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 def test_a_corpus_becomes_an_engine(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,22 +106,22 @@ def test_a_corpus_becomes_an_engine(data: Path, tmp_path: Path, monkeypatch: pyt
         main(fewer)
 
 
-def test_a_manner_that_was_learned_is_found() -> None:
+def test_a_poet_whose_manner_was_learned_is_attributed() -> None:
     nats = np.array([[2.0, 1.0, 3.0], [2.0, 1.0, 1.5], [2.0, 4.0, 3.0], [2.0, 2.0, 1.0]])
-    told = author_attribution.figures(nats, [1, 2, 2, 2])
-    assert (told["poet_poems"], told["poet_found"], told["poet_found_by_chance"]) == (4, 0.75, 0.5)
-    assert told["poet_saves"] == pytest.approx(1 - math.exp((1.0 + 1.5 + 3.0 + 1.0) / 4 - 2.0))
+    figures = author_attribution.figures(nats, [1, 2, 2, 2])
+    assert (figures["poet_poems"], figures["poet_found"], figures["poet_found_by_chance"]) == (4, 0.75, 0.5)
+    assert figures["poet_saves"] == pytest.approx(1 - math.exp((1.0 + 1.5 + 3.0 + 1.0) / 4 - 2.0))
     assert author_attribution.figures(np.zeros((0, 3)), []) == {"poet_poems": 0}
 
 
 def test_held_out_poems_are_read_in_every_manner(data: Path) -> None:
-    words, _tables, _training, held_out = train.prepare(data, 230)
+    words, _tables, _training, held_out = train.load_corpora(data, 230)
     torch.manual_seed(1)
     model = Poet(PoetConfig(len(words), 8, 8, authors=3)).eval()
     for corpus in held_out:
         corpus.author[:] = 1 + np.arange(len(corpus.author)) % 2
     with torch.no_grad():
         model.author.weight.zero_()
-    told = evaluate.author_figures(model, held_out, len(words), most=6)
+    figures = evaluate.author_figures(model, held_out, len(words), most=6)
     # Nobody's manner differs from another's yet.
-    assert (told["poet_poems"], told["poet_saves"]) == (6, pytest.approx(0.0, abs=1e-6))
+    assert (figures["poet_poems"], figures["poet_saves"]) == (6, pytest.approx(0.0, abs=1e-6))

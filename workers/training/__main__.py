@@ -12,37 +12,37 @@ COMMANDS = {
     "gan": ("workers.training.generator.train", "train the painting generator (kind: paint)"),
     "match": ("workers.training.matcher.train", "train the encoders of texts and pictures (kind: paint)"),
     "export-match": ("workers.training.matcher.export", "measure and export the encoders"),
-    "judge": (
+    "scene-classifier": (
         "workers.training.classifier.train_scene_classifier",
-        "train the classifier that measures fidelity (kind: paint)",
+        "train the classifier that measures prompt fidelity (kind: paint)",
     ),
     "upscaler": (
         "workers.training.upscaler.train",
         "train the network that doubles pictures (kinds: paint, upscale)",
     ),
     "export-upscaler": ("workers.training.upscaler.export", "make weights of an upscaler's checkpoint"),
-    "export-paint": ("workers.training.generator.export", "make weights of a painter's checkpoint"),
-    "classify": ("workers.training.classifier.train", "train the network that sees (kinds: analyse, dream)"),
-    "export-classify": ("workers.training.classifier.export", "calibrate and export the network that sees"),
+    "export-paint": ("workers.training.generator.export", "make weights of a generator's checkpoint"),
+    "classify": ("workers.training.classifier.train", "train the classifier (kinds: analyse, dream)"),
+    "export-classify": ("workers.training.classifier.export", "calibrate and export the classifier"),
     "restyle": (
         "workers.training.style_transfer.command",
         "train the style transfer network (kind: restyle)",
     ),
     "restyle-together": (
         "workers.training.style_transfer.train_joint",
-        "go on with painter and encoder of it as one network",
+        "go on with transfer network and encoder as one",
     ),
     "features": (
         "workers.training.classifier.feature_visualisation",
-        "draw and name what excites the network (kind: dream)",
+        "visualise and name the classifier's features (kind: dream)",
     ),
     "style-targets": (
         "workers.training.style_transfer.export_statistics",
-        "show the ready styles to the network that sees",
+        "compute the classifier's statistics of the ready styles (kind: restyle)",
     ),
     "impressions": (
         "workers.training.matcher.zero_shot_calibration",
-        "measure what is usual in views (kind: verse)",
+        "calibrate the words that pictures are tagged with (kind: verse)",
     ),
     "verse": ("workers.training.chinese_verse.train", "train the poem language model (kind: verse)"),
     "english": (

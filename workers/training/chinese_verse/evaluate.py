@@ -1,6 +1,6 @@
 """``python -m workers.training evaluate verse``: perplexity, rules, themes, speed, and forty poems.
 
-Poems are written by the engine as it ships, and judged by tables and rules of their own. Held-out poems
+Poems are written by the engine as it ships, and checked by tables and rules of their own. Held-out poems
 are those whose first line hashes into the validation split; neither the model, nor the tables, nor the
 trigram saw them.
 """
@@ -13,7 +13,6 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +26,11 @@ from workers.engines.verse import VerseEngine
 from workers.nets.chinese_verse_lstm import Poet
 from workers.training.chinese_verse import corpus as poems
 from workers.training.chinese_verse.export import training_lines
-from workers.training.chinese_verse.rule_checker import Judge, shares
+from workers.training.chinese_verse.rule_checker import RuleChecker, shares
 from workers.training.chinese_verse.theme_retrieval import THEMES as FIFTY
 from workers.training.chinese_verse.theme_retrieval import Retrieval
-from workers.training.chinese_verse.train import prepare, reading, validate
+from workers.training.chinese_verse.train import load_corpora, reading, validate
+from workers.training.common.setup import data_argument
 from workers.training.verse_common import trigram
 from workers.training.verse_common.author_attribution import POEMS_PER_BATCH, Nats, attribution, mean_nats
 
@@ -44,36 +44,35 @@ ACROSTICS = {6: "春夏秋冬", 17: "一帆风顺", 30: "明月清风"}
 SHEET = 40
 
 TANG = 125
-"""Tang poems of each form that the judge is tried on."""
+"""Tang poems of each form that the checker itself is measured on."""
 COUPLETS = 25
 """Held-out lines of each length that are answered."""
 POETS = 400
-"""Held-out poems by poets that the model is told, of which it must find whose they are."""
+"""Held-out poems by poets that the model is conditioned on, for author attribution."""
 AT_ONCE = 100
 """Poems that are asked for at once."""
 
 PROTOCOL = (
-    "Perplexity per character of held-out poems (2 %, by hash of the first line): told title, scheme, "
-    "rhyme, dynasty and poet; told nothing but the form; an interpolated Kneser-Ney trigram on the same "
-    "characters. poet_found: held-out poems that are likeliest in their own poet's manner. {count} poems "
-    "for each of {themes} themes and 4 forms at temperature 1, seeds from {seed} on, written by the engine. "
-    "form, tones, rhyme: by workers.training.chinese_verse.rule_checker, whose tables are the rhyme book "
-    "and the list of tones, not those of the weights, and whose rules are derived, not the four schemes; "
-    "rhymes_all_listed: poems none of whose rhymes the book lacks, for those are not judged; "
-    "tang_*: of {tang} poems of the Tang. theme_found: from the poem alone TF-IDF over training poems "
-    "with the theme in their title names the right one of {themes}; theme_found_held_out: the same of real "
-    "poems with such titles. distinct_2 beside that of as many training poems of the same forms. "
-    "parallel: how much nearer, in cosine of embeddings, characters are that face each other in the middle "
-    "couplets than neighbours of those. theme_association is the mean log ratio of a character's frequency "
-    "in training poems that hold a theme "
-    "character to its frequency in all, theme characters left out. Speed on {threads} CPU thread of a shared "
-    "machine, {candidates} candidates a line."
+    "Perplexity per character of held-out poems (2 %, by hash of the first line): conditioned on title, "
+    "scheme, rhyme, dynasty and poet; on nothing but the form; an interpolated Kneser-Ney trigram on the "
+    "same characters. poet_found: held-out poems that are likeliest in their own poet's manner. {count} "
+    "poems for each of {themes} themes and 4 forms at temperature 1, seeds from {seed} on, written by the "
+    "engine. form, tones, rhyme: by workers.training.chinese_verse.rule_checker, whose tables are the "
+    "rhyme book and the list of tones, not those of the weights, and whose rules are derived, not the "
+    "four schemes; rhymes_all_listed: poems none of whose rhymes the book lacks, for those are not "
+    "checked; tang_*: of {tang} poems of the Tang. theme_found: from the poem alone TF-IDF over training "
+    "poems with the theme in their title names the right one of {themes}; theme_found_held_out: the same "
+    "of real poems with such titles. distinct_2 beside that of as many training poems of the same forms. "
+    "parallel: how much nearer, in cosine of embeddings, characters are that face each other in the "
+    "middle couplets than neighbours of those. theme_association is the mean log ratio of a character's "
+    "frequency in training poems that hold a theme character to its frequency in all, theme characters "
+    "left out. Speed on {threads} CPU thread of a shared machine, {candidates} candidates a line."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the evaluation."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
+    data_argument(parser)
     parser.add_argument("--model", default="verse", help="name of the weights")
     parser.add_argument("--count", type=int, default=5, help="poems per theme and form")
     parser.add_argument("--seed", type=int, default=9000, help="of the first poem")
@@ -95,26 +94,26 @@ def _poems(engine: VerseEngine, tasks: Sequence[Task]) -> list[Poem]:
     return found
 
 
-def tang(judge: Judge, texts: Sequence[poems.PoemText]) -> dict[str, float]:
-    """What the judge says of poems by masters: not all of them keep the rules, nor do all editors."""
+def tang(checker: RuleChecker, texts: Sequence[poems.PoemText]) -> dict[str, float]:
+    """Which rules poems of the Tang keep: not all masters keep them, nor do all editors."""
     chance = random.Random(1)
-    verdicts = []
+    reports = []
     for form in prosody.FORMS:
         own = [text for text in texts if text.form == form.slug and text.dynasty == "tang"]
-        verdicts += [judge.judge(text.lines) for text in chance.sample(own, min(TANG, len(own)))]
-    regular = sum(verdict.regular for verdict in verdicts) / max(len(verdicts), 1)
-    return {"tang_poems": len(verdicts), "tang_regular": regular, **shares(verdicts, "tang_")}
+        reports += [checker.check(text.lines) for text in chance.sample(own, min(TANG, len(own)))]
+    regular = sum(report.regular for report in reports) / max(len(reports), 1)
+    return {"tang_poems": len(reports), "tang_regular": regular, **shares(reports, "tang_")}
 
 
-def couplets(engine: VerseEngine, judge: Judge, texts: Sequence[poems.PoemText]) -> dict[str, float]:
+def couplets(engine: VerseEngine, checker: RuleChecker, texts: Sequence[poems.PoemText]) -> dict[str, float]:
     """How many held-out lines are answered in opposite tones. Only lines that can be an upper line."""
     right = total = 0
     for length in prosody.COUPLETS:
         own = (text.lines for text in texts if text.held_out and len(text.lines[0]) == length)
-        lines = [found[2] for found in own if len(found) == 8 and judge.couplet(found[2], found[3])]
+        lines = [found[2] for found in own if len(found) == 8 and checker.couplet(found[2], found[3])]
         for number, line in enumerate(lines[:COUPLETS]):
             (poem,) = _poems(engine, [_task("", "couplet", number, opening=line)])
-            right += judge.couplet(*poem.lines)
+            right += checker.couplet(*poem.lines)
             total += 1
     return {"couplets_answered": total, "couplets_right": right / max(total, 1)}
 
@@ -293,22 +292,22 @@ def main(arguments: argparse.Namespace) -> None:
     engine = VerseEngine(arguments.model)
     folder = weights.find(arguments.model)
     card = weights.load_card(folder)
-    words, _tables, training, held_out = prepare(arguments.data, len(card["config"]["characters"]))
+    words, _tables, training, held_out = load_corpora(arguments.data, len(card["config"]["characters"]))
     if words != engine.chinese.words:
         raise SystemExit("the weights were trained on other poems: their vocabulary is not that of --data")
     checks = poems.Batches(held_out, len(words), seed=1)
-    told = validate(engine.chinese.model, checks, engine.device)
+    conditioned = validate(engine.chinese.model, checks, engine.device)
     plain = [
         poems.FormCorpus(
             c.form, c.tokens, c.titles * 0, c.dynasty * 0, c.pattern * 0, c.rhyme * 0, c.author * 0
         )
         for c in held_out
     ]
-    untold = validate(engine.chinese.model, poems.Batches(plain, len(words), seed=1), engine.device)
+    unconditioned = validate(engine.chinese.model, poems.Batches(plain, len(words), seed=1), engine.device)
     baseline = trigram.nats(_line_blocks(training), _line_blocks(held_out), len(words))
-    print("nats", told, untold, baseline, flush=True)
+    print("nats", conditioned, unconditioned, baseline, flush=True)
     texts = poems.read(arguments.data)
-    judge, retrieval = Judge.of(arguments.data), Retrieval(texts)
+    checker, retrieval = RuleChecker.load(arguments.data), Retrieval(texts)
     found: list[Poem] = []
     asked: list[str] = []
     for form in prosody.FORMS:
@@ -316,19 +315,19 @@ def main(arguments: argparse.Namespace) -> None:
             engine, [_task(t, form.slug, arguments.seed + i, arguments.count) for i, t in enumerate(FIFTY)]
         )
         asked += [theme for theme in FIFTY for _poem in range(arguments.count)]
-        print(form.slug, shares(judge.judge(poem.lines) for poem in found), flush=True)
+        print(form.slug, shares(checker.check(poem.lines) for poem in found), flush=True)
     lines = training_lines(words, training)
     copied = sum(line in lines for poem in found for line in poem.lines) / sum(len(p.lines) for p in found)
     figures: dict[str, float] = {
-        "perplexity": math.exp(told),
-        "perplexity_told_nothing": math.exp(untold),
+        "perplexity": math.exp(conditioned),
+        "perplexity_told_nothing": math.exp(unconditioned),
         "perplexity_trigram": math.exp(baseline),
         **author_figures(engine.chinese.model, held_out, len(words), POETS),
         "held_out_poems": sum(len(c.tokens) for c in held_out),
         "poems_written": len(found),
-        **shares(judge.judge(poem.lines) for poem in found),
-        **tang(judge, texts),
-        **couplets(engine, judge, texts),
+        **shares(checker.check(poem.lines) for poem in found),
+        **tang(checker, texts),
+        **couplets(engine, checker, texts),
         "lines_copied_from_training": copied,
         "distinct_2": distinct(found, 2),
         "distinct_2_corpus": distinct(_beside(texts, found), 2),

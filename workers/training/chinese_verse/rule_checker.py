@@ -1,9 +1,9 @@
-"""A judge of regulated verse that knows nothing of how poems are written here.
+"""A checker of the rules of regulated verse, independent of the decoder.
 
 It has its own tables, straight from the rhyme book and the list of tones in the training data, and its
-own rules: not the four schemes, but what they come from. Tones alternate within a line, the lines of a
-couplet oppose each other (对), the next couplet sticks to the last (粘), even lines rhyme in a level tone;
-no level tone stands alone before a rhyme (孤平), no three end a line (三平尾).
+own rules: not the four schemes, but the principles that they follow from. Tones alternate within a line, the
+lines of a couplet oppose each other (对), the next couplet sticks to the last (粘), even lines rhyme in a
+level tone; no level tone stands alone before a rhyme (孤平), no three end a line (三平尾).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SHAPES = frozenset((lines, length) for lines in (4, 8) for length in (5, 7))
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What holds of one poem. ``tones`` includes that no level tone stands alone and no three end a line.
+class RuleReport:
+    """Which rules one poem keeps. ``tones`` includes that no level tone stands alone and no three end a line.
 
-    ``listed``: whether the book has every character that must rhyme; those that it lacks are not judged.
+    ``listed``: whether the book has every character that must rhyme; those that it lacks are not checked.
     """
 
     form: bool
@@ -39,7 +39,7 @@ class Verdict:
         return self.form and self.tones and self.rhyme
 
 
-class Judge:
+class RuleChecker:
     """Tones and rhymes of characters: ``tones`` their possible tones, ``rhymes`` names of level rhymes.
 
     A character that the book has, but in no level rhyme, has an empty set; one that it lacks has none.
@@ -49,7 +49,7 @@ class Judge:
         self._tones, self._rhymes = tones, rhymes
 
     @classmethod
-    def of(cls, data: Path) -> Judge:
+    def load(cls, data: Path) -> RuleChecker:
         """From ``data/text``. A character may have every tone that either source gives it."""
         tones: dict[str, set[str]] = {}
         rhymes: dict[str, set[str]] = {}
@@ -72,21 +72,21 @@ class Judge:
         """Its possible tones; both for a character that no table knows."""
         return self._tones.get(character) or EITHER
 
-    def judge(self, lines: Sequence[str]) -> Verdict:
-        """What holds of a quatrain or eight-line verse."""
+    def check(self, lines: Sequence[str]) -> RuleReport:
+        """Which rules a quatrain or eight-line verse keeps."""
         form = bool(lines) and (len(lines), len(lines[0])) in SHAPES and len({*map(len, lines)}) == 1
         if not form:
-            return Verdict(form=False, tones=False, rhyme=False, once=False)
+            return RuleReport(form=False, tones=False, rhyme=False, once=False)
         tones = any(self._holds(lines, begin) for begin in (LEVEL, OBLIQUE))
         ends = self._ends(lines)
         known = [self._rhymes[character] for character in ends if character in self._rhymes]
         rhyme = not known or bool(frozenset.intersection(*known))
-        return Verdict(form, tones, rhyme, _once(lines), len(known) == len(ends))
+        return RuleReport(form, tones, rhyme, _once(lines), len(known) == len(ends))
 
     def couplet(self, upper: str, lower: str) -> bool:
-        """Whether two lines have opposite tones where they are heard, and the upper ends oblique."""
-        heard = [*range(1, len(upper) - 1, 2), len(upper) - 1]
-        opposed = all(len(self.tones(upper[i]) | self.tones(lower[i])) == 2 for i in heard)
+        """Whether two lines have opposite tones at the strict places, and the upper ends oblique."""
+        strict = [*range(1, len(upper) - 1, 2), len(upper) - 1]
+        opposed = all(len(self.tones(upper[i]) | self.tones(lower[i])) == 2 for i in strict)
         ends = OBLIQUE in self.tones(upper[-1]) and LEVEL in self.tones(lower[-1])
         return len(upper) == len(lower) and opposed and ends
 
@@ -147,9 +147,9 @@ def _once(lines: Sequence[str]) -> bool:
     return len(kept) == len(set(kept))
 
 
-def shares(verdicts: Iterable[Verdict], prefix: str = "") -> dict[str, float]:
-    """How many of a hundredth each rule holds in, by name."""
-    found = list(verdicts)
+def shares(reports: Iterable[RuleReport], prefix: str = "") -> dict[str, float]:
+    """In what share of the poems each rule holds, by name."""
+    found = list(reports)
     return {
         f"{prefix}form_right": _share(one.form for one in found),
         f"{prefix}tones_right": _share(one.tones for one in found),

@@ -8,9 +8,7 @@ larger recipe: ``--hidden 1024 --embed 512 --layers 2 --dropout 0.25 --batch 512
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +22,22 @@ from workers import weights
 from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
 from workers.training.chinese_verse import corpus as poems
 from workers.training.chinese_verse.export import export
-from workers.training.common.run import CHECKPOINT, TrainingRun, seed_everything
+from workers.training.common.run import CHECKPOINT, Figures, TrainingRun, run_training
+from workers.training.common.setup import Setup, prepare
+from workers.training.verse_common.language_model import LanguageModelTrainer, language_model_arguments
 from workers.training.verse_common.loss import ChunkedCrossEntropy
-
-WARM_UP = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the training run; the defaults are those of the shipped weights."""
     parser.description = __doc__
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/verse"), help="run folder, resumed if it exists"
-    )
-    parser.add_argument("--minutes", type=float, default=60.0, help="budget of the whole run")
-    parser.add_argument("--steps", type=int, help="stop after this many steps, if the budget lasts")
+    language_model_arguments(parser, "runs/verse")
     parser.add_argument("--vocabulary", type=int, default=5600)
     parser.add_argument("--embed", type=int, default=320)
     parser.add_argument("--hidden", type=int, default=640)
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--batch", type=int, default=64, help="poems per step")
-    parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--start", help="begin with the weights of this name or folder, where they fit")
     parser.add_argument("--export", type=Path, help="only write the newest checkpoint to this folder")
 
@@ -90,7 +81,7 @@ def validate(
     return total / max(count, 1)
 
 
-def prepare(
+def load_corpora(
     data: Path, size: int
 ) -> tuple[list[str], poems.Tables, list[poems.FormCorpus], list[poems.FormCorpus]]:
     """Vocabulary, tone and rhyme tables, training corpora, held-out corpora."""
@@ -119,31 +110,69 @@ def begin_with(model: Poet, name: str, words: Sequence[str]) -> dict[str, Any]:
     return {"sha256": loaded.digest, "steps": loaded.card["steps"], **loaded.card["training"]}
 
 
-def _endless(batches: poems.Batches, size: int) -> Iterator[poems.Batch]:
-    while True:
-        yield from batches.epoch(size)
+class ChineseVerseTrainer(LanguageModelTrainer[poems.Batch]):
+    """The model with its training corpora and the held-out ones."""
+
+    def __init__(
+        self,
+        model: Poet,
+        training: Sequence[poems.FormCorpus],
+        held_out: Sequence[poems.FormCorpus],
+        setup: Setup,
+        *,
+        batch: int,
+        rate: float,
+    ) -> None:
+        super().__init__(model, setup, rate, sum(corpus.tokens.size for corpus in training))
+        self.model, self.training, self.batch = model, training, batch
+        self.checks = poems.Batches(held_out, model.config.vocabulary, seed=1)
+        self.began: dict[str, Any] = {}
+
+    def batches(self, step: int) -> Iterator[poems.Batch]:
+        source = poems.Batches(self.training, self.model.config.vocabulary, seed=1 + step)
+        while True:
+            yield from source.epoch(self.batch)
+
+    def loss(self, batch: poems.Batch) -> tuple[Tensor, int]:
+        return loss_of(self.model, batch, self.setup.device), batch.target.size
+
+    def state_dict(self) -> dict[str, Any]:
+        """``began``: how the weights were trained that these began with."""
+        return super().state_dict() | {"config": self.model.config.as_dict(), "began": self.began}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.began = state.get("began", {})
+
+    def validate(self, complete: bool = False) -> Figures:
+        """Nats per character over held-out poems, forty of each form unless it is to be complete."""
+        nats = validate(self.model, self.checks, self.setup.device, limit=None if complete else 40)
+        return {"validation": nats, "epochs": self.seen / self.tokens}
+
+
+def export_checkpoint(arguments: argparse.Namespace) -> str:
+    """Write the newest checkpoint as weights; returns their digest."""
+    words, tables, training, _held_out = load_corpora(arguments.data, arguments.vocabulary)
+    saved = torch.load(arguments.out / CHECKPOINT, map_location="cpu", weights_only=True)
+    state = saved["state"]
+    facts = {
+        "minutes": round(saved["elapsed"] / 60, 1),
+        "epochs": round(state["seen"] / sum(corpus.tokens.size for corpus in training), 2),
+        "hardware": f"{devices.describe(devices.pick())}, shared",
+        "began_with": state.get("began", {}),
+    }
+    config = PoetConfig.from_dict(state["config"])
+    return export(arguments.export, state["model"], config, words, tables, training, saved["step"], facts)
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Train until the budget is spent, or export what there is."""
-    torch.set_flush_denormal(True)  # tiny softmax gradients would cost a factor of ten
-    words, tables, training, held_out = prepare(arguments.data, arguments.vocabulary)
-    tokens = sum(c.tokens.size for c in training)
+    """Train until the budget of the whole run is spent, or export what there is."""
     if arguments.export:
-        saved = torch.load(arguments.out / CHECKPOINT, map_location="cpu", weights_only=True)
-        facts = {
-            "minutes": round(saved["elapsed"] / 60, 1),
-            "epochs": round(saved["state"]["seen"] / tokens, 2),
-            "hardware": f"{devices.describe(devices.pick())}, shared",
-            "began_with": saved["state"].get("began", {}),
-        }
-        config = PoetConfig.from_dict(saved["state"]["config"])
-        state = saved["state"]["model"]
-        print(export(arguments.export, state, config, words, tables, training, saved["step"], facts))
+        print(export_checkpoint(arguments))
         return
-    device = devices.pick()
-    run = TrainingRun(arguments.out, arguments.minutes)
-    seed_everything(1)
+    torch.set_flush_denormal(True)  # tiny softmax gradients would cost a factor of ten
+    setup = prepare(arguments)
+    words, _tables, training, held_out = load_corpora(arguments.data, arguments.vocabulary)
     config = PoetConfig(
         len(words),
         arguments.embed,
@@ -152,50 +181,19 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.dropout,
         authors=1 + len(poems.POETS),
     )
-    model = Poet(config).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), arguments.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    saved, began = run.restore(device), {}
+    model = Poet(config).to(setup.device)
+    trainer = ChineseVerseTrainer(
+        model, training, held_out, setup, batch=arguments.batch, rate=arguments.rate
+    )
+    run = TrainingRun(arguments.out, arguments.minutes, plan_minutes=arguments.minutes, whole_run=True)
+    saved = run.restore(setup.device)
     if saved is not None:
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        began = saved.get("began", {})
+        trainer.load_state_dict(saved)
     elif arguments.start:
-        began = begin_with(model, arguments.start, words)
-    # A resumed run draws other batches than its first part did.
-    batches = poems.Batches(training, len(words), seed=1 + run.step)
-    checks = poems.Batches(held_out, len(words), seed=1)
-    print(f"{sum(len(c.tokens) for c in training)} poems, {tokens} characters, {device}", flush=True)
+        trainer.began = begin_with(model, arguments.start, words)
+    if arguments.steps:
+        run.limit_steps(0, arguments.steps)
+    count = sum(len(corpus.tokens) for corpus in training)
+    print(f"{count} poems, {trainer.tokens} characters, {setup.device}", flush=True)
     print("regular:", [round(float((c.pattern > 0).mean()), 3) for c in training], flush=True)
-    mixed = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
-    seen = 0 if saved is None else int(saved["seen"])
-    smooth = 0.0
-
-    def keep() -> None:
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        run.save(state | {"config": config.as_dict(), "seen": seen, "began": began})
-
-    for batch in _endless(batches, arguments.batch):
-        running, progress = run.running(), run.elapsed / (arguments.minutes * 60)
-        if arguments.steps:
-            progress = max(progress, run.step / arguments.steps)
-        if not running or progress >= 1:
-            break
-        rate = arguments.rate * min(1.0, (run.step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
-        for group in optimizer.param_groups:
-            group["lr"] = max(rate, 1e-5)
-        with mixed:
-            loss = loss_of(model, batch, device)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        run.step += 1
-        seen += batch.target.size
-        smooth = loss.item() if smooth == 0.0 else 0.98 * smooth + 0.02 * loss.item()
-        if run.step % 100 == 0:
-            run.log(loss=smooth, rate=rate, epochs=seen / tokens)
-        if run.due():
-            keep()
-            run.log(validation=validate(model, checks, device, limit=40))
-    keep()
-    run.log(validation=validate(model, checks, device), epochs=seen / tokens)
+    run_training(run, trainer, log_every=100, validate_every=run.save_every)

@@ -1,6 +1,6 @@
-"""What the classifier learns from: whole paintings and photographs, their labels, the teacher's opinion.
+"""What the classifier learns from: whole paintings and photographs, their labels, the teacher's embedding.
 
-Pictures are squeezed to one square size and kept with their proportions, so that a view can be cut out
+Pictures are stretched to one square size and kept with their proportions, so that a crop can be cut out
 undistorted; one size for all, because resolution gives away the source, and so some of the labels.
 """
 
@@ -26,9 +26,12 @@ from workers.training.common.perceptual_teacher import Teacher
 
 SIZE = 176
 LAYERS = ("fire2", "fire4", "fire6", "fire8", "fire9")
-OPINION = 256
-"""Length of the teacher's opinion: principal components of its pooled features."""
+EMBEDDING = 256
+"""Length of the teacher's embedding: principal components of its pooled features. Not tuned."""
 OUTLIERS = 1500
+"""How many pictures are drawn as outliers beside about as many photographs."""
+TRAINING, VALIDATION, CALIBRATION = range(3)
+"""The splits."""
 
 
 def is_calibration(file: str) -> bool:
@@ -37,10 +40,10 @@ def is_calibration(file: str) -> bool:
     return 5 <= number < 9
 
 
-def squeezed(
+def load_stretched(
     data: Path, entries: Sequence[tuple[str, str]], size: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Whole pictures as uint8 (N, size, size, 3), and width / height of each (N,)."""
+    """Whole pictures, stretched to squares, as uint8 (N, size, size, 3), and width / height of each (N,)."""
     out = np.zeros((len(entries), size, size, 3), np.uint8)
     ratio = np.ones(len(entries), np.float32)
     by_shard: dict[str, list[int]] = {}
@@ -58,21 +61,23 @@ def squeezed(
 
 
 @dataclass(frozen=True, slots=True)
-class Sights:
-    """Everything to look at, in one order: paintings, photographs, outliers."""
+class ClassificationData:
+    """All pictures in one order (paintings, photographs, outliers) with their labels and splits."""
 
     rows: tuple[Painting, ...]
     pictures: npt.NDArray[np.uint8]
-    """(N, SIZE, SIZE, 3): whole pictures, squeezed."""
+    """(N, SIZE, SIZE, 3): whole pictures, stretched."""
     ratio: npt.NDArray[np.float32]
+    """(N,): width / height."""
     labels: dict[str, npt.NDArray[np.int64]]
+    """Head -> (N,): label numbers, UNKNOWN where there is none."""
     heads: dict[str, tuple[str, ...]]
-    opinion: npt.NDArray[np.float32]
-    """(N, OPINION): whitened principal components of the teacher's pooled features."""
+    teacher_embedding: npt.NDArray[np.float32]
+    """(N, EMBEDDING): whitened principal components of the teacher's pooled features."""
     split: npt.NDArray[np.int64]
-    """0 training, 1 validation, 2 calibration."""
+    """(N,): TRAINING, VALIDATION or CALIBRATION."""
 
-    def of(self, split: int) -> npt.NDArray[np.int64]:
+    def indices(self, split: int) -> npt.NDArray[np.int64]:
         """Indices of one split."""
         return np.flatnonzero(self.split == split)
 
@@ -93,34 +98,36 @@ def teacher_features(teacher: Teacher, pictures: npt.NDArray[np.uint8]) -> npt.N
 
 
 def whitened(features: npt.NDArray[np.float32], train: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Principal components of the training rows' standardised features, the stronger ones a little longer."""
+    """Principal components of the training rows' standardised features, half-way between raw and whitened."""
     x = torch.from_numpy(features)
     mean, deviation = x[train].mean(0), x[train].std(0) + 1e-3
     x = ((x - mean) / deviation).clamp_(-6, 6)
     torch.manual_seed(3)
-    count = min(OPINION, len(train))
+    count = min(EMBEDDING, len(train))
     _, strength, axes = torch.pca_lowrank(x[train], count, center=False, niter=3)
     projected = x @ axes
-    # The square root of a whitening: what most pictures differ by counts more, but not by its full variance.
+    # The square root of a whitening: strong components count more, but not by their full variance.
     scale = (strength / len(train) ** 0.5).sqrt()
-    projected = F.pad(projected / (scale * scale.mean()), (0, OPINION - count))
+    projected = F.pad(projected / (scale * scale.mean()), (0, EMBEDDING - count))
     return np.asarray(projected.numpy(), np.float32)
 
 
-def load_sights(data: Path, teacher: Teacher, cache: Path, drawn: int = OUTLIERS) -> Sights:
-    """Decode everything and ask the teacher once; kept in ``cache``. Raises FileNotFoundError.
+def load_classification_data(
+    data: Path, teacher: Teacher, cache: Path, drawn: int = OUTLIERS
+) -> ClassificationData:
+    """Decode everything and run the teacher once; kept in ``cache``. Raises FileNotFoundError.
 
     ``drawn``: how many outliers are drawn beside the photographs.
     """
     rows = tuple(paintings(data))
     photographs = photos(data)
     entries = [(row.shard, row.file) for row in rows] + photographs
-    file = cache / f"sights-{SIZE}-{len(entries)}-{drawn}.npz"
+    file = cache / f"classification-{SIZE}-{len(entries)}-{drawn}.npz"
     if file.is_file():
         with np.load(file) as kept:
             pictures, ratio, features = kept["pictures"], kept["ratio"], kept["features"]
     else:
-        pictures, ratio = squeezed(data, entries, SIZE)
+        pictures, ratio = load_stretched(data, entries, SIZE)
         pictures = np.concatenate([pictures, outliers(drawn, SIZE, 17)])
         ratio = np.concatenate([ratio, np.ones(drawn, np.float32)])
         features = teacher_features(teacher, pictures)
@@ -133,18 +140,20 @@ def load_sights(data: Path, teacher: Teacher, cache: Path, drawn: int = OUTLIERS
     labels["source"][len(rows) : len(entries)] = SOURCES.index("photograph")
     labels["source"][len(entries) :] = SOURCES.index("other")
     names = [name for _, name in entries] + [f"outlier-{n}" for n in range(count - len(entries))]
-    split = np.array([1 if is_validation(n) else 2 if is_calibration(n) else 0 for n in names])
-    opinion = whitened(features, np.flatnonzero(split == 0))
-    return Sights(rows, pictures, ratio, labels, heads, opinion, split)
+    split = np.array(
+        [VALIDATION if is_validation(n) else CALIBRATION if is_calibration(n) else TRAINING for n in names]
+    )
+    embedding = whitened(features, np.flatnonzero(split == TRAINING))
+    return ClassificationData(rows, pictures, ratio, labels, heads, embedding, split)
 
 
-def views(
+def random_crops(
     pictures: torch.Tensor, ratio: torch.Tensor, side: int, generator: torch.Generator, least: float = 0.55
 ) -> torch.Tensor:
-    """Squeezed pictures uint8 (N, S, S, 3) and proportions (N,) -> random views (N, 3, side, side).
+    """Stretched pictures uint8 (N, S, S, 3) and proportions (N,) -> random crops (N, 3, side, side).
 
-    Undistorted squares, ``least`` to 1.05 times the root of the picture's area, mirrored at random, with a
-    little change of light, contrast and saturation: colour is a part of a manner.
+    Squares without the distortion, ``least`` to 1.05 times the root of the picture's area, mirrored at
+    random, with small changes of brightness, contrast and saturation: colour is a part of a style.
     """
     n = len(pictures)
     x = pictures.permute(0, 3, 1, 2).float().div(127.5).sub(1)

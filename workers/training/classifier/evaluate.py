@@ -1,4 +1,4 @@
-"""Measure the classifier and the analyse engine: accuracy, calibration, evidence, outliers, copies.
+"""Measure the classifier and the analyse engine: accuracy, calibration, heat maps, outliers, copies.
 
 Everything is measured on the validation paintings, which neither the training nor the calibration saw.
 The confusion matrices and the reliability plot go beside the card.
@@ -24,17 +24,19 @@ from workers.engines.analyse import ASKED
 from workers.engines.vision.classifier import MODEL, ClassifierModel
 from workers.engines.vision.occlusion import occlude, occlusion_maps
 from workers.nets.classifier import Classifier
-from workers.training.classifier.data import Sights, load_sights
+from workers.training.classifier.data import VALIDATION, ClassificationData, load_classification_data
 from workers.training.classifier.export import embeddings
 from workers.training.classifier.labels import UNKNOWN
 from workers.training.classifier.plots import confusion_plot, reliability_plot
-from workers.training.classifier.train import answers_of, whole
+from workers.training.classifier.train import logits_of, whole_picture
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.common.statistics import area
+from workers.training.common.setup import cache_argument, data_argument, set_threads, threads_argument
+from workers.training.common.statistics import roc_auc
 
 PARTS = ("answers", "evidence", "outliers", "copies")
 BINS = 10
 HIDDEN = 0.2
+"""Share of a picture that is occluded."""
 PROTOCOL = {
     "answers": "{count} validation paintings (5 %, by file-name hash), each seen whole with about {side} x "
     "{side} px whatever its source. top1: share of right first guesses among those with a label. ece: "
@@ -57,12 +59,12 @@ PROTOCOL = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``evaluate analyse``."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
+    data_argument(parser)
+    cache_argument(parser)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure")
     parser.add_argument("--pictures", type=int, default=200, help="paintings for the evidence test")
     parser.add_argument("--asked", type=int, default=300, help="paintings of which copies are made")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
+    threads_argument(parser)
 
 
 def calibration_error(
@@ -84,24 +86,25 @@ def calibration_error(
 
 
 def least_calibration_error(shares: torch.Tensor, draws: int = 100) -> float:
-    """What :func:`calibration_error` would be if the shares (n, labels) were exactly right: never nothing,
-    for n is small and every bin has its luck."""
-    luck = torch.Generator().manual_seed(0)
+    """What :func:`calibration_error` would be if the shares (n, labels) were exactly right: above 0, for a
+    finite n leaves sampling noise in every bin."""
+    stream = torch.Generator().manual_seed(0)
     found = [
-        calibration_error(shares, torch.multinomial(shares, 1, generator=luck)[:, 0])[0] for _ in range(draws)
+        calibration_error(shares, torch.multinomial(shares, 1, generator=stream)[:, 0])[0]
+        for _ in range(draws)
     ]
     return sum(found) / draws
 
 
-def answers(classifier: ClassifierModel, sights: Sights, folder: Path) -> dict[str, Any]:
+def answers(classifier: ClassifierModel, data: ClassificationData, folder: Path) -> dict[str, Any]:
     """Accuracy, calibration and the confusion matrices."""
-    rows = sights.of(1)
-    rows = rows[rows < len(sights.rows)]
-    found = answers_of(classifier.net, sights, rows, classifier.net.config.side)
+    rows = data.indices(VALIDATION)
+    rows = rows[rows < len(data.rows)]
+    found = logits_of(classifier.net, data, rows, classifier.net.config.side)
     figures: dict[str, Any] = {}
     reliability = {}
     for head in ASKED:
-        known = torch.from_numpy(sights.labels[head][rows])
+        known = torch.from_numpy(data.labels[head][rows])
         asked = known != UNKNOWN
         shares = (found[head][asked] / float(classifier.card["temperature"][head])).softmax(1)
         known = known[asked]
@@ -136,8 +139,8 @@ def _blocks(height: int, width: int, share: float, draw: np.random.Generator) ->
     return mask
 
 
-def hottest(heat: npt.NDArray[np.float32], height: int, width: int, share: float) -> torch.Tensor:
-    """The hottest ``share`` of a map as a mask (1, 1, H, W)."""
+def hottest_share(heat: npt.NDArray[np.float32], height: int, width: int, share: float) -> torch.Tensor:
+    """A mask (1, 1, H, W) of the ``share`` of pixels where a map is highest."""
     big = F.interpolate(torch.from_numpy(heat)[None, None], (height, width), mode="bilinear")
     count = round(share * height * width)
     mask = torch.zeros(height * width)
@@ -149,7 +152,7 @@ def randomised(net: Classifier, last_only: bool) -> Classifier:
     """A copy with other weights: all of them, or those of the last stage and everything after it."""
     torch.manual_seed(50021)
     other, fresh = copy.deepcopy(net), Classifier(net.config)
-    # Fresh weights need the pictures' own statistics, or everything would be dead or saturated.
+    # Statistics of the norms are kept: without them activations would be dead or saturated.
     own, new = other.state_dict(), fresh.state_dict()
     late = ("stages.2", "downs.2", "embed.", "heads.")
     for name in own:
@@ -169,24 +172,24 @@ def _rank_correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) ->
     return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
 
 
-def evidence_figures(classifier: ClassifierModel, sights: Sights, count: int) -> dict[str, Any]:
-    """Whether maps mean something: hiding, and the sanity check with other weights."""
+def evidence_figures(classifier: ClassifierModel, data: ClassificationData, count: int) -> dict[str, Any]:
+    """Faithfulness of the heat maps: occlusion, and the sanity check with other weights."""
     net, temperature = classifier.net, {head: float(t) for head, t in classifier.card["temperature"].items()}
-    rows = sights.of(1)
-    rows = rows[(rows < len(sights.rows))]
+    rows = data.indices(VALIDATION)
+    rows = rows[(rows < len(data.rows))]
     rows = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
     draw = np.random.default_rng(4)
     falls_more, falls = [], []
-    alike: dict[str, list[float]] = {"all": [], "last": [], "mirrored": []}
+    correlations: dict[str, list[float]] = {"all": [], "last": [], "mirrored": []}
     others = {"all": randomised(net, False), "last": randomised(net, True)}
     for number, row in enumerate(rows):
-        x = whole(sights, int(row), net.config.side).to(classifier.device)
+        x = whole_picture(data, int(row), net.config.side).to(classifier.device)
         with torch.inference_mode():
             before = net(x)["style"].div(temperature["style"]).softmax(1)[0]
             guess = int(before.argmax())
             heat = occlusion_maps(net, x, temperature)["style"][guess]
             height, width = x.shape[2:]
-            masks = [hottest(heat, height, width, HIDDEN)]
+            masks = [hottest_share(heat, height, width, HIDDEN)]
             masks += [_blocks(height, width, HIDDEN, draw) for _ in range(5)]
             mask = torch.cat(masks).to(x)
             after = net(occlude(x.expand(6, -1, -1, -1), mask))["style"].div(temperature["style"]).softmax(1)
@@ -195,19 +198,19 @@ def evidence_figures(classifier: ClassifierModel, sights: Sights, count: int) ->
             falls.append((float(fall[0]), float(fall[1:].mean())))
             if number % 10 == 0:
                 for name, other in others.items():
-                    its = occlusion_maps(other, x, temperature)["style"][guess]
-                    alike[name].append(_rank_correlation(heat, its))
+                    of_other = occlusion_maps(other, x, temperature)["style"][guess]
+                    correlations[name].append(_rank_correlation(heat, of_other))
                 turned = occlusion_maps(net, x.flip(3), temperature)["style"][guess][:, ::-1]
-                alike["mirrored"].append(_rank_correlation(heat, turned))
+                correlations["mirrored"].append(_rank_correlation(heat, turned))
     mean = np.mean(falls, 0)
     return {
         "protocol": PROTOCOL["evidence"].format(count=len(rows)),
         "falls_more": round(float(np.mean(falls_more)), 4),
         "mean_fall_hottest": round(float(mean[0]), 4),
         "mean_fall_random": round(float(mean[1]), 4),
-        "rank_correlation_random_weights": round(float(np.mean(alike["all"])), 3),
-        "rank_correlation_random_last_stage": round(float(np.mean(alike["last"])), 3),
-        "rank_correlation_same_weights": round(float(np.mean(alike["mirrored"])), 3),
+        "rank_correlation_random_weights": round(float(np.mean(correlations["all"])), 3),
+        "rank_correlation_random_last_stage": round(float(np.mean(correlations["last"])), 3),
+        "rank_correlation_same_weights": round(float(np.mean(correlations["mirrored"])), 3),
     }
 
 
@@ -222,7 +225,7 @@ def _painting_shares(classifier: ClassifierModel, pictures: list[Image.Image]) -
     return np.array(found)
 
 
-def strangers() -> dict[str, list[Image.Image]]:
+def unseen_outliers() -> dict[str, list[Image.Image]]:
     """Pictures of kinds that no training saw: other noises, and scikit-image's photographs."""
     from skimage import data as samples
 
@@ -246,21 +249,21 @@ def strangers() -> dict[str, list[Image.Image]]:
     return {"other_noise": noises, "sample_photographs": photographs}
 
 
-def outlier_figures(classifier: ClassifierModel, sights: Sights) -> dict[str, Any]:
-    """How well paintings are told from everything else."""
-    rows = sights.of(1)
-    pictures = {row: Image.fromarray(sights.pictures[row]) for row in rows}
+def outlier_figures(classifier: ClassifierModel, data: ClassificationData) -> dict[str, Any]:
+    """How well paintings are separated from everything else."""
+    rows = data.indices(VALIDATION)
+    pictures = {row: Image.fromarray(data.pictures[row]) for row in rows}
 
     def stretched(row: int) -> Image.Image:
-        picture, ratio = pictures[row], float(sights.ratio[row]) ** 0.5
+        picture, ratio = pictures[row], float(data.ratio[row]) ** 0.5
         return picture.resize((round(176 * ratio), round(176 / ratio)), Image.Resampling.BICUBIC)
 
-    source = sights.labels["source"][rows]
+    source = data.labels["source"][rows]
     inside = _painting_shares(classifier, [stretched(row) for row in rows[source == 0]])
     sets = {
         "photographs": [stretched(row) for row in rows[source == 1]],
         "screens_and_noise": [pictures[row] for row in rows[source == 2]],
-    } | strangers()
+    } | unseen_outliers()
     figures: dict[str, Any] = {"protocol": PROTOCOL["outliers"].format(count=len(inside))}
     everything = []
     for name, others in sets.items():
@@ -277,18 +280,18 @@ def outlier_figures(classifier: ClassifierModel, sights: Sights) -> dict[str, An
 def _area(inside: npt.NDArray[np.float64], outside: npt.NDArray[np.float64]) -> float:
     scores = np.concatenate([inside, outside])
     truth = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
-    return round(float(area(scores, truth.astype(bool))), 4)
+    return round(float(roc_auc(scores, truth.astype(bool))), 4)
 
 
-def copies(classifier: ClassifierModel, sights: Sights, asked: int) -> dict[str, Any]:
+def copies(classifier: ClassifierModel, data: ClassificationData, asked: int) -> dict[str, Any]:
     """Whether changed copies find their originals among ten thousand paintings."""
-    rows = np.flatnonzero(np.arange(len(sights.pictures)) < len(sights.rows))
+    rows = np.flatnonzero(np.arange(len(data.pictures)) < len(data.rows))
     chosen = np.random.default_rng(8).permutation(rows)[:10_000]
-    table = embeddings(classifier.net, sights, chosen, classifier.search_side)
+    table = embeddings(classifier.net, data, chosen, classifier.search_side)
     found: dict[str, int] = {"mirrored": 0, "cropped": 0, "recompressed": 0}
     for number, row in enumerate(chosen[:asked]):
-        ratio = float(sights.ratio[row]) ** 0.5
-        picture = Image.fromarray(sights.pictures[row]).resize((round(176 * ratio), round(176 / ratio)))
+        ratio = float(data.ratio[row]) ** 0.5
+        picture = Image.fromarray(data.pictures[row]).resize((round(176 * ratio), round(176 / ratio)))
         wide, high = picture.size
         small = io.BytesIO()
         picture.resize((wide // 2, high // 2)).save(small, "JPEG", quality=30)
@@ -307,21 +310,20 @@ def copies(classifier: ClassifierModel, sights: Sights, asked: int) -> dict[str,
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure the chosen parts and write them into the card."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    set_threads(arguments)
     device = devices.pick()
     classifier = ClassifierModel.load(device)
     folder = weights.find(MODEL)
-    sights = load_sights(arguments.data, Teacher(arguments.data).to(device), arguments.cache)
+    data = load_classification_data(arguments.data, Teacher(arguments.data).to(device), arguments.cache)
     for part in arguments.only:
         if part == "answers":
-            found = answers(classifier, sights, folder)
+            found = answers(classifier, data, folder)
         elif part == "evidence":
-            found = evidence_figures(classifier, sights, arguments.pictures)
+            found = evidence_figures(classifier, data, arguments.pictures)
         elif part == "outliers":
-            found = outlier_figures(classifier, sights)
+            found = outlier_figures(classifier, data)
         else:
-            found = copies(classifier, sights, arguments.asked)
+            found = copies(classifier, data, arguments.asked)
         print(part, {key: value for key, value in found.items() if key != "protocol"}, flush=True)
         card = weights.load_card(folder)
         card["quality"] = dict(card["quality"]) | {part: found}

@@ -1,8 +1,8 @@
 """``python -m workers.training export-classify``: a ``classify`` checkpoint becomes calibrated weights.
 
 Probabilities are calibrated (temperature scaling, Guo et al. 2017) on paintings that are neither trained on
-nor measured on; beside the network go the embeddings of known paintings with their titles (text: the
-paintings themselves are not shipped), and the cosines from which on the matcher's words count as read.
+nor measured on. Beside the network go the embeddings of known paintings with their titles (text: the
+paintings themselves are not shipped), and the cosines above which the matcher's words count as present.
 """
 
 from __future__ import annotations
@@ -25,11 +25,17 @@ from workers.engines.vision.classifier import KNOWN, MODEL, ClassifierModel
 from workers.engines.vision.text_image_matcher import MODEL as MATCHER
 from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.nets.classifier import Classifier, ClassifierConfig
-from workers.training.classifier.data import Sights, load_sights
+from workers.training.classifier.data import (
+    CALIBRATION,
+    TRAINING,
+    ClassificationData,
+    load_classification_data,
+)
 from workers.training.classifier.labels import UNKNOWN
-from workers.training.classifier.train import answers_of, whole
+from workers.training.classifier.train import logits_of, whole_picture
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.matcher.captions import Captioned, load_views
+from workers.training.common.setup import cache_argument, data_argument, target_argument
+from workers.training.matcher.captions import CaptionedPictures, load_views
 
 DATA = (
     "About 15,700 paintings by painters who died in 1955 or before, and Song and Ming scrolls, with artist, "
@@ -39,16 +45,18 @@ DATA = (
     "1,500 drawn pictures as outliers. Teacher, in training only and not shipped: SqueezeNet 1.0 (BSD)."
 )
 MOST_KNOWN = 9000
+"""Paintings whose embeddings are shipped, at most: 2.3 MB."""
 PASSED = 0.95
-"""Share of paintings that must count as known."""
+"""Share of paintings that must not be called unlike all that the network knows; chosen, not tuned."""
 OBJECTS = (
     "sea", "river", "lake", "mountain", "forest", "field", "garden", "city", "street", "bridge", "boat",
     "house", "church", "snow", "rain", "night", "sunset", "moon", "flowers", "cliff", "waterfall", "road",
     "harbour", "storm", "fog",
 )  # fmt: skip
 PRECISION = 0.75
-"""A word counts as read from the cosine on at which it was right so often in training."""
+"""Precision on training pictures of the cosine from which on a word counts as present; not tuned."""
 FEWEST = 12
+"""A word that reaches PRECISION on fewer pictures is left out; not tuned."""
 SIDES = (0, 16, 32)
 """Pixels that are tried beyond the side of training."""
 
@@ -56,30 +64,30 @@ SIDES = (0, 16, 32)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``export-classify`` command."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="training data folder")
+    data_argument(parser)
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of a `classify` run")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
-    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+    cache_argument(parser)
+    target_argument(parser, weights.SHIPPED)
 
 
 def temperature_of(logits: torch.Tensor, known: torch.Tensor) -> float:
-    """The temperature at which the log-likelihood of the right answers is highest."""
+    """The temperature in 0.3..3 at which the log-likelihood of the labels ``known`` (N,) is highest."""
     grid = torch.linspace(0.3, 3.0, 109)
     losses = [float(F.cross_entropy(logits / t, known, ignore_index=UNKNOWN)) for t in grid]
     return round(float(grid[int(np.argmin(losses))]), 4)
 
 
-def best_side(net: Classifier, sights: Sights, rows: npt.NDArray[np.int64]) -> int:
+def best_side(net: Classifier, data: ClassificationData, rows: npt.NDArray[np.int64]) -> int:
     """The side, from that of training on, at which the right labels of ``rows`` are likeliest.
 
-    Random crops show things larger than whole pictures do, so that a network which learned from them sees
-    best a little larger (Touvron et al. 2019).
+    Random crops show objects larger than whole pictures do, so a network that learned from them is more
+    accurate on somewhat larger pictures (Touvron et al. 2019).
     """
     losses = {}
     for side in (net.config.side + more for more in SIDES):
         losses[side] = 0.0
-        for head, logits in answers_of(net, sights, rows, side).items():
-            known = torch.from_numpy(sights.labels[head][rows])
+        for head, logits in logits_of(net, data, rows, side).items():
+            known = torch.from_numpy(data.labels[head][rows])
             temperature = temperature_of(logits, known)
             losses[side] += float(F.cross_entropy(logits / temperature, known, ignore_index=UNKNOWN))
     print("negative log-likelihood by side:", {side: round(loss, 4) for side, loss in losses.items()})
@@ -88,13 +96,13 @@ def best_side(net: Classifier, sights: Sights, rows: npt.NDArray[np.int64]) -> i
 
 @torch.inference_mode()
 def embeddings(
-    net: Classifier, sights: Sights, rows: npt.NDArray[np.int64], side: int | None = None
+    net: Classifier, data: ClassificationData, rows: npt.NDArray[np.int64], side: int | None = None
 ) -> torch.Tensor:
-    """Unit embeddings (n, E) of whole pictures, seen with ``side**2`` pixels (None: as for answers)."""
+    """Unit embeddings (n, E) of whole pictures, of about ``side**2`` pixels (None: as for answers)."""
     device = next(net.parameters()).device
     found = []
     for row in rows:
-        x = whole(sights, int(row), side or net.config.side).to(device)
+        x = whole_picture(data, int(row), side or net.config.side).to(device)
         both = F.normalize(net.embedding(net.features(torch.cat([x, x.flip(3)]))), dim=1)
         found.append(F.normalize(both.mean(0), dim=0).cpu())
     return torch.stack(found)
@@ -105,18 +113,18 @@ def quantised(vectors: torch.Tensor) -> torch.Tensor:
     return (vectors / vectors.abs().amax(1, keepdim=True) * 127).round().to(torch.int8)
 
 
-def chosen_known(sights: Sights) -> npt.NDArray[np.int64]:
+def known_paintings(data: ClassificationData) -> npt.NDArray[np.int64]:
     """Training paintings with a title and an artist, at most MOST_KNOWN."""
     rows = [
-        n for n in sights.of(0) if n < len(sights.rows) and sights.rows[n].title and sights.rows[n].artist
+        n for n in data.indices(TRAINING) if n < len(data.rows) and data.rows[n].title and data.rows[n].artist
     ]
     order = np.random.default_rng(2).permutation(np.array(rows, np.int64))
     return np.sort(order[:MOST_KNOWN])
 
 
 @torch.inference_mode()
-def sure_of(matcher: MatcherModel, views: Captioned) -> dict[str, float]:
-    """Word -> cosine with a picture from which on it counts as read, learned on training views."""
+def word_thresholds(matcher: MatcherModel, views: CaptionedPictures) -> dict[str, float]:
+    """Word -> cosine with a picture from which on it counts as present, measured on training views."""
     train = np.flatnonzero(~views.validation)
     side = matcher.net.config.size
     seen = []
@@ -149,19 +157,19 @@ def main(arguments: argparse.Namespace) -> None:
     net.load_state_dict(saved["state"]["average"])
     net.eval().to(device)
     teacher = Teacher(arguments.data).to(device)
-    sights = load_sights(arguments.data, teacher, arguments.cache)
-    rows = sights.of(2)
-    config = dataclasses.replace(config, side=best_side(net, sights, rows))
+    data = load_classification_data(arguments.data, teacher, arguments.cache)
+    rows = data.indices(CALIBRATION)
+    config = dataclasses.replace(config, side=best_side(net, data, rows))
     net.config = config
-    answers = answers_of(net, sights, rows, config.side)
-    labels = {head: torch.from_numpy(known[rows]) for head, known in sights.labels.items()}
+    answers = logits_of(net, data, rows, config.side)
+    labels = {head: torch.from_numpy(known[rows]) for head, known in data.labels.items()}
     temperature = {head: temperature_of(answers[head], labels[head]) for head in answers}
     is_painting = answers["source"].div(temperature["source"]).softmax(1)[:, 0]
     unlike_below = float(is_painting[labels["source"] == 0].quantile(1 - PASSED))
-    known = chosen_known(sights)
+    known = known_paintings(data)
     matcher = MatcherModel.load(MATCHER, device)
-    sure = sure_of(matcher, load_views(arguments.data, 140, teacher, arguments.cache))
-    tensors = dict(net.state_dict()) | {f"{KNOWN}vectors": quantised(embeddings(net, sights, known))}
+    thresholds = word_thresholds(matcher, load_views(arguments.data, 140, teacher, arguments.cache))
+    tensors = dict(net.state_dict()) | {f"{KNOWN}vectors": quantised(embeddings(net, data, known))}
     card = {
         "name": MODEL,
         "kind": "analyse",
@@ -171,7 +179,7 @@ def main(arguments: argparse.Namespace) -> None:
         "parameters": sum(p.numel() for p in net.parameters()),
         "temperature": temperature,
         "unlike_below": round(unlike_below, 4),
-        "sure_of": sure,
+        "sure_of": thresholds,
         "matcher": matcher.digest,
         "data": DATA,
         "steps": saved["step"],
@@ -194,8 +202,8 @@ def main(arguments: argparse.Namespace) -> None:
     }
     folder = arguments.to / MODEL
     folder.mkdir(parents=True, exist_ok=True)
-    titles = [[sights.rows[n].title[:120], sights.rows[n].artist] for n in known]
+    titles = [[data.rows[n].title[:120], data.rows[n].artist] for n in known]
     (folder / KNOWN_FILE).write_text(json.dumps(titles, ensure_ascii=False, indent=0) + "\n", "utf-8")
     digest = weights.save(folder, tensors, card)
     ClassifierModel.load(device)
-    print(digest, temperature, unlike_below, sure)
+    print(digest, temperature, unlike_below, thresholds)

@@ -1,9 +1,9 @@
-"""``python -m workers.training features``: what excites each channel, drawn and named (kind: dream).
+"""``python -m workers.training features``: feature visualisations of the classifier (kind: dream).
 
-Draws by activation maximisation (Olah et al. 2017) what the most distinct channels of the network that sees
-want to see, finds a word for each, and writes a sheet of pictures and a list. Nothing on the sheet is a
-picture that anybody made. The list goes beside the weights and, with the sheet, to the pages. With ``--data``
-the words are those of the paintings that excite a channel most, without it the labels of the network's heads.
+Activation maximisation (Olah et al. 2017) for the most distinct channels of the classifier, a word for each,
+a sheet of the pictures and a list. Nothing on the sheet is a picture that anybody made. The list goes beside
+the weights and, with the sheet, to the pages. With ``--data`` the words are those of the paintings that a
+channel responds to most, without it the labels of the network's heads.
 """
 
 from __future__ import annotations
@@ -33,38 +33,43 @@ from workers.engines.vision.activation_maximisation import (
 )
 from workers.engines.vision.classifier import ClassifierModel
 from workers.nets.classifier import STRIDE, Classifier
-from workers.training.classifier.data import squeezed
+from workers.training.classifier.data import load_stretched
 from workers.training.classifier.feature_words import (
     Name,
-    given,
+    assign_words,
+    display_name,
     label_name,
-    named,
-    numbered,
-    scores,
-    words_on,
+    number_repeats,
+    word_effects,
+    words_of_paintings,
 )
 from workers.training.common.data import paintings, photos
-from workers.training.common.run import seed_everything
+from workers.training.common.setup import seed_everything, set_threads, threads_argument
 
 SHARES = {"s1": 0.2, "s2": 0.3, "s3": 0.5}
-"""How the pictures of the sheet are divided among the stages."""
+"""How the pictures of the sheet are divided among the stages; chosen by looking at sheets."""
 SPARE = 1.6
-"""So many times as many channels are drawn as are kept."""
+"""So many times as many channels are visualised as are kept; not tuned."""
 SEEN = 160
-"""Side in px at which paintings are looked at."""
+"""Side in px at which the classifier sees paintings."""
 PHOTOGRAPHS = 0.15
-"""Photographs among the pictures, beside the paintings."""
+"""Photographs beside the paintings, as a share of these."""
 COLUMNS = 10
 BATCH = 16
 STEP = 0.06
+"""Size of a gradient step; it falls to three tenths of this. Chosen by looking at sheets."""
+FADING = 0.985
+"""Factor of the picture after each step: what no gradient supports fades to grey. Chosen likewise."""
 CONTRAST = 0.42
+"""Standard deviation of the pictures on the sheet; chosen likewise."""
 QUALITY = 82
+"""Of the sheet's WebP."""
 ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel and what it wants to see (3, side, side) in [-1, 1]."""
+    """A channel and its visualisation (3, side, side) in [-1, 1]."""
 
     stage: str
     number: int
@@ -80,14 +85,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=60, help="pictures on the sheet")
     parser.add_argument("--side", type=int, default=96, help="side of each picture, px")
     parser.add_argument("--steps", type=int, default=96, help="steps of each picture")
-    parser.add_argument("--pictures", type=int, default=1600, help="paintings that the network is shown")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
+    parser.add_argument("--pictures", type=int, default=1600, help="paintings whose activations are measured")
+    threads_argument(parser)
     parser.add_argument("--seed", type=int, default=1)
 
 
 @torch.inference_mode()
 def responses(net: Classifier, pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
-    """How much each channel is excited by pictures uint8 (N, H, W, 3): (N, channels) per stage of SHARES."""
+    """Mean activation of each channel on pictures uint8 (N, H, W, 3): (N, channels) per stage of SHARES."""
     found: dict[str, list[torch.Tensor]] = {stage: [] for stage in SHARES}
     for start in range(0, len(pictures), BATCH):
         x = torch.from_numpy(pictures[start : start + BATCH]).permute(0, 3, 1, 2).float().div(127.5).sub(1)
@@ -96,34 +101,34 @@ def responses(net: Classifier, pictures: npt.NDArray[np.uint8]) -> dict[str, npt
     return {stage: torch.cat(parts).numpy() for stage, parts in found.items()}
 
 
-def distinct(profiles: npt.NDArray[np.float32], first: int, count: int) -> list[int]:
-    """Rows of unit ``profiles`` (N, K), from ``first`` on each the least like those before it."""
+def farthest_first(profiles: npt.NDArray[np.float32], first: int, count: int) -> list[int]:
+    """Rows of unit ``profiles`` (N, K): ``first``, then each the least similar to those before it."""
     chosen = [first]
-    likeness = profiles @ profiles[first]
+    similarity = profiles @ profiles[first]
     while len(chosen) < min(count, len(profiles)):
-        likeness[chosen] = np.inf
-        chosen.append(int(likeness.argmin()))
-        likeness = np.maximum(likeness, profiles @ profiles[chosen[-1]])
+        similarity[chosen] = np.inf
+        chosen.append(int(similarity.argmin()))
+        similarity = np.maximum(similarity, profiles @ profiles[chosen[-1]])
     return chosen
 
 
-def candidates(excited: npt.NDArray[np.float32], count: int) -> list[int]:
-    """``count`` channels of (N, channels) that answer to different pictures; silent ones are left out."""
-    deviation = excited.std(0)
-    alive = np.flatnonzero((deviation > 1e-4) & ((excited > 0).mean(0) > 0.02))
+def candidates(activations: npt.NDArray[np.float32], count: int) -> list[int]:
+    """``count`` channels of ``activations`` (N, channels) with different responses, no dead ones."""
+    deviation = activations.std(0)
+    alive = np.flatnonzero((deviation > 1e-4) & ((activations > 0).mean(0) > 0.02))
     if not len(alive):
         return []
-    standard = (excited[:, alive] - excited[:, alive].mean(0)) / deviation[alive]
+    standard = (activations[:, alive] - activations[:, alive].mean(0)) / deviation[alive]
     unit = standard / np.linalg.norm(standard, axis=0)
     # The first is the one that differs most between pictures, for its own mean.
-    first = int((deviation[alive] / (excited[:, alive].mean(0) + 1e-6)).argmax())
-    return [int(alive[number]) for number in distinct(np.ascontiguousarray(unit.T), first, count)]
+    first = int((deviation[alive] / (activations[:, alive].mean(0) + 1e-6)).argmax())
+    return [int(alive[number]) for number in farthest_first(np.ascontiguousarray(unit.T), first, count)]
 
 
-def drawn(
+def visualised(
     net: Classifier, stage: str, channels: Sequence[int], side: int, steps: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """Pictures (len(channels), 3, side, side) in [-1, 1] that excite the channels, from soft noise.
+    """Pictures (len(channels), 3, side, side) in [-1, 1] that maximise the channels, from soft noise.
 
     The first half of the steps is taken at two thirds of the size: shapes first, then their surface.
     """
@@ -148,29 +153,28 @@ def drawn(
             * STEP
             * (1 - 0.7 * number / steps)
         )
-        # A little back to grey each time: what nothing holds fades, and light and colours stay in the range.
-        x = bounded_step(x, move) * 0.985
+        x = bounded_step(x, move) * FADING
     return x
 
 
-def toned(x: torch.Tensor) -> torch.Tensor:
-    """Pictures (N, 3, H, W) as they look well side by side: of one contrast, less tinted as a whole."""
+def equalised(x: torch.Tensor) -> torch.Tensor:
+    """Pictures (N, 3, H, W) with one contrast and half of their mean colour, to be seen side by side."""
     spread = x.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
     return (x - x.mean((2, 3), keepdim=True) * 0.5).mul(CONTRAST / spread).clamp(-1, 1)
 
 
 @torch.inference_mode()
-def kept(net: Classifier, found: Sequence[Channel], count: int) -> list[Channel]:
-    """The ``count`` whose pictures look least like one another to the network itself."""
+def most_distinct(net: Classifier, found: Sequence[Channel], count: int) -> list[Channel]:
+    """The ``count`` whose pictures have the least similar embeddings."""
     if len(found) <= count:
         return list(found)
     x = torch.stack([one.picture for one in found])
     unit = F.normalize(net.embedding(net.features(x)), dim=1)
     profiles = F.normalize(unit - unit.mean(0), dim=1).numpy()
-    return [found[number] for number in sorted(distinct(profiles, 0, count))]
+    return [found[number] for number in sorted(farthest_first(profiles, 0, count))]
 
 
-def shown(
+def load_examples(
     data: Path | None, count: int, generator: torch.Generator
 ) -> tuple[npt.NDArray[np.uint8], list[set[str]]]:
     """Pictures uint8 (N, SEEN, SEEN, 3) and words: paintings and photographs, or noise without words."""
@@ -187,14 +191,14 @@ def shown(
     others = photos(data)
     order = torch.randperm(len(others), generator=generator).tolist()[: round(PHOTOGRAPHS * count)]
     entries = [(row.shard, row.file) for row in rows] + [others[number] for number in sorted(order)]
-    pictures, _ = squeezed(data, entries, SEEN)
-    words = words_on(rows, pictures[: len(rows)])
+    pictures, _ = load_stretched(data, entries, SEEN)
+    words = words_of_paintings(rows, pictures[: len(rows)])
     return pictures, words + [{"photograph"}] * (len(entries) - len(rows))
 
 
 @torch.inference_mode()
-def labelled(net: Classifier, found: Sequence[Channel]) -> list[Name]:
-    """The label whose logit each channel's picture raises most, against the pictures of the others."""
+def label_names(net: Classifier, found: Sequence[Channel]) -> list[Name]:
+    """Per channel the label whose logit its picture raises most, compared with the pictures of the others."""
     answers = net(torch.stack([one.picture for one in found]))
     columns, names = [], []
     for head, labels in net.config.heads.items():
@@ -208,39 +212,38 @@ def labelled(net: Classifier, found: Sequence[Channel]) -> list[Name]:
 
 
 def _enough(table: npt.NDArray[np.float32], names: list[tuple[str, str]]) -> list[Name]:
-    """Names by a table; where there are too few words for all, the rest are called by their number."""
+    """Names by a table (channels, names); where there are too few words for all, the rest are numbered."""
     spare = [(f"feature {number}", f"特征 {number}") for number in range(1, len(table) + 1)]
     wide = np.concatenate([table, np.full((len(table), len(spare)), -1e3, np.float32)], 1)
-    return given(wide, [*names, *spare])
+    return assign_words(wide, [*names, *spare])
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Draw, name and write."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    """Visualise, name and write."""
+    set_threads(arguments)
     generator = seed_everything(arguments.seed)
     classifier = ClassifierModel.load(torch.device("cpu"), arguments.weights)
     net = classifier.net
-    pictures, words = shown(arguments.data, arguments.pictures, generator)
-    print(f"{len(pictures)} pictures to look at", flush=True)
-    excited = responses(net, pictures)
+    pictures, words = load_examples(arguments.data, arguments.pictures, generator)
+    print(f"{len(pictures)} example pictures", flush=True)
+    activations = responses(net, pictures)
     chosen: list[Channel] = []
     for stage, share in SHARES.items():
-        numbers = candidates(excited[stage], round(SPARE * share * arguments.count))
+        numbers = candidates(activations[stage], round(SPARE * share * arguments.count))
         parts = [
-            drawn(net, stage, numbers[start : start + BATCH], arguments.side, arguments.steps, generator)
+            visualised(net, stage, numbers[start : start + BATCH], arguments.side, arguments.steps, generator)
             for start in range(0, len(numbers), BATCH)
         ]
         found = (
             [Channel(stage, n, x) for n, x in zip(numbers, torch.cat(parts), strict=True)] if parts else []
         )
-        chosen += kept(net, found, round(share * arguments.count))
-        print(f"{stage}: {len(found)} drawn of {excited[stage].shape[1]}", flush=True)
+        chosen += most_distinct(net, found, round(share * arguments.count))
+        print(f"{stage}: {len(found)} visualised of {activations[stage].shape[1]}", flush=True)
     if not chosen:
-        raise SystemExit(f"{arguments.weights}: no channel answers to anything")
-    table = np.stack([excited[one.stage][:, one.number] for one in chosen], 1)
-    known, effects = scores(table, words)
-    names = _enough(effects, [named(word) for word in known]) if known else labelled(net, chosen)
+        raise SystemExit(f"{arguments.weights}: no channel responds to anything")
+    table = np.stack([activations[one.stage][:, one.number] for one in chosen], 1)
+    known, effects = word_effects(table, words)
+    names = _enough(effects, [display_name(word) for word in known]) if known else label_names(net, chosen)
     write(classifier, arguments.weights, arguments.web, chosen, names)
 
 
@@ -251,12 +254,12 @@ def write(
     order = sorted(
         range(len(chosen)), key=lambda n: (-STAGES.index(chosen[n].stage), -names[n].score, chosen[n].number)
     )
-    chosen, names = [chosen[n] for n in order], numbered([names[n] for n in order])
+    chosen, names = [chosen[n] for n in order], number_repeats([names[n] for n in order])
     side = chosen[0].picture.shape[1]
     sheet = Image.new("RGB", (COLUMNS * side, -(-len(order) // COLUMNS) * side))
     for place, one in enumerate(chosen):
         row, column = divmod(place, COLUMNS)
-        sheet.paste(images.to_image(toned(one.picture[None])), (column * side, row * side))
+        sheet.paste(images.to_image(equalised(one.picture[None])), (column * side, row * side))
     listed = {
         "format": 1,
         "digest": classifier.digest,

@@ -1,6 +1,6 @@
-"""A word in two languages for each channel of the network that sees: what is on the paintings that excite it.
+"""A word in two languages for each channel of the classifier: what the paintings show that it responds to.
 
-Words are those of the lexicon, read from titles and painters and measured on the pictures; and the genres.
+Words are genres and those of the lexicon: from titles and painters, and measured on the pictures.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from workers.engines.language.prompt_lexicon import GROUPS, Vocabulary, terms_of, words_of
 from workers.training.common.data import Painting
-from workers.training.matcher.captions import measured_words, told_words
+from workers.training.matcher.captions import measured_words, metadata_words
 
 FEWEST = 12
-"""A word on fewer pictures than this names nothing."""
-SHRINK = 25.0
-"""Pictures that a word needs to be believed by half: rare words are excited by chance."""
-TIMES = 2
-"""How often a word may be given."""
+"""A word on fewer pictures than this names no channel; not tuned."""
+SHRINKAGE = 25.0
+"""Pictures at which the square of an effect is halved: those of rare words are mostly noise. Not tuned."""
+MOST_CHANNELS = 2
+"""How many channels one word may name."""
 GENRES: Mapping[str, tuple[str, str]] = {
     "portrait": ("portrait", "肖像"),
     "genre painting": ("people", "人物"),
@@ -68,22 +68,22 @@ _SHOWN: Mapping[str, tuple[str, str]] = {
     "temple": ("temple", "寺庙"),
     "ice": ("ice", "冰雪"),
 }
-"""Words whose lexicon term is no good name by itself: English, Chinese."""
+"""Names of words whose first term in the lexicon is unclear by itself: English, Chinese."""
 _SKIPPED = frozenset(GROUPS["place"].split()) | {"landscape"}
 _ALL = Vocabulary(words_of())
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A word in both languages, and how much more it is worth than chance."""
+    """A word in both languages and its effect on the channel, in standard deviations."""
 
     en: str
     zh: str
     score: float
 
 
-def named(word: str) -> tuple[str, str]:
-    """A word of the lexicon, or a genre, as people read it: English, Chinese."""
+def display_name(word: str) -> tuple[str, str]:
+    """A word of the lexicon or a genre as it is displayed: English, Chinese."""
     if word in GENRES:
         return GENRES[word]
     if word in _SHOWN:
@@ -99,28 +99,29 @@ def named(word: str) -> tuple[str, str]:
 
 
 def label_name(label: str) -> tuple[str, str] | None:
-    """A label of the network's heads in both languages; None for one that the lexicon cannot say."""
+    """A label of the network's heads in both languages; None for one without a lexicon term."""
     if label in GENRES:
         return GENRES[label]
     words = _ALL.read(label).words
-    return named(words[0]) if words else None
+    return display_name(words[0]) if words else None
 
 
-def words_on(rows: Sequence[Painting], pictures: npt.NDArray[np.uint8]) -> list[set[str]]:
-    """What is said of and seen on paintings; ``pictures`` uint8 (N, H, W, 3)."""
+def words_of_paintings(rows: Sequence[Painting], pictures: npt.NDArray[np.uint8]) -> list[set[str]]:
+    """Words from the rows and measured on their ``pictures`` uint8 (N, H, W, 3)."""
     found = []
     for row, seen in zip(rows, measured_words(pictures), strict=True):
-        words = (told_words(row) | seen) - _SKIPPED
+        words = (metadata_words(row) | seen) - _SKIPPED
         found.append(words | ({row.genre} if row.genre in GENRES else set()))
     return found
 
 
-def scores(
+def word_effects(
     responses: npt.NDArray[np.float32], words: Sequence[set[str]]
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
-    """Words, and how far each excites each channel beyond the average: (channels, words).
+    """Words, and the effect of each on each channel: (channels, words).
 
-    ``responses`` (N, channels). The difference of the means in deviations, shrunk for rare words.
+    ``responses`` (N, channels). How far the mean over the word's pictures is above that of all, in standard
+    deviations, shrunk for rare words.
     """
     counts = Counter(word for one in words for word in one)
     known = tuple(sorted(word for word, count in counts.items() if FEWEST <= count <= 0.9 * len(words)))
@@ -129,31 +130,33 @@ def scores(
     flags = np.array([[word in one for word in known] for one in words], np.float32)
     standard = (responses - responses.mean(0)) / (responses.std(0) + 1e-6)
     number = flags.sum(0)
-    effect = standard.T @ flags / number * np.sqrt(number / (number + SHRINK))
+    effect = standard.T @ flags / number * np.sqrt(number / (number + SHRINKAGE))
     return known, np.asarray(effect, np.float32)
 
 
-def given(table: npt.NDArray[np.float32], words: Sequence[tuple[str, str]]) -> list[Name]:
-    """The best word for each channel by a table (channels, words), none more than TIMES: strongest first.
+def assign_words(table: npt.NDArray[np.float32], words: Sequence[tuple[str, str]]) -> list[Name]:
+    """A word for each channel by a table of effects (channels, words), the strongest effects first.
 
-    Raises ValueError when there are too few words for that.
+    No word names more than MOST_CHANNELS. Raises ValueError when there are too few words for that.
     """
-    if len(table) > TIMES * len(set(words)):
-        raise ValueError(f"{len(set(words))} words for {len(table)} channels, each at most {TIMES} times")
+    if len(table) > MOST_CHANNELS * len(set(words)):
+        raise ValueError(
+            f"{len(set(words))} words for {len(table)} channels, each at most {MOST_CHANNELS} times"
+        )
     found: dict[int, Name] = {}
     used: Counter[tuple[str, str]] = Counter()
     for place in np.argsort(-table, axis=None, kind="stable"):
         channel, column = divmod(int(place), table.shape[1])
         word = words[column]
-        if channel in found or used[word] >= TIMES:
+        if channel in found or used[word] >= MOST_CHANNELS:
             continue
         used[word] += 1
         found[channel] = Name(word[0], word[1], float(table[channel, column]))
     return [found[channel] for channel in range(len(table))]
 
 
-def numbered(names: Sequence[Name]) -> list[Name]:
-    """The same names; one that was there before says that it is the second."""
+def number_repeats(names: Sequence[Name]) -> list[Name]:
+    """The same names; a word that was there before gets the number 2."""
     seen: Counter[str] = Counter()
     found = []
     for name in names:

@@ -21,14 +21,14 @@ from torch import nn
 from workers.training.classifier.scene_labels import SCENES
 from workers.training.common.feature_metrics import Array
 from workers.training.common.run import CHECKPOINT
-from workers.training.common.statistics import area
+from workers.training.common.statistics import roc_auc
 
 SIZE = 96
-"""Side at which the finished judge looks at pictures, px."""
+"""Side at which the finished network sees pictures, px."""
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeConfig:
+class SceneClassifierConfig:
     """Sizes. ``widths``: channels at 1/4, 1/8 and 1/16 of the picture."""
 
     tags: tuple[str, ...]
@@ -53,10 +53,10 @@ class _Block(nn.Module):
         return F.relu(x + self.pair(x))
 
 
-class JudgeNet(nn.Module):
+class SceneClassifierNet(nn.Module):
     """Pictures (N, 3, S, S) in [-1, 1] -> features (N, D), and from them scenes (N, 8) and tags (N, T)."""
 
-    def __init__(self, config: JudgeConfig) -> None:
+    def __init__(self, config: SceneClassifierConfig) -> None:
         super().__init__()
         self.config = config
         layers: list[nn.Module] = []
@@ -83,26 +83,27 @@ class JudgeNet(nn.Module):
         return self.scenes(features), self.tags(features)
 
 
-class Judge:
-    """A trained judge. Pictures of any size are looked at at 96 px, as they are and mirrored."""
+class SceneClassifier:
+    """A trained network and its reliability. Pictures of any size are resized to 96 px; answers are the mean
+    over each picture and its mirror image."""
 
-    def __init__(self, net: JudgeNet, reliability: dict[str, Any], device: torch.device) -> None:
-        self.net, self.reliability, self.device = (
-            net.eval().requires_grad_(False).to(device),
-            reliability,
-            device,
-        )
+    def __init__(self, net: SceneClassifierNet, reliability: dict[str, Any], device: torch.device) -> None:
+        """``reliability``: figures of :func:`reliability` and of the tags, as the checkpoint has them."""
+        self.net = net.eval().requires_grad_(False).to(device)
+        self.reliability, self.device = reliability, device
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device) -> Judge:
-        """From the run folder of ``judge``. Raises FileNotFoundError."""
+    def load(cls, folder: Path, device: torch.device) -> SceneClassifier:
+        """From the run folder of ``scene-classifier``. Raises FileNotFoundError."""
         saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)["state"]
         config = saved["config"]
-        net = JudgeNet(JudgeConfig(tuple(config["tags"]), config["stem"], tuple(config["widths"])))
+        net = SceneClassifierNet(
+            SceneClassifierConfig(tuple(config["tags"]), config["stem"], tuple(config["widths"]))
+        )
         net.load_state_dict(saved["average"])
         return cls(net, saved["reliability"], device)
 
-    def _looks(self, batch: torch.Tensor) -> torch.Tensor:
+    def _with_mirrored(self, batch: torch.Tensor) -> torch.Tensor:
         x = batch.to(self.device).float()
         if x.shape[-1] != SIZE:
             x = F.interpolate(x, size=(SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False)
@@ -113,7 +114,7 @@ class Judge:
         """Batches (n, 3, S, S) in [-1, 1] -> the probability of each of SCENES, (N, 8)."""
         found = []
         for batch in batches:
-            logits = self.net(self._looks(batch))[0]
+            logits = self.net(self._with_mirrored(batch))[0]
             found.append(logits.softmax(1).view(2, -1, len(SCENES)).mean(0).double().cpu().numpy())
         return np.concatenate(found)
 
@@ -122,7 +123,7 @@ class Judge:
         """Batches (n, 3, S, S) in [-1, 1] -> a score for each tag of the configuration, (N, T)."""
         found = []
         for batch in batches:
-            logits = self.net(self._looks(batch))[1]
+            logits = self.net(self._with_mirrored(batch))[1]
             found.append(logits.view(2, -1, logits.shape[1]).mean(0).double().cpu().numpy())
         return np.concatenate(found)
 
@@ -131,13 +132,13 @@ class Judge:
         """Batches (n, 3, S, S) in [-1, 1] -> features (N, D) for distances."""
         found = []
         for batch in batches:
-            both = self.net.features(self._looks(batch))
+            both = self.net.features(self._with_mirrored(batch))
             found.append(both.view(2, -1, both.shape[1]).mean(0).double().cpu().numpy())
         return np.concatenate(found)
 
 
 def reliability(probabilities: Array, truth: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """How far a judge can be trusted: of ``probabilities`` (N, 8) against ``truth`` (N,), none UNKNOWN.
+    """Accuracy of ``probabilities`` (N, 8) against ``truth`` (N,), none UNKNOWN.
 
     ``per_scene`` is the share of a scene's pictures that it names first; ``confusion[asked][named]`` counts.
     """
@@ -159,7 +160,7 @@ def reliability(probabilities: Array, truth: npt.NDArray[np.int64]) -> dict[str,
     }
 
 
-def tag_areas(scores: Array, truth: npt.NDArray[np.float32], tags: Sequence[str]) -> dict[str, float]:
-    """Area under the curve of each tag that at least 4 rows carry: ``scores`` (N, T) against 0/1 (N, T)."""
+def tag_aucs(scores: Array, truth: npt.NDArray[np.float32], tags: Sequence[str]) -> dict[str, float]:
+    """Area under the ROC curve of tags that 4 rows or more carry: ``scores`` (N, T) against 0/1 (N, T)."""
     there = np.flatnonzero((truth.sum(0) >= 4) & (truth.sum(0) < len(truth)))
-    return {tags[k]: round(area(scores[:, k], truth[:, k] > 0), 3) for k in there.tolist()}
+    return {tags[k]: round(roc_auc(scores[:, k], truth[:, k] > 0), 3) for k in there.tolist()}

@@ -33,7 +33,7 @@ SCENES = tuple(_TITLES)
 recognised in one real painting of eight. They are tags, as all other words."""
 UNKNOWN = -1
 _FEWEST = 40
-"""A tag that fewer training rows carry is left out."""
+"""A tag that fewer training rows carry is left out; not tuned."""
 _STOP = re.compile(r"the|of|an?|in|at|on|and|with|from|to|by|l[ea]s?|d[eu]|des|near|view|landscape")
 
 

@@ -1,10 +1,10 @@
-"""``python -m workers.training classify``: train the network that sees (kinds: analyse, dream).
+"""``python -m workers.training classify``: train the classifier of paintings (kinds: analyse, dream).
 
-From the trunk of the ``judge`` (train it first), on paintings with their labels, photographs and drawn
-outliers. Beside the labels each view is told what the teacher makes of the whole picture (knowledge
-distillation, Hinton et al. 2015): principal components of its pooled features, which the embedding has to
-repeat. Labels are few; the opinion is rich.
-On two CPU cores an hour; on a GPU leave the judge out and take
+From the trunk of the ``scene-classifier`` (train it first), on paintings with their labels, photographs and
+drawn outliers. Beside the labels each crop has the teacher's embedding of the whole picture as a target
+(knowledge distillation, Hinton et al. 2015): principal components of its pooled features, which the embedding
+has to predict, as labels are few.
+On two CPU cores an hour; on a GPU leave the scene classifier out and take
 ``--minutes 60 --batch 256 --rate 0.003 --stem 48 --widths 96 192 384 --blocks 2 3 4``.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -23,78 +22,118 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from workers import device as devices
 from workers.engines.vision.classifier import input_size
 from workers.nets.classifier import Classifier, ClassifierConfig, Residual
-from workers.training.classifier.data import OPINION, Sights, load_sights, views
+from workers.training.classifier.data import (
+    EMBEDDING,
+    TRAINING,
+    VALIDATION,
+    ClassificationData,
+    load_classification_data,
+    random_crops,
+)
 from workers.training.classifier.labels import UNKNOWN
-from workers.training.classifier.scene_classifier import Judge, JudgeNet
+from workers.training.classifier.scene_classifier import SceneClassifier, SceneClassifierNet
+from workers.training.common.optimise import cosine, decay_at, set_rate, take_step, update_average
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.common.run import TrainingRun, seed_everything
+from workers.training.common.run import Figures, Progress, Trainer, TrainingRun, run_training
+from workers.training.common.setup import Setup, cache_argument, prepare, run_arguments
 
 SMOOTHING = 0.1
-LABELLED = {"style": 1.0, "painter": 1.0, "genre": 1.0, "source": 0.5}
-"""How much each head's loss counts."""
-OTHERS = 0.12
-"""Share of a batch that is no painting."""
+"""Label smoothing (Szegedy et al. 2016)."""
+HEAD_WEIGHTS = {"style": 1.0, "painter": 1.0, "genre": 1.0, "source": 0.5}
+"""How much each head's loss counts; not tuned."""
+OUTLIER_SHARE = 0.12
+"""Share of a batch that is no painting; not tuned."""
+AVERAGE = 0.998
+CLIP = 2.0
+"""Largest norm of a gradient; not tuned."""
+CHECKED = 400
+"""Validation pictures that are measured while the network learns."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``classify`` command."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="training data folder")
-    parser.add_argument("--out", type=Path, default=Path("runs/classify"), help="run folder")
-    parser.add_argument("--minutes", type=float, default=60, help="time of this call")
-    parser.add_argument("--plan-minutes", type=float, help="length of the schedule (default: --minutes)")
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    run_arguments(parser, "runs/classify", 60, plan=True, channels_last=False)
+    cache_argument(parser)
     parser.add_argument("--batch", type=int, default=48)
-    parser.add_argument("--side", type=int, default=144, help="pictures are seen with side**2 pixels")
+    parser.add_argument("--side", type=int, default=144, help="pictures have about side**2 pixels")
     parser.add_argument("--early-side", type=int, default=112, help="side during the first half: cheaper")
-    parser.add_argument("--start-from", type=Path, help="run folder of a judge: its trunk is the beginning")
+    parser.add_argument("--start-from", type=Path, help="run folder of a scene classifier: its trunk")
     parser.add_argument("--stem", type=int, default=24, help="channels at half the resolution")
     parser.add_argument("--widths", type=int, nargs=3, default=(40, 80, 160))
     parser.add_argument("--blocks", type=int, nargs=3, default=(1, 2, 3))
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    parser.add_argument("--opinion", type=float, default=10.0, help="weight of the teacher's opinion")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--distillation", type=float, default=10.0, help="weight of the teacher's embedding")
 
 
-class Trainer:
+class Batches:
+    """Random crops with labels and teacher embeddings; paintings in epochs, some outliers beside them."""
+
+    def __init__(self, data: ClassificationData, batch: int, generator: torch.Generator) -> None:
+        self.batch, self.generator = batch, generator
+        train = torch.from_numpy(data.indices(TRAINING))
+        is_painting = train < len(data.rows)
+        self.paintings, self.others = train[is_painting], train[~is_painting]
+        self.pictures = torch.from_numpy(data.pictures)
+        self.ratio = torch.from_numpy(data.ratio)
+        self.labels = {head: torch.from_numpy(known) for head, known in data.labels.items()}
+        self.embedding = torch.from_numpy(data.teacher_embedding)
+        self._queue = torch.empty(0, dtype=torch.int64)
+
+    def next(self, side: int) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        """Crops (batch, 3, side, side), labels per head, teacher embeddings (batch, EMBEDDING)."""
+        others = round(self.batch * OUTLIER_SHARE)
+        wanted = self.batch - others
+        while len(self._queue) < wanted:
+            order = torch.randperm(len(self.paintings), generator=self.generator)
+            self._queue = torch.cat([self._queue, self.paintings[order]])
+        chosen, self._queue = self._queue[:wanted], self._queue[wanted:]
+        drawn = torch.randint(len(self.others), (others,), generator=self.generator)
+        index = torch.cat([chosen, self.others[drawn]])
+        x = random_crops(self.pictures[index], self.ratio[index], side, self.generator)
+        return x, {head: known[index] for head, known in self.labels.items()}, self.embedding[index]
+
+
+class ClassifierTrainer(Trainer):
     """Network, averaged weights and the optimiser."""
 
-    def __init__(self, config: ClassifierConfig, device: torch.device, rate: float, opinion: float) -> None:
-        self.device, self.rate, self.opinion = device, rate, opinion
-        self.net = Classifier(config).to(device)
+    def __init__(
+        self,
+        config: ClassifierConfig,
+        data: ClassificationData,
+        batches: Batches,
+        setup: Setup,
+        *,
+        rate: float,
+        distillation: float,
+        early_side: int,
+    ) -> None:
+        """``rate``: the highest; ``distillation``: weight of the teacher's embedding among the losses."""
+        self.data, self.batches, self.setup = data, batches, setup
+        self.rate, self.distillation, self.early_side = rate, distillation, early_side
+        self.net = setup.place(Classifier(config))
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         decayed = [p for p in self.net.parameters() if p.dim() > 1]
         plain = [p for p in self.net.parameters() if p.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, rate)
+        self.parts = {"net": self.net, "average": self.average, "optimiser": self.optimiser}
 
-    def state(self) -> dict[str, Any]:
-        return {
-            "config": self.net.config.to_card(),
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-
-    def load(self, state: dict[str, Any]) -> None:
-        for name, part in (("net", self.net), ("average", self.average), ("optimiser", self.optimiser)):
-            part.load_state_dict(state[name])
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"config": self.net.config.to_card()}
 
     @torch.no_grad()
-    def begin(self, judge: JudgeNet) -> None:
-        """Take the judge's trunk over; blocks that it does not have begin as nothing beside their shortcut.
+    def start_from(self, scenes: SceneClassifierNet) -> None:
+        """Take the scene classifier's trunk over; further blocks begin as the identity.
 
         Raises ValueError when its sizes are others.
         """
         net = self.net
-        if (judge.config.stem, tuple(judge.config.widths)) != (net.config.stem, tuple(net.config.widths)):
-            raise ValueError("the judge's trunk has other sizes")
-        trunk: Any = judge.trunk
+        if (scenes.config.stem, tuple(scenes.config.widths)) != (net.config.stem, tuple(net.config.widths)):
+            raise ValueError("the scene classifier's trunk has other sizes")
+        trunk: Any = scenes.trunk
         copies: list[tuple[nn.Module, Any]] = [(net.stem, trunk[0:2])]
         for number, (down, stage) in enumerate(zip(net.downs, net.stages, strict=True)):
             at = 3 + 4 * number
@@ -107,150 +146,105 @@ class Trainer:
             to.load_state_dict(dict(zip(to.state_dict(), of.state_dict().values(), strict=True)))
         self.average.load_state_dict(net.state_dict())
 
-    def schedule(self, done: float) -> None:
-        """Learning rate at the share ``done`` of the plan: a short rise, a cosine to a hundredth."""
-        fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * min(fall, 0.05 + done / 0.03)
+    def step(self, progress: Progress) -> Figures:
+        """One batch; the rate rises shortly, then falls on a cosine to a hundredth."""
+        done = progress.share
+        set_rate(self.optimiser, self.rate * min(0.01 + 0.99 * cosine(done), 0.05 + done / 0.03))
+        side = self.early_side if done < 0.5 else self.net.config.side
+        return self.update(*self.batches.next(side), progress.step)
 
-    def step(
-        self, x: torch.Tensor, labels: dict[str, torch.Tensor], opinion: torch.Tensor, step: int
-    ) -> dict[str, float]:
-        """One update on views (N, 3, S, S); ``labels`` per head, UNKNOWN where there is none."""
+    def update(
+        self, x: torch.Tensor, labels: dict[str, torch.Tensor], embedding: torch.Tensor, step: int
+    ) -> dict[str, torch.Tensor]:
+        """One update on crops (N, 3, S, S); ``labels`` per head, UNKNOWN where there is none."""
+        device = self.setup.device
         self.net.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            embedded = self.net.embedding(self.net.features(x))
+        with self.setup.autocast():
+            embedded = self.net.embedding(self.net.features(x.to(device)))
             answers = self.net.answer(embedded)
-        losses = {"opinion": F.smooth_l1_loss(embedded.float(), opinion)}
+        losses = {"distillation": F.smooth_l1_loss(embedded.float(), embedding.to(device))}
         for head, logits in answers.items():
             if bool((labels[head] != UNKNOWN).any()):
                 losses[head] = F.cross_entropy(
-                    logits.float(), labels[head], ignore_index=UNKNOWN, label_smoothing=SMOOTHING
+                    logits.float(), labels[head].to(device), ignore_index=UNKNOWN, label_smoothing=SMOOTHING
                 )
-        weights = LABELLED | {"opinion": self.opinion}
+        weights = HEAD_WEIGHTS | {"distillation": self.distillation}
         total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
-        self.optimiser.step()
-        keep = min(0.998, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for kept, new in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                kept.lerp_(new, 1 - keep)
-            for own, other in zip(self.average.buffers(), self.net.buffers(), strict=True):
-                own.copy_(other)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        take_step(total, self.optimiser, CLIP)
+        update_average(self.average, self.net, decay_at(step, AVERAGE, 10), average_buffers=False)
+        return {name: loss.detach() for name, loss in losses.items()}
 
-
-class Batches:
-    """Random views with labels and opinions; paintings in epochs, some outliers beside them."""
-
-    def __init__(self, sights: Sights, batch: int, generator: torch.Generator) -> None:
-        self.sights, self.batch, self.generator = sights, batch, generator
-        train = torch.from_numpy(sights.of(0))
-        is_painting = train < len(sights.rows)
-        self.paintings, self.others = train[is_painting], train[~is_painting]
-        self.pictures = torch.from_numpy(sights.pictures)
-        self.ratio = torch.from_numpy(sights.ratio)
-        self.labels = {head: torch.from_numpy(known) for head, known in sights.labels.items()}
-        self.opinion = torch.from_numpy(sights.opinion)
-        self._queue = torch.empty(0, dtype=torch.int64)
-
-    def next(self, side: int) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-        """Views (batch, 3, side, side), labels per head, opinions (batch, OPINION)."""
-        others = round(self.batch * OTHERS)
-        wanted = self.batch - others
-        while len(self._queue) < wanted:
-            order = torch.randperm(len(self.paintings), generator=self.generator)
-            self._queue = torch.cat([self._queue, self.paintings[order]])
-        chosen, self._queue = self._queue[:wanted], self._queue[wanted:]
-        drawn = torch.randint(len(self.others), (others,), generator=self.generator)
-        index = torch.cat([chosen, self.others[drawn]])
-        x = views(self.pictures[index], self.ratio[index], side, self.generator)
-        return x, {head: known[index] for head, known in self.labels.items()}, self.opinion[index]
+    def validate(self, complete: bool = False) -> Figures:
+        """:func:`accuracy` of validation pictures."""
+        rows = self.data.indices(VALIDATION)[:CHECKED]
+        return accuracy(logits_of(self.average, self.data, rows, self.net.config.side), self.data, rows)
 
 
 @torch.inference_mode()
-def answers_of(
-    net: Classifier, sights: Sights, rows: npt.NDArray[np.int64], side: int
+def logits_of(
+    net: Classifier, data: ClassificationData, rows: npt.NDArray[np.int64], side: int
 ) -> dict[str, torch.Tensor]:
     """Logits (n, labels) of whole pictures per head, in their own proportions."""
     device = next(net.parameters()).device
     net.eval()
     found: dict[str, list[torch.Tensor]] = {head: [] for head in net.config.heads}
     for row in rows:  # one by one: each has proportions of its own
-        x = whole(sights, int(row), side).to(device)
+        x = whole_picture(data, int(row), side).to(device)
         for head, logits in net(torch.cat([x, x.flip(3)])).items():
             found[head].append(logits.mean(0, keepdim=True).float().cpu())
     return {head: torch.cat(parts) for head, parts in found.items()}
 
 
-def whole(sights: Sights, row: int, side: int) -> torch.Tensor:
+def whole_picture(data: ClassificationData, row: int, side: int) -> torch.Tensor:
     """A whole picture as the engine sees it: (1, 3, h, w), area about side**2, multiples of 16."""
-    width, height = input_size(float(sights.ratio[row]), 1.0, side)
-    x = torch.from_numpy(sights.pictures[row]).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+    width, height = input_size(float(data.ratio[row]), 1.0, side)
+    x = torch.from_numpy(data.pictures[row]).permute(2, 0, 1)[None].float().div(127.5).sub(1)
     return F.interpolate(x, (height, width), mode="bilinear", antialias=True, align_corners=False)
 
 
 def accuracy(
-    answers: dict[str, torch.Tensor], sights: Sights, rows: npt.NDArray[np.int64]
+    answers: dict[str, torch.Tensor], data: ClassificationData, rows: npt.NDArray[np.int64]
 ) -> dict[str, float]:
     """Share of right first guesses per head, among the rows that have a label."""
     figures = {}
     for head, logits in answers.items():
-        known = torch.from_numpy(sights.labels[head][rows])
+        known = torch.from_numpy(data.labels[head][rows])
         asked = known != UNKNOWN
         if bool(asked.any()):
-            figures[head] = float((logits.argmax(1)[asked] == known[asked]).float().mean())
+            figures[f"{head}_accuracy"] = float((logits.argmax(1)[asked] == known[asked]).float().mean())
     return figures
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Train until the budget is used up."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    device = devices.pick()
-    run = TrainingRun(arguments.out, arguments.minutes)
+    setup = prepare(arguments)
+    run = TrainingRun(
+        arguments.out, arguments.minutes, plan_minutes=arguments.plan_minutes or arguments.minutes
+    )
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    generator = seed_everything(arguments.seed)
-    sights = load_sights(arguments.data, Teacher(arguments.data).to(device), arguments.cache)
+    teacher = Teacher(arguments.data).to(setup.device)
+    data = load_classification_data(arguments.data, teacher, arguments.cache)
     config = ClassifierConfig(
-        sights.heads,
+        data.heads,
         stem=arguments.stem,
         widths=tuple(arguments.widths),
         blocks=tuple(arguments.blocks),
-        embedding=OPINION,
+        embedding=EMBEDDING,
         side=arguments.side,
     )
-    trainer = Trainer(config, device, arguments.rate, arguments.opinion)
-    state = run.restore(device) if arguments.resume else None
-    if state is None and arguments.start_from:
-        trainer.begin(Judge.load(arguments.start_from, device).net)
+    trainer = ClassifierTrainer(
+        config,
+        data,
+        Batches(data, arguments.batch, setup.generator),
+        setup,
+        rate=arguments.rate,
+        distillation=arguments.distillation,
+        early_side=arguments.early_side,
+    )
+    state = run.restore(setup.device) if arguments.resume else None
     if state is not None:
-        trainer.load(state)
-        generator.manual_seed(arguments.seed + run.step)
-    batches = Batches(sights, arguments.batch, generator)
-    held = sights.of(1)
-    plan = 60 * (arguments.plan_minutes or arguments.minutes)
-    sums: dict[str, float] = {}
-    checked = 0.0
-    while run.running():
-        done = run.elapsed / plan
-        trainer.schedule(done)
-        side = arguments.early_side if done < 0.5 else arguments.side
-        x, labels, opinion = batches.next(side)
-        x, opinion = x.to(device), opinion.to(device)
-        losses = trainer.step(x, {k: v.to(device) for k, v in labels.items()}, opinion, run.step)
-        run.step += 1
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + loss / 50
-        if run.step % 50 == 0:
-            run.log(**sums)
-            sums.clear()
-        if run.due():
-            run.save(trainer.state())
-        if run.elapsed - checked > 600:
-            checked = run.elapsed
-            answers = answers_of(trainer.average, sights, held[:400], arguments.side)
-            run.log(**accuracy(answers, sights, held[:400]))
-    run.save(trainer.state())
+        trainer.load_state_dict(state)
+        setup.reseed(run.step)
+    elif arguments.start_from:
+        trainer.start_from(SceneClassifier.load(arguments.start_from, setup.device).net)
+    run_training(run, trainer)

@@ -91,7 +91,7 @@ def unevenness(steps: Array) -> float:
     return float(steps.max() / max(float(np.median(steps)), 1e-12))
 
 
-def area(scores: Array, positive: npt.NDArray[np.bool_]) -> float:
+def roc_auc(scores: Array, positive: npt.NDArray[np.bool_]) -> float:
     """Area under the ROC curve: how often a positive's score is above a negative's (ties count half).
 
     0.5 is chance. Raises ValueError when all are positive or none.

@@ -266,8 +266,9 @@ class Batches:
         for place in self.random.permutation(len(plan)):
             yield self.draw(plan[place])
 
-    def draw(self, rows: Sequence[int], told: bool | None = None) -> Batch:
-        """The batch of ``rows``; ``told`` True: all conditions, False: none, None: some, as in training."""
+    def draw(self, rows: Sequence[int], conditioned: bool | None = None) -> Batch:
+        """The batch of ``rows``: ``conditioned`` on everything (True), on nothing (False) or, as in training,
+        on a random part of it (None)."""
         chosen = [self.chunks[row] for row in rows]
         longest = max(len(c.target) for c in chosen)
 
@@ -278,15 +279,18 @@ class Batches:
         left, stage = padded([c.left for c in chosen]), padded([c.stage for c in chosen])
         author = np.array([c.author for c in chosen], np.int64)
         random, count = self.random, len(rows)
-        if told is None:
+        if conditioned is None:
             left[random.random(count) < 0.08] = 0
             stage[random.random(count) < 0.1] = 0
             author[random.random(count) < 0.15] = 0
-        elif not told:
+        elif not conditioned:
             left, stage, author = np.zeros_like(left), np.zeros_like(stage), np.zeros_like(author)
         theme = np.zeros((count, THEME_SIZE), np.int64)
         for number, chunk in enumerate(chosen):
-            found = chunk.title[:THEME_SIZE] if told else self._theme(chunk) if told is None else []
+            if conditioned is None:
+                found = self._theme(chunk)
+            else:
+                found = chunk.title[:THEME_SIZE].tolist() if conditioned else []
             theme[number, : len(found)] = found
         last = np.concatenate([np.full((count, 1), START), target[:, :-1]], 1)
         return Batch(

@@ -1,7 +1,7 @@
 """``python -m workers.training evaluate english``: perplexity, rules, themes, speed, and forty poems.
 
-Poems are written as they ship. Held-out poems are those whose first line hashes into the validation split;
-neither the model nor the trigram saw them.
+Poems are written by the engine as it ships. Held-out poems are those whose first line hashes into
+the validation split; neither the model nor the trigram saw them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from workers.engines.poetry.english.line_sampling import CANDIDATES
 from workers.engines.poetry.english.model import NAME, EnglishWriter
 from workers.engines.poetry.english.planning import Draft
 from workers.nets.english_verse_lstm import UNKNOWN, Lyricist
+from workers.training.common.setup import data_argument
 from workers.training.english_verse import corpus, rule_checker
 from workers.training.english_verse.export import training_lines
 from workers.training.english_verse.train import reading, validate
@@ -45,13 +45,13 @@ THEMES = (
 )  # fmt: skip
 BATCH = 20
 POETS = 300
-"""Held-out pieces by poets that the model is told, of which it must find whose they are."""
+"""Held-out pieces by poets that the model is conditioned on, for author attribution."""
 PROTOCOL = (
     "Perplexity per token (words of the vocabulary and marks) of held-out poems (3 %, by hash of the first "
-    "line), each line read backwards: told lengths, author and title; told nothing; an interpolated "
+    "line), each line read backwards: conditioned on lengths, author and title; on nothing; an interpolated "
     "Kneser-Ney trigram on the same tokens. poet_found: held-out pieces of up to 14 lines that are likeliest "
     "in their own poet's manner. {count} poems for each of {themes} themes and {forms} forms at "
-    "temperature 1, judged on the printed text with the CMU dictionary by a checker of its own. retrieval: "
+    "temperature 1, checked on the printed text with the CMU dictionary by a checker of its own. retrieval: "
     "from the words of a poem but its theme's own, the nearest of the themes by TF-IDF over training poems "
     "that hold a theme word. Speed on {threads} CPU thread of a shared machine, {candidates} candidates."
 )
@@ -59,7 +59,7 @@ PROTOCOL = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the evaluation."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
+    data_argument(parser)
     parser.add_argument("--model", default=NAME, help="name of the weights")
     parser.add_argument("--count", type=int, default=4, help="poems per theme and form")
     parser.add_argument("--themes", type=int, default=len(THEMES), help="how many of the themes")
@@ -104,7 +104,7 @@ def author_figures(
         return mean_nats(model.log_chances(vectors), target, target != UNKNOWN)
 
     drawn = (
-        batches.draw(rows[start : start + POEMS_PER_BATCH], told=True)
+        batches.draw(rows[start : start + POEMS_PER_BATCH], conditioned=True)
         for start in range(0, len(rows), POEMS_PER_BATCH)
     )
     return attribution(drawn, model.config.authors, cost)
@@ -175,8 +175,8 @@ def main(arguments: argparse.Namespace) -> None:
     checks = corpus.Batches(held_out, words, seed=1)
     model, device = writer.composer.model, torch.device("cpu")
     quality: dict[str, Any] = {
-        "perplexity": math.exp(validate(model, checks, device, told=True)),
-        "perplexity_untold": math.exp(validate(model, checks, device, told=False)),
+        "perplexity": math.exp(validate(model, checks, device, conditioned=True)),
+        "perplexity_untold": math.exp(validate(model, checks, device, conditioned=False)),
         "perplexity_trigram": math.exp(trigram_nats(training, held_out, len(words))),
     }
     quality |= author_figures(model, held_out, words, POETS)
@@ -209,14 +209,14 @@ def _measure(
     count: int,
 ) -> dict[str, float]:
     known, retrieval = training_lines(poems), Retrieval(poems, writer, themes)
-    verdicts: list[rule_checker.Verdict] = []
+    reports: list[rule_checker.RuleReport] = []
     found = found_by_others = borrowed = lines_total = 0
     pairs: list[tuple[str, str]] = []
     for form in forms:
         numbered = _drafts(writer, form, themes, count)
         written = _write(writer, [draft for _, draft in numbered])
         for (number, _), (draft, lines) in zip(numbered, written, strict=True):
-            verdicts.append(rule_checker.judge(lines, form))
+            reports.append(rule_checker.check(lines, form))
             tokens = {token for line in draft.tokens for token in line}
             found += retrieval.nearest(tokens, number, without_own=False)
             found_by_others += retrieval.nearest(tokens, number, without_own=True)
@@ -225,16 +225,16 @@ def _measure(
                 lines_total += 1
                 borrowed += " ".join(text) in known
                 pairs += pairwise(text)
-    total = len(verdicts)
+    total = len(reports)
     sample = [pair for line in _held_out_lines(poems) for pair in pairwise(line)]
     size = min(len(sample), len(pairs))
     return {
         "poems": total,
-        "line_count_right": sum(v.lines for v in verdicts) / total,
-        "syllables_right": sum(v.syllables for v in verdicts) / total,
-        "rhymes_right": sum(v.rhymes for v in verdicts) / total,
-        "long_words_on_beat": float(np.mean([v.beats for v in verdicts])),
-        "strangers": sum(len(v.strangers) for v in verdicts),
+        "line_count_right": sum(v.lines for v in reports) / total,
+        "syllables_right": sum(v.syllables for v in reports) / total,
+        "rhymes_right": sum(v.rhymes for v in reports) / total,
+        "long_words_on_beat": float(np.mean([v.beats for v in reports])),
+        "strangers": sum(len(v.unknown) for v in reports),
         "retrieval": found / total,
         "retrieval_by_other_words": found_by_others / total,
         "lines_of_the_training": borrowed / lines_total,

@@ -1,7 +1,7 @@
-"""Does printed English verse keep its form? Judged from the text and the dictionary alone.
+"""A checker of the form of printed English verse: from the text and the pronouncing dictionary alone.
 
-Written apart from the decoder: forms, syllables and rhymes are told here again, so that an error in one
-place shows in the other.
+Independent of the decoder: forms, syllables and rhymes are defined here again, so that an error in one place
+shows in the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FORMS: dict[str, tuple[tuple[int, ...], str]] = {
     "haiku": ((5, 7, 5), "xyz"),
     "sonnet": ((10,) * 14, "ababcdcdefefgg"),
 }
-"""Syllables of each line and its rhyme; x, y and z are asked nothing."""
+"""Syllables of each line and its rhyme; x, y and z are free."""
 FREE = "xyz"
 DUPLE = ("heroic", "ballad", "quatrain", "sonnet")
 """Forms whose beat falls on every second syllable."""
@@ -29,18 +29,18 @@ _WORD = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What holds of one poem. ``strangers``: words that the dictionary lacks, which count as a breach."""
+class RuleReport:
+    """Which rules one poem keeps. ``unknown``: words that the dictionary lacks, which count as a breach."""
 
     lines: bool
     syllables: bool
     rhymes: bool
     beats: float  # share of long words whose main stress stands on a beat; 1 where the form has no beat
-    strangers: tuple[str, ...]
+    unknown: tuple[str, ...]
 
     @property
     def right(self) -> bool:
-        return self.lines and self.syllables and self.rhymes and not self.strangers
+        return self.lines and self.syllables and self.rhymes and not self.unknown
 
 
 def words(line: str) -> list[str]:
@@ -51,7 +51,7 @@ def words(line: str) -> list[str]:
     return [word if word in known else word.removeprefix("'") for word in found]
 
 
-def said(word: str) -> Phones | None:
+def pronunciation(word: str) -> Phones | None:
     """The commonest pronunciation, None for a word that the dictionary lacks."""
     sounds = dictionary().get(word)
     return sounds[0].phones if sounds else None
@@ -61,7 +61,7 @@ def count(line: str) -> int | None:
     """Syllables of a line, None when a word is unknown."""
     total = 0
     for word in words(line):
-        phones = said(word)
+        phones = pronunciation(word)
         if phones is None:
             return None
         total += sum(phone[-1].isdigit() for phone in phones)
@@ -70,7 +70,7 @@ def count(line: str) -> int | None:
 
 def rhymes(one: str, other: str) -> bool:
     """Whether two words rhyme: alike from the last stressed vowel on, and not alike before it."""
-    pair = [said(one), said(other)]
+    pair = [pronunciation(one), pronunciation(other)]
     parts: list[tuple[Phones, str]] = []
     for phones in pair:
         if phones is None:
@@ -80,7 +80,7 @@ def rhymes(one: str, other: str) -> bool:
             return False
         bare = tuple(phone.strip("012") for phone in phones)
         before = phones[stressed[-1] - 1] if stressed[-1] else ""
-        # A vowel just before is no part of what is heard as the same sound.
+        # A vowel just before belongs to another syllable.
         parts.append((bare[stressed[-1] :], "" if before[-1:].isdigit() else before))
     return parts[0][0] == parts[1][0] and parts[0][1] != parts[1][1]
 
@@ -89,7 +89,7 @@ def _beats(line: str) -> tuple[int, int]:
     """(long words on the beat, long words) of an iambic line; a turned first foot is no breach."""
     place, right, total = 0, 0, 0
     for word in words(line):
-        stresses = [phone[-1] for phone in said(word) or () if phone[-1].isdigit()]
+        stresses = [phone[-1] for phone in pronunciation(word) or () if phone[-1].isdigit()]
         if len(stresses) > 1 and "1" in stresses:
             total += 1
             beat = place + stresses.index("1")
@@ -98,12 +98,12 @@ def _beats(line: str) -> tuple[int, int]:
     return right, total
 
 
-def judge(lines: Sequence[str], form: str) -> Verdict:
-    """The verdict on a poem's printed ``lines``."""
+def check(lines: Sequence[str], form: str) -> RuleReport:
+    """Which rules of ``form`` (one of FORMS) a poem's printed ``lines`` keep."""
     lengths, scheme = FORMS[form]
-    strangers = tuple(word for line in lines for word in words(line) if said(word) is None)
+    unknown = tuple(word for line in lines for word in words(line) if pronunciation(word) is None)
     if len(lines) != len(lengths):
-        return Verdict(False, False, False, 0.0, strangers)
+        return RuleReport(False, False, False, 0.0, unknown)
     ends = [words(line)[-1] if words(line) else "" for line in lines]
     rhymed = all(
         rhymes(ends[i], ends[j])
@@ -115,7 +115,7 @@ def judge(lines: Sequence[str], form: str) -> Verdict:
     total = sum(number for _, number in counts)
     beats = sum(number for number, _ in counts) / total if total else 1.0
     exact = tuple(count(line) for line in lines) == lengths
-    return Verdict(True, exact, rhymed, beats, strangers)
+    return RuleReport(True, exact, rhymed, beats, unknown)
 
 
 def acrostic(lines: Sequence[str]) -> str:

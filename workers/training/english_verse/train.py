@@ -7,11 +7,9 @@ hour gives one to two epochs, which is what the defaults are for; what a run rea
 from __future__ import annotations
 
 import argparse
-import math
-import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,30 +18,26 @@ from torch.nn import functional
 
 from workers import device as devices
 from workers.nets.english_verse_lstm import UNKNOWN, Lyricist, LyricistConfig, Reading
-from workers.training.common.run import CHECKPOINT, TrainingRun, seed_everything
+from workers.training.common.run import CHECKPOINT, Figures, TrainingRun, run_training
+from workers.training.common.setup import Setup, prepare
 from workers.training.english_verse import corpus
 from workers.training.english_verse.export import export
+from workers.training.verse_common.language_model import LanguageModelTrainer, language_model_arguments
 from workers.training.verse_common.loss import ChunkedCrossEntropy
 
-WARM_UP = 100
+CHECKED = 96
+"""Held-out chunks that are measured while the model learns."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the training run; the defaults are those of the shipped weights."""
     parser.description = __doc__
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/english"), help="run folder, resumed if it exists"
-    )
-    parser.add_argument("--minutes", type=float, default=60.0, help="budget of this call")
-    parser.add_argument("--steps", type=int, help="stop after this many steps, if the budget lasts")
+    language_model_arguments(parser, "runs/english")
     parser.add_argument("--vocabulary", type=int, default=12000)
     parser.add_argument("--head", type=int, default=2048, help="tokens in the softmax's first level")
     parser.add_argument("--embed", type=int, default=256)
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--batch", type=int, default=1024, help="tokens per step")
-    parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--export", type=Path, help="only write the newest checkpoint to this folder")
 
 
@@ -90,11 +84,15 @@ def loss_of(model: Lyricist, batch: corpus.Batch, device: torch.device) -> tuple
 
 @torch.no_grad()
 def validate(
-    model: Lyricist, batches: corpus.Batches, device: torch.device, told: bool, limit: int | None = None
+    model: Lyricist,
+    batches: corpus.Batches,
+    device: torch.device,
+    conditioned: bool,
+    limit: int | None = None,
 ) -> float:
     """Nats per known token over the held-out chunks (at most ``limit``), marks included.
 
-    ``told``: with length, place in the stanza, author and title; otherwise with the lines before alone.
+    ``conditioned``: on length, place in the stanza, author and title; otherwise on the lines before alone.
     """
     model.eval()
     total, count = 0.0, 0
@@ -102,14 +100,16 @@ def validate(
     rows.sort(key=lambda row: len(batches.chunks[row].target))
     step = 32
     for start in range(0, len(rows), step):
-        loss, tokens = loss_of(model, batches.draw(rows[start : start + step], told), device)
+        loss, tokens = loss_of(model, batches.draw(rows[start : start + step], conditioned), device)
         total += loss.item() * tokens
         count += tokens
     model.train()
     return total / max(count, 1)
 
 
-def prepare(data: Path, size: int) -> tuple[list[str], list[str], list[corpus.Chunk], list[corpus.Chunk]]:
+def load_corpora(
+    data: Path, size: int
+) -> tuple[list[str], list[str], list[corpus.Chunk], list[corpus.Chunk]]:
     """Vocabulary, authors, training chunks, held-out chunks."""
     poems = corpus.read(data)
     words, names = corpus.vocabulary(poems, size), corpus.authors(poems)
@@ -118,76 +118,79 @@ def prepare(data: Path, size: int) -> tuple[list[str], list[str], list[corpus.Ch
     return words, names, training, held_out
 
 
-def _endless(batches: corpus.Batches, size: int) -> Iterator[corpus.Batch]:
-    while True:
-        yield from batches.epoch(size)
+class EnglishVerseTrainer(LanguageModelTrainer[corpus.Batch]):
+    """The model with its vocabulary and authors, the chunks that it learns from and the held-out ones."""
+
+    def __init__(
+        self,
+        model: Lyricist,
+        words: list[str],
+        names: list[str],
+        training: Sequence[corpus.Chunk],
+        held_out: Sequence[corpus.Chunk],
+        setup: Setup,
+        *,
+        batch: int,
+        rate: float,
+    ) -> None:
+        tokens = sum(int((chunk.target != UNKNOWN).sum()) for chunk in training)
+        super().__init__(model, setup, rate, tokens)
+        self.model, self.words, self.names = model, words, names
+        self.training, self.batch = training, batch
+        self.checks = corpus.Batches(held_out, words, seed=1)
+
+    def batches(self, step: int) -> Iterator[corpus.Batch]:
+        source = corpus.Batches(self.training, self.words, seed=1 + step)
+        while True:
+            yield from source.epoch(self.batch)
+
+    def loss(self, batch: corpus.Batch) -> tuple[Tensor, int]:
+        return loss_of(self.model, batch, self.setup.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        facts = {"config": self.model.config.as_dict(), "words": self.words, "authors": self.names}
+        return super().state_dict() | facts | {"tokens": self.tokens}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises SystemExit for a checkpoint with another vocabulary."""
+        if state["words"] != self.words:
+            raise SystemExit("the checkpoint was trained with another vocabulary; use a new run folder")
+        super().load_state_dict(state)
+
+    def validate(self, complete: bool = False) -> Figures:
+        """Nats per token over held-out chunks: of some while it learns, of all at the end, in two ways."""
+        figures = {"epochs": self.seen / self.tokens}
+        if not complete:
+            nats = validate(self.model, self.checks, self.setup.device, conditioned=True, limit=CHECKED)
+            return figures | {"validation": nats}
+        for name, conditioned in (("validation", True), ("unconditioned", False)):
+            figures[name] = validate(self.model, self.checks, self.setup.device, conditioned=conditioned)
+        return figures
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Train until the budget is spent, or export what there is."""
     torch.set_flush_denormal(True)  # tiny softmax gradients would cost a factor of ten
-    device = devices.pick()
     if arguments.export:
         saved = torch.load(arguments.out / CHECKPOINT, map_location="cpu", weights_only=True)
-        print(export(arguments.export, saved, arguments.data, devices.describe(device)))
+        print(export(arguments.export, saved, arguments.data, devices.describe(devices.pick())))
         return
-    run = TrainingRun(arguments.out, arguments.minutes)
-    seed_everything(1)
-    words, names, training, held_out = prepare(arguments.data, arguments.vocabulary)
+    setup = prepare(arguments)
+    words, names, training, held_out = load_corpora(arguments.data, arguments.vocabulary)
     head = min(arguments.head, len(words) - 1)
     config = LyricistConfig(len(words), head, arguments.embed, arguments.hidden, 1 + len(names))
-    model = Lyricist(config).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), arguments.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    saved = run.restore(device)
-    if saved is not None:
-        if saved["words"] != words:
-            raise SystemExit(f"{run.folder} was trained with another vocabulary; use a new folder")
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-    # A resumed run draws other batches than its first part did.
-    batches = corpus.Batches(training, words, seed=1 + run.step)
-    checks = corpus.Batches(held_out, words, seed=1)
-    tokens = sum(int((c.target != UNKNOWN).sum()) for c in training)
-    print(f"{len(training)} chunks, {tokens} tokens, {len(held_out)} held out, {device}", flush=True)
-    mixed = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
-    seen = 0 if saved is None else int(saved["seen"])
-    smooth, started = 0.0, time.monotonic()
-
-    def keep() -> None:
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        facts = {"config": config.as_dict(), "words": words, "authors": names}
-        run.save(state | facts | {"seen": seen, "tokens": tokens})
-
-    for batch in _endless(batches, arguments.batch):
-        running = run.running()
-        # The rate falls over this call, so a run that is resumed begins with large steps again.
-        progress = (time.monotonic() - started) / (arguments.minutes * 60)
-        if arguments.steps:
-            progress = max(progress, run.step / arguments.steps)
-        if not running or progress >= 1:
-            break
-        rate = arguments.rate * min(1.0, (run.step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
-        for group in optimizer.param_groups:
-            group["lr"] = max(rate, 1e-5)
-        with mixed:
-            loss, count = loss_of(model, batch, device)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        run.step += 1
-        seen += count
-        smooth = loss.item() if smooth == 0.0 else 0.98 * smooth + 0.02 * loss.item()
-        if run.step % 50 == 0:
-            run.log(loss=smooth, rate=rate, epochs=seen / tokens)
-        if run.due():
-            keep()
-        # Counted in steps: on a busy machine a check after every save would be all that is done.
-        if run.step % 250 == 0:
-            run.log(validation=validate(model, checks, device, told=True, limit=96))
-    keep()
-    run.log(
-        validation=validate(model, checks, device, told=True),
-        untold=validate(model, checks, device, told=False),
-        epochs=seen / tokens,
+    model = Lyricist(config).to(setup.device)
+    trainer = EnglishVerseTrainer(
+        model, words, names, training, held_out, setup, batch=arguments.batch, rate=arguments.rate
     )
+    run = TrainingRun(arguments.out, arguments.minutes)
+    saved = run.restore(setup.device)
+    if saved is not None:
+        trainer.load_state_dict(saved)
+    if arguments.steps:
+        run.limit_steps(0, arguments.steps)
+    print(
+        f"{len(training)} chunks, {trainer.tokens} tokens, {len(held_out)} held out, {setup.device}",
+        flush=True,
+    )
+    run_training(run, trainer, validate_every=300)

@@ -1,12 +1,12 @@
 """A projected discriminator (Sauer et al. 2021): small heads on the teacher's frozen features.
 
-Each head sees one layer through a fixed random projection and judges patches; the caption enters
-as an inner product (Miyato & Koyama 2018). Made and real pictures go through the teacher once;
-both the discriminator's and the generator's loss use the same features. One more small head
-looks at plain pixels: what the teacher cannot see, such as a fine mesh, a generator would draw freely.
+Each head gets one layer through a fixed random projection and gives logits of patches; the caption enters
+as an inner product (Miyato & Koyama 2018). Generated and real pictures go through the teacher once; both the
+discriminator's and the generator's loss use the same features. One more small head sees plain pixels: a
+pattern that the teacher has no features for, such as a fine mesh, would cost the generator nothing otherwise.
 
 As in Sauer's heads, a batch norm follows each spectrally normalised convolution. Without it each layer
-shrinks what it hears, all logits end up alike (0.1 apart on average) and the generator learns little.
+shrinks its input, all logits end up alike (0.1 apart on average) and the generator learns little.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from workers.training.common.perceptual_teacher import CHANNELS, Teacher
 
 LAYERS = ("fire3", "fire5", "fire7", "fire9")
+# Projected channels and strides of each head; not tuned.
 _WIDTHS = {"fire3": 64, "fire5": 64, "fire7": 96, "fire9": 128}
 _STRIDED = {"fire3": 2, "fire5": 1, "fire7": 1, "fire9": 0}
 
@@ -33,7 +34,7 @@ def _group_deviation(x: torch.Tensor, group: int = 4) -> torch.Tensor:
 
 
 def _layer(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
-    # Statistics of the batch at hand, always: made and real pictures are judged in separate batches.
+    # Statistics of the batch at hand, always: generated and real pictures come in separate batches.
     norm = nn.BatchNorm2d(outputs, track_running_stats=False)
     return [spectral_norm(nn.Conv2d(inputs, outputs, 3, stride, 1)), norm, nn.LeakyReLU(0.2)]
 
@@ -91,7 +92,7 @@ class ProjectedDiscriminator(nn.Module):
     def features(self, images: torch.Tensor, pixels: torch.Tensor) -> list[torch.Tensor]:
         """(N, 3, H, W) in [-1, 1] -> projected features, differentiable in the pictures, and ``pixels``.
 
-        ``pixels`` (N, 3, h, w) are what the last head sees: a part of the pictures at full resolution.
+        ``pixels`` (N, 3, h, w), a part of the pictures at full resolution, are the last head's input.
         """
         found = self._teacher[0](images, LAYERS)
         return [

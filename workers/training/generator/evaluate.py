@@ -1,9 +1,9 @@
-"""Measures of the painter with its matcher and upscaler, as the engines run them.
+"""Measures of the generator with its matcher and upscaler, as the engines run them.
 
 Each part is a module of ``workers.training.generator.evaluation`` and says its protocol in words. The
-figures go into the painter's card, the sheet of prompts and the plots beside it; what shows training data
+figures go into the generator's card, the sheet of prompts and the plots beside it; what shows training data
 stays in ``--cache``.
-Train the ``judge`` first. About 15 minutes on two CPU cores at 2,000 pictures.
+Train the ``scene-classifier`` first. About 15 minutes on two CPU cores at 2,000 pictures.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from workers import weights
 from workers.engines.blend import BlendEngine
 from workers.engines.paint import PaintEngine
 from workers.engines.painting.pipeline import MODEL
-from workers.training.classifier.scene_classifier import Judge
+from workers.training.classifier.scene_classifier import SceneClassifier
 from workers.training.common.perceptual_teacher import Teacher
+from workers.training.common.setup import cache_argument, data_argument, set_threads, threads_argument
 from workers.training.generator.evaluation import (
     distribution,
     loop_evenness,
@@ -32,11 +32,12 @@ from workers.training.generator.evaluation import (
     speed,
 )
 from workers.training.generator.evaluation.prompts import SHEET
-from workers.training.generator.evaluation.sampling import Pictures, ask, for_captions, spoken
+from workers.training.generator.evaluation.sampling import Pictures, ask, for_captions, shuffled_words
 from workers.training.matcher.captions import load_views
 
 PARTS = ("likeness", "fidelity", "variety", "bridges", "replay", "speed", "sheet", "plots")
 SEEDS = 4
+"""Pictures for each prompt of the sheet."""
 PLOT_LIMIT = 300_000
 """Bytes that a plot may have in the repository."""
 
@@ -44,9 +45,14 @@ PLOT_LIMIT = 300_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``evaluate paint``."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="training data folder")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
-    parser.add_argument("--judge", type=Path, default=Path("runs/judge"), help="run folder of the judge")
+    data_argument(parser)
+    cache_argument(parser)
+    parser.add_argument(
+        "--scene-classifier",
+        type=Path,
+        default=Path("runs/scene-classifier"),
+        help="run folder of the scene classifier",
+    )
     parser.add_argument("--log", type=Path, nargs="*", default=[], help="log.jsonl of each training stage")
     parser.add_argument("--count", type=int, default=2000, help="pictures for the distances")
     parser.add_argument("--each", type=int, default=4, help="pictures for each prompt")
@@ -54,11 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--before", type=Path, help="an earlier version's pictures (uint8 .npy) to measure beside"
     )
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="parts to measure")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
+    threads_argument(parser)
 
 
 class Evaluation:
-    """Everything that the parts share; each part returns what the card shall say."""
+    """Everything that the parts share; each part returns figures for the card."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
@@ -66,9 +72,11 @@ class Evaluation:
         self.engine = PaintEngine()
         self.teacher = Teacher(arguments.data).to(self.engine.device)
         try:
-            self.judge = Judge.load(arguments.judge, self.engine.device)
+            self.scenes = SceneClassifier.load(arguments.scene_classifier, self.engine.device)
         except FileNotFoundError as error:
-            raise SystemExit(f"no judge in {arguments.judge}: train one with `judge` first") from error
+            raise SystemExit(
+                f"no checkpoint in {arguments.scene_classifier}: train a `scene-classifier` first"
+            ) from error
         arguments.cache.mkdir(parents=True, exist_ok=True)
         self.views = load_views(arguments.data, 140, self.teacher, arguments.cache)
         self.of_prompts: dict[Any, Pictures] | None = None
@@ -84,26 +92,26 @@ class Evaluation:
             if word in self.engine.pipeline.matcher.vocabulary.words
         ]
         captions = self.views.captions[reference.asked][:, known]
-        texts = spoken(captions, [self.views.words[k] for k in known], 9)
+        texts = shuffled_words(captions, [self.views.words[k] for k in known], 9)
         made = for_captions(self.engine.pipeline, texts, 9_000_000)
-        figures, features = distribution.likeness(made, reference, self.teacher, self.judge)
+        figures, features = distribution.likeness(made, reference, self.teacher, self.scenes)
         sheet = self.arguments.cache / "closest-pairs.jpg"
-        memory = distribution.memory(made, features, reference, self.teacher, sheet)
-        found = {"likeness": figures, "memorisation": memory}
+        memorised = distribution.memorisation_figures(made, features, reference, self.teacher, sheet)
+        found = {"likeness": figures, "memorisation": memorised}
         if self.arguments.before:
             before, _ = distribution.likeness(
-                np.load(self.arguments.before), reference, self.teacher, self.judge
+                np.load(self.arguments.before), reference, self.teacher, self.scenes
             )
             found["before"] = {
                 name: before[name]
                 for name in before
-                if name == "made" or name.startswith(("frechet_to", "judge"))
+                if name == "made" or name.startswith(("frechet_to", "scene_classifier"))
             }
         return found
 
     def fidelity(self) -> dict[str, Any]:
         figures, self.of_prompts = prompt_fidelity.measure(
-            self.engine, self.engine.pipeline.matcher, self.judge, self.views, self.arguments.each
+            self.engine, self.engine.pipeline.matcher, self.scenes, self.views, self.arguments.each
         )
         return {"fidelity": figures}
 
@@ -155,9 +163,8 @@ class Evaluation:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Measure the painter that would be loaded, and write each part into its card as soon as it is known."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    """Measure the generator that would be loaded and write each part into its card once it is known."""
+    set_threads(arguments)
     evaluation = Evaluation(arguments)
     for part in PARTS:
         if part not in arguments.only:

@@ -12,6 +12,7 @@ from workers.engines.painting.pipeline import MODEL as PAINTER
 from workers.engines.upscale import MODEL as UPSCALER
 from workers.engines.vision.text_image_matcher import MODEL as MATCHER
 from workers.nets.generator import GeneratorConfig
+from workers.training.common.setup import target_argument
 
 DATA = (
     "About 7,000 landscapes, seascapes and city views by painters who died in 1955 or before, and Song and "
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--painter", type=Path, required=True, help="checkpoint.pt of a `gan` run")
     parser.add_argument("--batch", type=int, default=16, help="pictures per step of that run")
     parser.add_argument("--device", default="two shared CPU cores, float32", help="what it trained on")
-    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+    target_argument(parser, weights.SHIPPED)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -53,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
         },
         "quality": {},
         "limits": [
-            f"Hears {len(matcher['config']['words'])} words (the matcher's) and their synonyms in English "
+            f"Knows {len(matcher['config']['words'])} words (the matcher's) and their synonyms in English "
             "and Chinese; what was not understood is said.",
             "Landscapes, seascapes and views of cities only; no portraits, still lifes or lettering.",
             "Loose, dreamlike compositions; small objects such as boats and houses are hints.",

@@ -1,7 +1,7 @@
 """Captions of paintings: which pictures are landscapes, and the words that describe each of them.
 
 Words come from the title, painter and style of the row, and from colours and brightness measured
-on the picture, so that a colour in a prompt means what the eye sees and not what a title promises.
+on the picture, so that a colour in a prompt means the colour of pixels and not that of a title.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workers.engines.language.prompt_lexicon import GROUPS, Vocabulary, words_of
 from workers.training.common.data import Painting, is_validation, load_squares, paintings
 from workers.training.common.feature_metrics import SIZE, pooled, uint8_batches
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.matcher.pseudo_labels import GUESSED, guessed, implied
+from workers.training.matcher.pseudo_labels import PREDICTED, implied, predict_words
 
 _LAND = re.compile(
     r"\b(landscape|sea|seascape|river|lake|mountains?|himalayas|gardens?|bridge|beach|forest|snow|winter|autumn|"
@@ -52,7 +52,7 @@ _STYLES = {
 _ALL = Vocabulary(words_of())
 _ARTISTS = frozenset(GROUPS["artist"].split())
 _FEWEST = 24
-"""A word with fewer pictures than this is left out of a model's vocabulary."""
+"""A word with fewer pictures than this is left out of a model's vocabulary; not tuned."""
 
 
 def is_view(painting: Painting) -> bool:
@@ -62,7 +62,7 @@ def is_view(painting: Painting) -> bool:
     return not painting.genre and bool(_LAND.search(painting.title)) and not _PERSON.search(painting.title)
 
 
-def told_words(painting: Painting) -> set[str]:
+def metadata_words(painting: Painting) -> set[str]:
     """Words from the title, the painter and the style of the row."""
     words = set(_ALL.read(painting.title).words) - _ARTISTS
     words |= set(_ALL.read(painting.artist).words) & _ARTISTS
@@ -140,7 +140,7 @@ COLOUR_LIMITS = {
     "black": 0.35,
     "grey": 0.55,
 }
-"""Share of the picture from which a colour is one of its words."""
+"""Share of the picture from which a colour is one of its words; chosen by looking at pictures."""
 
 
 def measured_words(pictures: npt.NDArray[np.uint8]) -> list[set[str]]:
@@ -161,7 +161,7 @@ def measured_words(pictures: npt.NDArray[np.uint8]) -> list[set[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Captioned:
+class CaptionedPictures:
     """Pictures uint8 (N, S, S, 3), multi-hot captions float32 (N, K) over ``words``, and the split.
 
     ``features`` float64 (N, 512) are the teacher's, of the centre of each picture at 128 px.
@@ -183,7 +183,7 @@ def _cached(path: Path, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any
     return made
 
 
-def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> Captioned:
+def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> CaptionedPictures:
     """All views of ``paintings.csv`` as centre squares of ``size`` px (128 or more), with captions.
 
     ``cache`` is a folder where decoded squares and features are kept between runs
@@ -196,19 +196,19 @@ def load_views(data: Path, size: int, teacher: Teacher, cache: Path) -> Captione
     centres = pictures[:, edge : edge + SIZE, edge : edge + SIZE]
     features = _cached(cache / f"features-{len(rows)}.npy", lambda: pooled(teacher, uint8_batches(centres)))
     measured_groups = set(words_of("colour", "tone"))
-    told = [told_words(row) - measured_groups for row in rows]
+    named = [metadata_words(row) - measured_groups for row in rows]
     measured = measured_words(pictures)
-    counts = Counter(word for one, more in zip(told, measured, strict=True) for word in one | more)
+    counts = Counter(word for one, more in zip(named, measured, strict=True) for word in one | more)
     words = tuple(word for word in words_of() if counts[word] >= _FEWEST)
     index = {word: number for number, word in enumerate(words)}
     captions = np.zeros((len(rows), len(words)), np.float32)
     flags = _cached(
-        cache / f"guessed-{len(rows)}.npy",
-        lambda: np.array([[word in one for word in GUESSED] for one in guessed(features, told)]),
+        cache / f"pseudo-labels-{len(rows)}.npy",
+        lambda: np.array([[word in one for word in PREDICTED] for one in predict_words(features, named)]),
     )
     for number, row in enumerate(flags):
-        new = {word for word, flag in zip(GUESSED, row, strict=True) if flag}
-        whole = implied(told[number] | new) | measured[number]
+        new = {word for word, flag in zip(PREDICTED, row, strict=True) if flag}
+        whole = implied(named[number] | new) | measured[number]
         captions[number, [index[word] for word in whole if word in index]] = 1
     validation = np.array([is_validation(row.file) for row in rows])
-    return Captioned(pictures, captions, words, validation, features)
+    return CaptionedPictures(pictures, captions, words, validation, features)

@@ -13,6 +13,7 @@ from workers import weights
 from workers.engines.vision.text_image_matcher import MODEL
 from workers.nets.matcher import Matcher, MatcherConfig
 from workers.training.common.perceptual_teacher import Teacher
+from workers.training.common.setup import cache_argument, data_argument, target_argument
 from workers.training.matcher.captions import load_views
 from workers.training.matcher.train import MARGIN, measure, resized
 
@@ -27,10 +28,10 @@ DATA = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``export-match`` command."""
-    parser.add_argument("--data", type=Path, required=True, help="training data folder")
+    data_argument(parser)
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of a `match` run")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
-    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+    cache_argument(parser)
+    target_argument(parser, weights.SHIPPED)
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,8 +1,8 @@
-"""Filling in what titles leave out: words that a picture plainly shows although nobody wrote them down.
+"""Pseudo-labels: words that titles leave out, predicted from the pictures.
 
-Titles name the sea in one seascape of three. A linear classifier on teacher features, trained
-on the pictures whose title has the word and applied to held-out folds only, adds the word to those
-that look more like it than most pictures that have it.
+Titles name the sea in one seascape of three. A linear classifier on teacher features, trained on the pictures
+whose title has the word and applied to held-out folds only, adds the word to the pictures that score higher
+than most of those that have it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-_GUESSED = """sea mountain forest city lake boat tree street bridge waterlily field night sunset fog harbour
+_PREDICTED = """sea mountain forest city lake boat tree street bridge waterlily field night sunset fog harbour
     flower cliff village wheat blossom church coast"""
-GUESSED = tuple(_GUESSED.split())
-"""Words that the classifier finds well (area under the curve about 0.8 or more on held-out folds)."""
+PREDICTED = tuple(_PREDICTED.split())
+"""Words that the classifier predicts well (area under the curve about 0.8 or more on held-out folds)."""
 
 IMPLIED: dict[str, tuple[str, ...]] = {
     "coast": ("sea", "water"),
@@ -72,30 +72,30 @@ IMPLIED: dict[str, tuple[str, ...]] = {
 
 _FOLDS = 4
 _CONFIDENCE = 0.75
-"""A picture gets a word when it scores above this quantile of the pictures that have it."""
+"""A picture gets a word when it scores above this quantile of the pictures that have it; not tuned."""
 
 
 def implied(words: set[str]) -> set[str]:
-    """``words`` and what follows from them (two steps are enough for the table)."""
+    """``words`` and those that IMPLIED adds (two rounds are enough for the table)."""
     for _ in range(2):
         words = words | {more for word in words for more in IMPLIED.get(word, ())}
     return words
 
 
-def guessed(
-    features: npt.NDArray[np.float64], sets: Sequence[set[str]], words: Sequence[str] = GUESSED
+def predict_words(
+    features: npt.NDArray[np.float64], sets: Sequence[set[str]], words: Sequence[str] = PREDICTED
 ) -> list[set[str]]:
-    """Words to add to each of ``sets``, from ``features`` (N, D). Deterministic."""
+    """Words to add to each of ``sets``, predicted from ``features`` (N, D). Deterministic."""
     x = torch.from_numpy((features - features.mean(0)) / (features.std(0) + 1e-6)).float()
-    told = torch.tensor([[float(word in one) for word in words] for one in sets])
+    known = torch.tensor([[float(word in one) for word in words] for one in sets])
     fold = torch.arange(len(x)) % _FOLDS
-    scores = torch.zeros_like(told)
+    scores = torch.zeros_like(known)
     for held in range(_FOLDS):
         train = fold != held
         weight = torch.zeros(x.shape[1], len(words), requires_grad=True)
         bias = torch.zeros(len(words), requires_grad=True)
-        positive = told[train].sum(0).clamp(min=1)
-        balance = ((~(told[train] > 0)).sum(0) / positive).clamp(max=30)
+        positive = known[train].sum(0).clamp(min=1)
+        balance = ((~(known[train] > 0)).sum(0) / positive).clamp(max=30)
         optimiser = torch.optim.LBFGS([weight, bias], max_iter=40, line_search_fn="strong_wolfe")
 
         def closure(
@@ -107,7 +107,7 @@ def guessed(
         ) -> torch.Tensor:
             optimiser.zero_grad()
             logits = x[train] @ weight + bias
-            loss = F.binary_cross_entropy_with_logits(logits, told[train], pos_weight=balance)
+            loss = F.binary_cross_entropy_with_logits(logits, known[train], pos_weight=balance)
             loss = loss + 2e-3 * weight.square().sum()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
@@ -117,13 +117,13 @@ def guessed(
             scores[~train] = x[~train] @ weight + bias
     limits = torch.stack(
         [
-            torch.quantile(scores[told[:, k] > 0, k], _CONFIDENCE)
-            if told[:, k].any()
+            torch.quantile(scores[known[:, k] > 0, k], _CONFIDENCE)
+            if known[:, k].any()
             else torch.tensor(torch.inf)
             for k in range(len(words))
         ]
     )
-    # Ink scrolls look like snow, cliffs and everything else to a network that learned from photographs.
+    # The teacher learned from photographs: ink scrolls score high for snow, cliffs and everything else.
     ink = torch.tensor(["ink" in one for one in sets])
-    new = (scores > limits) & (told == 0) & ~ink[:, None]
+    new = (scores > limits) & (known == 0) & ~ink[:, None]
     return [{words[k] for k in row.nonzero().flatten().tolist()} for row in new]

@@ -1,16 +1,15 @@
-"""``python -m workers.training match``: train the matcher, the text and image encoders that meet.
+"""``python -m workers.training match``: train the matcher, a text and an image encoder with one embedding.
 
-Each view and a thinned, shuffled caption of it are pulled together, and apart from the other pictures of
-the batch that the caption does not describe (Radford et al. 2021; captions that happen to be true of
-another picture are not held against it). Two more lessons keep the embeddings rich: both sides name the
-words (multi-label), and the image encoder predicts the teacher's features for every painting there is
-(Hinton et al. 2015). On two CPU cores 25 minutes; with CUDA take ``--minutes 30 --batch 512``.
+The loss is contrastive (Radford et al. 2021): each view against a shuffled caption of it from which words are
+dropped, with the other pictures of the batch as negatives where the caption says something that they are not.
+Two auxiliary tasks keep the embeddings rich: both sides name the words (multi-label), and the image encoder
+predicts the teacher's features for every painting there is (Hinton et al. 2015). On two CPU cores 25 minutes;
+with CUDA take ``--minutes 30 --batch 512``.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,36 +21,36 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from workers import device as devices
 from workers.nets.matcher import LONGEST, PAD, Matcher, MatcherConfig
 from workers.training.common.data import is_validation, load_squares, paintings
 from workers.training.common.feature_metrics import pooled, uint8_batches
+from workers.training.common.optimise import cosine, set_rate, take_step
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.common.run import TrainingRun, seed_everything
-from workers.training.matcher.captions import Captioned, is_view, load_views
+from workers.training.common.run import Figures, Progress, Trainer, TrainingRun, run_training
+from workers.training.common.setup import Setup, cache_argument, prepare, run_arguments
+from workers.training.common.statistics import roc_auc
+from workers.training.matcher.captions import CaptionedPictures, is_view, load_views
 
 MARGIN = 12
-"""Pictures are kept this much larger than they are looked at, for random crops."""
+"""Pictures are kept this much larger than they are seen, for random crops."""
 OTHERS_SHARE = 4
-"""One picture in so many is of another genre: it has no caption and teaches features only."""
+"""One picture in so many is of another genre: it has no caption and serves distillation only. Not tuned."""
+WARM_UP = 50
+TEXT_WORDS_WEIGHT = 4.0
+"""Of naming the words from the text; that from the picture and the other losses count once. Not tuned."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``match`` command."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="training data folder")
-    parser.add_argument("--out", type=Path, default=Path("runs/match"), help="run folder")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of decoded pictures")
-    parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    run_arguments(parser, "runs/match", 25, precision="float32", channels_last=False)
+    cache_argument(parser)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate; ends at none")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
-    parser.add_argument("--seed", type=int, default=1)
 
 
-def thinned(captions: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Captions (N, K) with a random share of their words: visitors write few, captions have many."""
+def drop_words(captions: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Captions (N, K) without a random share of their words: visitors write few, captions have many."""
     rates = torch.rand(len(captions), 1, generator=generator) ** 1.3
     return captions * (torch.rand(captions.shape, generator=generator) >= rates)
 
@@ -65,20 +64,20 @@ def shuffled_ids(captions: torch.Tensor, generator: torch.Generator) -> torch.Te
     return ids[:, : max(1, int(there.sum(1).max()))]
 
 
-def contradictions(said: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+def contradictions(captions: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
     """(N, K), (M, K) -> bool (N, M): whether caption i says something that picture j is not."""
-    return (said @ (1 - whole).T) > 0
+    return (captions @ (1 - whole).T) > 0
 
 
-class Lessons(nn.Module):
-    """What is learned beside the matching, and thrown away afterwards."""
+class AuxiliaryTasks(nn.Module):
+    """The layer that names words from embeddings; it serves the training only and is not exported."""
 
     def __init__(self, config: MatcherConfig) -> None:
         super().__init__()
         self.words = nn.Linear(config.embedding, len(config.words))
 
 
-def contrast(
+def contrastive_loss(
     pictures: torch.Tensor, texts: torch.Tensor, wrong: torch.Tensor, scale: torch.Tensor
 ) -> torch.Tensor:
     """Symmetric InfoNCE of unit embeddings (N, E); pairs in ``wrong`` (texts, pictures) are the negatives."""
@@ -89,27 +88,24 @@ def contrast(
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def word_areas(
+def word_aucs(
     pictures: torch.Tensor, words: torch.Tensor, captions: torch.Tensor, fewest: int = 8
 ) -> dict[int, float]:
-    """Area under the curve per word: do pictures that have it fit the word alone better than others?"""
-    scores = pictures @ words.T
-    areas = {}
-    for number in range(captions.shape[1]):
-        has = captions[:, number] > 0
-        if fewest <= int(has.sum()) < len(has):
-            ranks = scores[:, number].argsort().argsort().double() + 1
-            positives = int(has.sum())
-            area = (float(ranks[has].sum()) - positives * (positives + 1) / 2) / (
-                positives * (len(has) - positives)
-            )
-            areas[number] = area
-    return areas
+    """Area under the ROC curve per word: the cosine of pictures with the word alone, with it against without.
+
+    Words with fewer than ``fewest`` pictures, and those that all have, are left out.
+    """
+    scores, has = (pictures @ words.T).double().numpy(), captions.numpy() > 0
+    counts = has.sum(0)
+    return {
+        int(number): roc_auc(scores[:, number], has[:, number])
+        for number in np.flatnonzero((counts >= fewest) & (counts < len(has)))
+    }
 
 
 @torch.no_grad()
-def measure(net: Matcher, views: Captioned) -> dict[str, Any]:
-    """Held-out figures: retrieval of a picture by its whole caption, and areas under the curve per word."""
+def measure(net: Matcher, views: CaptionedPictures) -> dict[str, Any]:
+    """Held-out figures: retrieval of a picture by its whole caption, area under the curve per word."""
     device = next(net.parameters()).device
     net.eval()
     held = np.flatnonzero(views.validation)
@@ -120,26 +116,26 @@ def measure(net: Matcher, views: Captioned) -> dict[str, Any]:
     stream = torch.Generator().manual_seed(3)
     texts = net.text(shuffled_ids(captions, stream).to(device)).cpu()
     words = net.text(torch.arange(1, captions.shape[1] + 1, device=device)[:, None]).cpu()
-    place = ((texts @ pictures.T) > (texts * pictures).sum(1, keepdim=True)).sum(1)
-    areas = word_areas(pictures, words, captions)
+    rank = ((texts @ pictures.T) > (texts * pictures).sum(1, keepdim=True)).sum(1)
+    aucs = word_aucs(pictures, words, captions)
     net.train()
     return {
         "held_out": len(held),
-        "first_of_all": round(float((place == 0).float().mean()), 3),
-        "among_ten": round(float((place < 10).float().mean()), 3),
-        "median_place": int(place.median()) + 1,
-        "words_measured": len(areas),
-        "mean_word_auc": round(float(np.mean(list(areas.values()))), 3),
-        "word_auc": {net.config.words[number]: round(area, 2) for number, area in areas.items()},
+        "first_of_all": round(float((rank == 0).float().mean()), 3),
+        "among_ten": round(float((rank < 10).float().mean()), 3),
+        "median_place": int(rank.median()) + 1,
+        "words_measured": len(aucs),
+        "mean_word_auc": round(float(np.mean(list(aucs.values()))), 3),
+        "word_auc": {net.config.words[number]: round(auc, 2) for number, auc in aucs.items()},
     }
 
 
-class Lesson:
+class Batches:
     """Endless batches: crops of views with captions, and of other paintings, with the teacher's features."""
 
     def __init__(
         self,
-        views: Captioned,
+        views: CaptionedPictures,
         others: npt.NDArray[np.uint8],
         other_features: npt.NDArray[np.float64],
         config: MatcherConfig,
@@ -205,82 +201,81 @@ def load_others(
     return squares, features
 
 
-def step_losses(
-    net: Matcher,
-    lessons: Lessons,
-    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    generator: torch.Generator,
-    balance: torch.Tensor,
-) -> dict[str, torch.Tensor]:
-    """The losses of one batch by name; their sum is what is minimised."""
-    device = balance.device
-    images, whole, taught = batch
-    said = thinned(whole, generator)
-    ids = shuffled_ids(said, generator).to(device)
-    images, whole, said, taught = (x.to(device) for x in (images, whole, said, taught))
-    features = net.image.features(images)
-    seen = net.image.embed(features[: len(whole)])
-    read = net.text(ids)
-    named = F.binary_cross_entropy_with_logits
-    spread = seen.shape[1] ** 0.5
-    return {
-        "match": contrast(seen, read, contradictions(said, whole), net.log_scale.exp().clamp(max=50)),
-        "read": 4 * named(lessons.words(read * spread), said),
-        "seen": named(lessons.words(seen * spread), whole, pos_weight=balance),
-        "taught": F.mse_loss(features, taught),
-    }
+class MatcherTrainer(Trainer):
+    """The matcher, the auxiliary layer and their optimiser."""
+
+    OLD_NAMES = {"lessons": "auxiliary"}
+
+    def __init__(
+        self, config: MatcherConfig, batches: Batches, views: CaptionedPictures, setup: Setup, rate: float
+    ) -> None:
+        """``views``: pictures of ``config.size`` px or more, whose validation split is measured."""
+        self.batches, self.views, self.setup, self.rate = batches, views, setup, rate
+        self.net, self.auxiliary = setup.place(Matcher(config)), setup.place(AuxiliaryTasks(config))
+        share = batches.captions.mean(0).clamp(1e-3, 0.5)
+        # Words of few pictures count as much as those of many, within reason.
+        self.balance = ((1 - share) / share).sqrt().to(setup.device)
+        self.optimiser = torch.optim.AdamW(
+            [*self.net.parameters(), *self.auxiliary.parameters()], rate, (0.9, 0.98), weight_decay=0.05
+        )
+        self.parts = {"net": self.net, "auxiliary": self.auxiliary, "optimiser": self.optimiser}
+        self.figures: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"config": self.net.config.to_card()}
+
+    def losses(self) -> dict[str, torch.Tensor]:
+        """The losses of one batch; their sum is what is minimised."""
+        device, stream = self.setup.device, self.setup.generator
+        images, whole, target = self.batches.next()
+        captions = drop_words(whole, stream)
+        ids = shuffled_ids(captions, stream).to(device)
+        images, whole, captions, target = (x.to(device) for x in (images, whole, captions, target))
+        with self.setup.autocast():
+            features = self.net.image.features(images)
+            seen = self.net.image.embed(features[: len(whole)]).float()
+            read = self.net.text(ids).float()
+        words_loss = F.binary_cross_entropy_with_logits
+        # Unit vectors have small entries: with this scale the layer begins where a linear layer usually does.
+        scale = seen.shape[1] ** 0.5
+        return {
+            "contrastive": contrastive_loss(
+                seen, read, contradictions(captions, whole), self.net.log_scale.exp().clamp(max=50)
+            ),
+            "text_words": TEXT_WORDS_WEIGHT * words_loss(self.auxiliary.words(read * scale), captions),
+            "image_words": words_loss(self.auxiliary.words(seen * scale), whole, pos_weight=self.balance),
+            "distillation": F.mse_loss(features.float(), target),
+        }
+
+    def step(self, progress: Progress) -> Figures:
+        """One batch; the rate rises over WARM_UP steps and falls on a cosine to nothing."""
+        warm = min(1.0, (progress.step + 1) / WARM_UP)
+        set_rate(self.optimiser, self.rate * warm * cosine(progress.share))
+        losses = self.losses()
+        take_step(torch.stack(list(losses.values())).sum(), self.optimiser)
+        return losses
+
+    def validate(self, complete: bool = False) -> Figures:
+        """The figures of :func:`measure` but those of single words."""
+        self.figures = measure(self.net, self.views)
+        return {name: value for name, value in self.figures.items() if name != "word_auc"}
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Train until the budget is used up."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    device = devices.pick()
+    setup = prepare(arguments)
     run = TrainingRun(arguments.out, arguments.minutes)
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    teacher = Teacher(arguments.data).to(device)
+    teacher = Teacher(arguments.data).to(setup.device)
     views = load_views(arguments.data, 140, teacher, arguments.cache)
     config = MatcherConfig(words=views.words)
     others, other_features = load_others(arguments.data, config.size + MARGIN, teacher, arguments.cache)
-    generator = seed_everything(arguments.seed)
-    net, lessons = Matcher(config).to(device), Lessons(config).to(device)
     views = replace(views, pictures=resized(views.pictures, config.size + MARGIN))
-    lesson = Lesson(views, others, other_features, config, arguments.batch, generator)
-    share = lesson.captions.mean(0).clamp(1e-3, 0.5)
-    balance = ((1 - share) / share).sqrt().to(device)
-    optimiser = torch.optim.AdamW(
-        [*net.parameters(), *lessons.parameters()], arguments.rate, (0.9, 0.98), weight_decay=0.05
-    )
-    parts: dict[str, Any] = {"net": net, "lessons": lessons, "optimiser": optimiser}
-    state = run.restore(device) if arguments.resume else None
+    batches = Batches(views, others, other_features, config, arguments.batch, setup.generator)
+    trainer = MatcherTrainer(config, batches, views, setup, arguments.rate)
+    state = run.restore(setup.device) if arguments.resume else None
     if state is not None:
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        generator.manual_seed(arguments.seed + run.step)
-
-    def save() -> None:
-        run.save({name: part.state_dict() for name, part in parts.items()} | {"config": config.to_card()})
-
-    began, measured = None, 0.0
-    while run.running():
-        began = run.elapsed if began is None else began
-        gone = (run.elapsed - began) / (arguments.minutes * 60)
-        warm = min(1.0, (run.step + 1) / 50)
-        for group in optimiser.param_groups:
-            group["lr"] = arguments.rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, gone)))
-        losses = step_losses(net, lessons, lesson.next(), generator, balance)
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        run.step += 1
-        if run.step % 25 == 0:
-            run.log(**{name: float(value.detach()) for name, value in losses.items()})
-        if run.due():
-            save()
-        if run.elapsed - measured > 240:
-            measured = run.elapsed
-            run.log(**{k: v for k, v in measure(net, views).items() if k != "word_auc"})
-    save()
-    figures = measure(net, views)
-    run.log(**{k: v for k, v in figures.items() if k != "word_auc"})
-    print(figures["word_auc"])
+        trainer.load_state_dict(state)
+        setup.reseed(run.step)
+    run_training(run, trainer, log_every=25, validate_every=240)
+    print(trainer.figures.get("word_auc", {}))

@@ -1,7 +1,8 @@
-"""What is usual: mean and deviation of each word's cosine with views, by which impressions are told.
+"""Calibration of zero-shot tags: mean and deviation of each word's cosine with views.
 
-Words are those of scenes, seasons and light that the matcher tells apart well enough (its card's
-``word_auc``). The report counts, over held-out views, how often a word of the title is an impression.
+A word is a tag of a picture whose cosine is unusually high. Words are those of scenes, seasons and light
+that the matcher separates well enough (its card's ``word_auc``). The report counts, over held-out views, how
+often a word of the title is among the tags.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from workers.engines.language.prompt_lexicon import words_of
 from workers.engines.vision.text_image_matcher import MODEL, MatcherModel
 from workers.engines.vision.zero_shot_tags import MIN_DEVIATIONS, MOST, USUAL_FILE
 from workers.training.common.data import is_validation, load_squares, paintings
-from workers.training.matcher.captions import is_view, told_words
+from workers.training.common.setup import data_argument
+from workers.training.matcher.captions import is_view, metadata_words
 
 GOOD = 0.7
-"""Area under the curve from which on a word is told apart well enough."""
+"""Area under the ROC curve from which on a word is used; not tuned."""
 VIEWS = 1500
 GENERAL = frozenset({"landscape"})
 
@@ -30,8 +32,8 @@ GENERAL = frozenset({"landscape"})
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``impressions`` command."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="training data folder")
-    parser.add_argument("--views", type=int, default=VIEWS, help="how many training views are looked at")
+    data_argument(parser)
+    parser.add_argument("--views", type=int, default=VIEWS, help="how many training views to measure")
 
 
 @torch.inference_mode()
@@ -49,7 +51,7 @@ def cosines(
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the table beside the matcher's weights and print how far it can be trusted."""
+    """Write the table beside the matcher's weights and print how often tags agree with titles."""
     matcher = MatcherModel.load(MODEL, devices.pick())
     folder = weights.find(MODEL)
     aucs = weights.load_card(folder)["quality"]["word_auc"]
@@ -74,14 +76,16 @@ def main(arguments: argparse.Namespace) -> None:
     scores = (
         cosines(matcher, words, arguments.data, [(row.shard, row.file) for row in held_out]) - mean
     ) / deviation
-    told = right = first = impressions = 0
+    titled = right = first = tags = 0
     for row, score in zip(held_out, scores, strict=True):
         best = [n for n in score.argsort(descending=True)[:MOST].tolist() if score[n] >= MIN_DEVIATIONS]
-        impressions += len(best)
-        if titled := told_words(row) & set(words):
-            told += 1
-            right += any(words[n] in titled for n in best)
-            first += sum(len(best) > 0 and words[n] in titled for n in best[:1])
-    each = impressions / len(held_out)
-    print(f"{len(words)} words; {len(held_out)} held-out views, {each:.2f} impressions each")
-    print(f"of {told} whose title names one of the words, {right} have it among theirs, {first} as the first")
+        tags += len(best)
+        if known := metadata_words(row) & set(words):
+            titled += 1
+            right += any(words[n] in known for n in best)
+            first += sum(len(best) > 0 and words[n] in known for n in best[:1])
+    each = tags / len(held_out)
+    print(f"{len(words)} words; {len(held_out)} held-out views, {each:.2f} tags each")
+    print(
+        f"of {titled} whose title names one of the words, {right} have it among theirs, {first} as the first"
+    )

@@ -28,7 +28,7 @@ def load_checkpoint(folder: Path) -> tuple[StyleTransferNet, StyleSpace, int]:
 
 
 def trained_encoder(run: Path) -> dict[str, torch.Tensor] | None:
-    """The encoder's weights of a painter's run folder, or None when it was not trained."""
+    """The encoder's weights of a transfer network's run folder, or None when it was not trained."""
     path = run / ENCODER_FOLDER / CHECKPOINT
     if not path.is_file():
         return None

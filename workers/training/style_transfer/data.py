@@ -57,12 +57,12 @@ class Pictures:
         for _ in range(count):
             pool = self.photos if self._integer(4) else self.paintings
             picture = picture_tensor(pool[self._integer(len(pool))])
-            # Never enlarged: a blurred content would teach it to draw blurred.
+            # Never enlarged: from blurred contents it would learn to blur.
             found.append(self.crop(picture, size, max(0.45, min(0.95, size / picture.shape[2]))))
         return torch.cat(found)
 
     def style(self, size: int) -> torch.Tensor:
-        """(1, 3, size, size): a crop of some painting, one in six of a famous one."""
+        """(1, 3, size, size): a crop of a random painting, one in six of a famous one."""
         famous = self._integer(6) == 0
         if famous:
             return self.crop(self.famous[self._integer(len(self.famous))], size, 0.55)

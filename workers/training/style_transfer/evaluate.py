@@ -20,11 +20,12 @@ from workers.engines.paint import PaintEngine
 from workers.engines.restyle import MODEL, RestyleEngine
 from workers.training.common import data
 from workers.training.common.perceptual_teacher import Teacher
+from workers.training.common.setup import data_argument
 from workers.training.generator.evaluation.sampling import ask
 from workers.training.style_transfer.optimisation_baseline import (
     PROTOCOL,
-    Bar,
-    Named,
+    NamedPicture,
+    OptimisationBaseline,
     compare,
     peak_megabytes,
     seams,
@@ -59,7 +60,7 @@ SPEEDS = (512, 1024, 2048)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``evaluate restyle``."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True)
+    data_argument(parser)
     parser.add_argument("--side", type=int, default=256, help="px of the measured squares")
     parser.add_argument("--steps", type=int, default=300, help="steps of the pixel optimisation")
     parser.add_argument("--photos", type=int, default=10)
@@ -73,26 +74,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-sheet", action="store_true", help="measure, do not draw")
 
 
-def photographs(folder: Path, count: int, side: int) -> list[Named]:
+def photographs(folder: Path, count: int, side: int) -> list[NamedPicture]:
     """Validation photographs, spread over the collection."""
     entries = [entry for entry in data.photos(folder) if data.is_validation(entry[1])]
     return _squares(folder, entries, count, side)
 
 
-def unseen_styles(folder: Path, count: int, side: int) -> list[Named]:
+def unseen_styles(folder: Path, count: int, side: int) -> list[NamedPicture]:
     """Validation paintings, spread over the collection."""
     rows = [p for p in data.paintings(folder) if data.is_validation(p.file)]
     large = [p for p in rows if "large" in p.shard]
     return _squares(folder, [(p.shard, p.file) for p in large or rows], count, side)
 
 
-def _squares(folder: Path, entries: list[tuple[str, str]], count: int, side: int) -> list[Named]:
+def _squares(folder: Path, entries: list[tuple[str, str]], count: int, side: int) -> list[NamedPicture]:
     chosen = [entries[n] for n in np.linspace(0, len(entries) - 1, min(count, len(entries))).astype(int)]
     squares = data.load_squares(folder, chosen, side)
-    return [Named(name, Image.fromarray(square)) for (_, name), square in zip(chosen, squares, strict=True)]
+    return [
+        NamedPicture(name, Image.fromarray(square)) for (_, name), square in zip(chosen, squares, strict=True)
+    ]
 
 
-def ready_styles(folder: Path, engine: RestyleEngine, count: int, side: int) -> list[Named]:
+def ready_styles(folder: Path, engine: RestyleEngine, count: int, side: int) -> list[NamedPicture]:
     """Pictures of ready styles, whole, their long side at ``side`` px."""
     pictures = {entry.slug: entry.path for entry in data.styles(folder)}
     known = [slug for slug in engine.styles if slug in pictures]
@@ -100,14 +103,14 @@ def ready_styles(folder: Path, engine: RestyleEngine, count: int, side: int) -> 
     found = []
     for slug in chosen:
         with Image.open(pictures[slug]) as picture:
-            found.append(Named(slug, images.shrink(picture.convert("RGB"), side)))
+            found.append(NamedPicture(slug, images.shrink(picture.convert("RGB"), side)))
     return found
 
 
 def measure(engine: RestyleEngine, arguments: argparse.Namespace) -> dict[str, object]:
     """The figures of the card's ``quality`` that need training data."""
     folder, side = arguments.data, arguments.side
-    bar = Bar(Teacher(folder).to(engine.device), arguments.steps, arguments.cache)
+    baseline = OptimisationBaseline(Teacher(folder).to(engine.device), arguments.steps, arguments.cache)
     contents = photographs(folder, arguments.photos, side)
     quality: dict[str, object] = {}
     sets = {"unseen": unseen_styles(folder, arguments.styles, side)}
@@ -124,7 +127,7 @@ def measure(engine: RestyleEngine, arguments: argparse.Namespace) -> dict[str, o
                 side=side,
                 steps=arguments.steps,
             ),
-            **compare(engine, bar, contents, styles, ready=name == "ready", each=arguments.each),
+            **compare(engine, baseline, contents, styles, ready=name == "ready", each=arguments.each),
         }
     return quality
 

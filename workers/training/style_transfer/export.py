@@ -1,4 +1,4 @@
-"""From a training checkpoint to what ships: averaged weights, and one small code for each famous style."""
+"""From a training checkpoint to weights: the averaged network, and one small code for each famous style."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from workers.training.style_transfer.checkpoint import load_checkpoint, trained_
 from workers.training.style_transfer.data import famous_tensor
 from workers.training.style_transfer.style_space import StyleSpace, famous_code
 
-SHORT_SIDES = (192, 256)  # a code is the mean over these: strokes of either scale of the painting count
+SHORT_SIDES = (192, 256)
+"""Short sides of a famous painting, px: its code is the mean over them, so strokes of either scale count."""
 SOURCES = (
     "Trained on 1,666 photographs (BIDS/BSDS500 for non-commercial research, PACS, the funwebdev case-travel "
     "set) and on paintings from eliogrande/TheEndlessTuning_WikiArt224 (a CC BY-NC-SA collection), "
@@ -68,7 +69,7 @@ def write(net: StyleTransferNet, codes: torch.Tensor, step: int, folder: Path, t
     card = {
         "name": target.name,
         "kind": "restyle",
-        "architecture": "workers.nets.style_transfer.Restyler: style encoder, conditional norms, "
+        "architecture": "workers.nets.style_transfer.StyleTransferNet: style encoder, conditional norms, "
         "U-shaped painter",
         "config": {**net.config.as_dict(), "styles": [entry.slug for entry in styles]},
         "parameters": sum(p.numel() for p in net.parameters()),

@@ -1,13 +1,13 @@
-"""``python -m workers.training style-targets``: the ready styles as the shipped classifier sees them.
+"""``python -m workers.training style-targets``: statistics of the ready styles in the classifier's features.
 
-The slow mode of ``restyle`` needs more of a style than its code: statistics of features. The pictures of the
-ready styles are not shipped, so their statistics are, made anew whenever the classifier is. Seconds on a CPU.
+The slow mode of ``restyle`` optimises towards statistics of features, more than a style code. The pictures
+of the ready styles are not shipped, so their statistics are, made anew whenever the classifier is. Seconds on
+a CPU.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import torch
 from PIL import Image
@@ -25,17 +25,18 @@ from workers.engines.stylisation.style_statistics import (
 )
 from workers.engines.vision.classifier import ClassifierModel
 from workers.training.common import data
+from workers.training.common.setup import data_argument, target_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``python -m workers.training style-targets``."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True, help="the training data folder")
-    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+    data_argument(parser)
+    target_argument(parser, weights.SHIPPED)
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Look at every style that the restyle network knows, and write what was seen."""
+    """Compute the statistics of every style that the restyle network knows, and write them as weights."""
     classifier = ClassifierModel.load(devices.pick())
     known = [str(slug) for slug in weights.load_card(weights.find(RESTYLE))["config"]["styles"]]
     pictures = {entry.slug: entry.path for entry in data.styles(arguments.data)}

@@ -1,8 +1,7 @@
-"""How near the restyle engine comes to optimising every picture for itself, whether strips have seams, and
-what size costs.
+"""The restyle engine beside an optimisation of every picture (Gatys et al. 2016); seams, seconds and memory.
 
-The dear half of the comparison, the optimisation, depends on neither the engine nor its weights: it is kept
-per pair in a cache folder, so that a measurement goes on where it was stopped, and another network is
+The expensive half of the comparison, the optimisation, depends on neither the engine nor its weights: it is
+kept per pair in a cache folder, so that a measurement goes on where it was stopped, and another network is
 measured in minutes.
 """
 
@@ -26,12 +25,12 @@ from workers.engines.restyle import MARGIN, RestyleEngine
 from workers.nets.tiled_style_transfer import ROWS, paint_in_strips, strips_of
 from workers.training.common.data import sample_pictures
 from workers.training.common.perceptual_teacher import Teacher, gram
-from workers.training.style_transfer.losses import CONTENT_LAYER, STYLE_LAYERS, variation
+from workers.training.style_transfer.losses import CONTENT_LAYER, STYLE_LAYERS, total_variation
 
 CONTENT_WEIGHT = 0.25
 STEP = 0.04
 VARIATION = 0.15
-"""Of pictures in [-1, 1]: half as much as 0.3 of [0, 1]."""
+"""Of pictures in [-1, 1]: half as much as 0.3 of [0, 1]. These three are a part of PROTOCOL, not tuned."""
 PROTOCOL = (
     "{photos} validation photographs x {styles} {which} ({pairs} pairs), squares of {side} px, painted by "
     "the engine as it ships at full strength. Style: sum over conv1, fire2, fire4, fire5, fire6 and fire7 of "
@@ -43,7 +42,7 @@ PROTOCOL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedPicture:
     """A picture and what identifies it: its file name, or the slug of a ready style."""
 
     name: str
@@ -51,19 +50,19 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Optimised:
-    """What an optimisation of one pair came to, and the style loss of the untouched photograph."""
+class OptimisedLosses:
+    """Losses of an optimised pair, and the style loss of the untouched photograph."""
 
     style: float
     content: float
     untouched: float
 
 
-class Bar:
-    """The teacher as a judge of one style after the other at one size."""
+class OptimisationBaseline:
+    """Losses of PROTOCOL on the teacher's features, of results and of optimised pictures."""
 
     def __init__(self, teacher: Teacher, steps: int, cache: Path | None = None) -> None:
-        """``cache``: a folder with one small file per pair."""
+        """``steps`` of each optimisation; ``cache``: a folder with one small file per pair."""
         self._teacher = teacher
         self._steps = steps
         self._cache = cache
@@ -80,18 +79,20 @@ class Bar:
         return style, (found[CONTENT_LAYER] - content).pow(2).mean() / content.pow(2).mean()
 
     @torch.no_grad()
-    def judge(self, content: Named, style: Named, result: Image.Image) -> tuple[float, float]:
-        """Style and content loss of a picture that was painted of ``content`` in the manner of ``style``."""
-        wanted, kept = self._wanted(content, style)
+    def losses_of(
+        self, content: NamedPicture, style: NamedPicture, result: Image.Image
+    ) -> tuple[float, float]:
+        """Style and content loss of a ``result`` for ``content`` and ``style``."""
+        targets, kept = self._targets(content, style)
         found = self._teacher(self._tensor(result), STYLE_LAYERS)
-        of_style, of_content = self.losses(found, wanted, kept[CONTENT_LAYER])
+        of_style, of_content = self.losses(found, targets, kept[CONTENT_LAYER])
         return float(of_style), float(of_content)
 
-    def optimised(self, content: Named, style: Named) -> Optimised:
+    def optimised(self, content: NamedPicture, style: NamedPicture) -> OptimisedLosses:
         """The same losses of an optimisation of this pair, from the cache when it is there."""
         path = None if self._cache is None else self._cache / f"{self._key(content, style)}.json"
         if path is not None and path.is_file():
-            return Optimised(**json.loads(path.read_text("utf-8")))
+            return OptimisedLosses(**json.loads(path.read_text("utf-8")))
         made = self._optimise(content, style)
         if path is not None:
             temporary = path.with_suffix(".tmp")
@@ -102,7 +103,7 @@ class Bar:
             temporary.replace(path)
         return made
 
-    def _key(self, content: Named, style: Named) -> str:
+    def _key(self, content: NamedPicture, style: NamedPicture) -> str:
         """Equal for equal pixels, steps and weights of the losses."""
         digest = hashlib.sha256(f"{self._steps} {CONTENT_WEIGHT} {STEP} {VARIATION}".encode())
         for one in (content.image, style.image):
@@ -113,35 +114,35 @@ class Bar:
         return images.to_tensor(image).to(self._teacher.mean.device)
 
     @torch.no_grad()
-    def _wanted(
-        self, content: Named, style: Named
+    def _targets(
+        self, content: NamedPicture, style: NamedPicture
     ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         kept = self._teacher(self._tensor(content.image), STYLE_LAYERS)
         seen = self._teacher(self._tensor(style.image), STYLE_LAYERS)
         return {name: gram(found) for name, found in seen.items()}, kept
 
-    def _optimise(self, content: Named, style: Named) -> Optimised:
-        wanted, kept = self._wanted(content, style)
-        untouched = float(self.losses(kept, wanted, kept[CONTENT_LAYER])[0])
+    def _optimise(self, content: NamedPicture, style: NamedPicture) -> OptimisedLosses:
+        targets, kept = self._targets(content, style)
+        untouched = float(self.losses(kept, targets, kept[CONTENT_LAYER])[0])
         pixels = self._tensor(content.image).requires_grad_(True)
         optimiser = torch.optim.Adam([pixels], STEP)
         for _ in range(self._steps):
             found = self._teacher(pixels, STYLE_LAYERS)
-            of_style, of_content = self.losses(found, wanted, kept[CONTENT_LAYER])
-            error = of_style + CONTENT_WEIGHT * of_content + VARIATION * variation(pixels)
+            of_style, of_content = self.losses(found, targets, kept[CONTENT_LAYER])
+            error = of_style + CONTENT_WEIGHT * of_content + VARIATION * total_variation(pixels)
             (pixels.grad,) = torch.autograd.grad(error, pixels)
             optimiser.step()
             pixels.data.clamp_(-1, 1)
         with torch.no_grad():
-            best = self.losses(self._teacher(pixels, STYLE_LAYERS), wanted, kept[CONTENT_LAYER])
-        return Optimised(float(best[0]), float(best[1]), untouched)
+            best = self.losses(self._teacher(pixels, STYLE_LAYERS), targets, kept[CONTENT_LAYER])
+        return OptimisedLosses(float(best[0]), float(best[1]), untouched)
 
 
 def compare(
     engine: RestyleEngine,
-    bar: Bar,
-    contents: Sequence[Named],
-    styles: Sequence[Named],
+    baseline: OptimisationBaseline,
+    contents: Sequence[NamedPicture],
+    styles: Sequence[NamedPicture],
     *,
     ready: bool,
     each: int | None = None,
@@ -155,9 +156,9 @@ def compare(
         code = engine.code(style.name) if ready else engine.encode(style.image)
         count = len(contents) if each is None else min(each, len(contents))
         for content in [contents[(number + turn) % len(contents)] for turn in range(count)]:
-            got = bar.judge(content, style, engine.paint(content.image, code))
-            best = bar.optimised(content, style)
-            rows.append((*got, best.style, best.content, best.untouched))
+            ours = baseline.losses_of(content, style, engine.paint(content.image, code))
+            best = baseline.optimised(content, style)
+            rows.append((*ours, best.style, best.content, best.untouched))
             print(style.name, content.name, *(f"{value:.4f}" for value in rows[-1]), flush=True)
     table = np.array(rows)
     mean = table.mean(0)
@@ -172,7 +173,7 @@ def compare(
 
 @torch.inference_mode()
 def seams(engine: RestyleEngine, side: int = 768, rows: int = ROWS) -> dict[str, float]:
-    """What strips do to a picture of ``side`` px that is painted at its full size.
+    """Seams of a picture of ``side`` px that is painted in strips at its full size.
 
     ``gradient``: mean gradient across the borders of strips over that across rows of the same phase in the
     network's 8 px cells; ``apart``: largest difference from one pass, of 2 (the range is [-1, 1]).

@@ -1,13 +1,13 @@
 """The space of style codes: principal components of the teacher's statistics over many paintings.
 
-Learned end to end, a style encoder starts with codes that are nearly the same for every picture, and
-the painter has to wait for it. Taken from the teacher, codes tell styles apart from the first step on;
-the encoder that ships learns to predict them by regression.
+Learned end to end, a style encoder starts with codes that are nearly the same for every picture, and the
+transfer network learns little before the encoder has. Taken from the teacher, codes tell styles apart from
+the first step on; the encoder that ships learns to predict them by regression.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +16,11 @@ from torch import nn
 from workers.nets.style_transfer import StyleTransferNet, colour_statistics
 from workers.training.common.perceptual_teacher import CHANNELS, Teacher, gram
 
-# Random combinations of a layer's channels whose products are taken: a sketch of the Gram matrix.
 PROJECTED = 16
-# Root mean square of each layer over paintings: divided by it, numbers suit half precision and one code.
+"""Random combinations of a layer's channels whose products are taken: a sketch of the Gram matrix."""
+WHITENING = 0.6
+"""Power of a component's deviation by which it is divided: 0 keeps the variances, 1 whitens. Not tuned."""
+# Root mean square of each layer over paintings, measured: divided by it, numbers suit half precision.
 SCALES = {"conv1": 45.0, "fire2": 140.0, "fire4": 240.0, "fire5": 360.0, "fire6": 170.0, "fire7": 120.0}
 
 
@@ -59,8 +61,8 @@ class StyleSpace(nn.Module):
         _, values, axes = torch.linalg.svd(statistics - self.mean, full_matrices=False)
         count = self.basis.shape[1]
         deviation = values[:count] / len(statistics) ** 0.5
-        # Half-way to whitening: the strongest components lead, the weak ones are not all noise.
-        self.basis.copy_(axes[:count].T / deviation**0.6)
+        # Between the two, the strongest components lead and the weak ones are not all noise.
+        self.basis.copy_(axes[:count].T / deviation**WHITENING)
         self.basis.div_(((statistics - self.mean) @ self.basis).std())
 
     def code(self, statistics: torch.Tensor) -> torch.Tensor:
@@ -83,69 +85,73 @@ def famous_code(
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What the teacher has to see: Gram (N, C, C), mean and deviation (N, C) of one layer."""
+class StyleStatistics:
+    """Gram matrix (N, C, C), mean and deviation (N, C) of one layer's features: target of a style loss."""
 
     gram: torch.Tensor
     mean: torch.Tensor
     deviation: torch.Tensor
 
     @staticmethod
-    def of(features: torch.Tensor, layer: str, pairs: bool = True) -> Target:
-        """From features (N, C, H, W) of a layer; without ``pairs`` the Gram matrix is left empty."""
+    def of(features: torch.Tensor, layer: str, with_gram: bool = True) -> StyleStatistics:
+        """From features (N, C, H, W) of a layer; ``with_gram`` False leaves the Gram matrix empty."""
         features = features.float() / SCALES[layer]
         deviation = (features.var((2, 3), correction=0) + 1e-6).sqrt()
-        return Target(gram(features) if pairs else features.new_zeros(0), features.mean((2, 3)), deviation)
+        products = gram(features) if with_gram else features.new_zeros(0)
+        return StyleStatistics(products, features.mean((2, 3)), deviation)
+
+    def halved(self) -> StyleStatistics:
+        """The same with its Gram matrix in half precision: 0.9 MB for all six layers of a style."""
+        return StyleStatistics(self.gram.half(), self.mean, self.deviation)
+
+
+def stacked(entries: Sequence[StyleStatistics]) -> StyleStatistics:
+    """One batch of several, in single precision."""
+    return StyleStatistics(
+        torch.cat([entry.gram for entry in entries]).float(),
+        torch.cat([entry.mean for entry in entries]),
+        torch.cat([entry.deviation for entry in entries]),
+    )
 
 
 class StyleBank:
-    """Targets and codes of many style crops, computed once: a step then costs no look at its styles.
+    """Statistics and codes of many style crops, computed once, so that no step runs the teacher on a style.
 
-    Grams are kept in half precision, 0.9 MB a style. ``famous`` of the entries come first.
+    The first ``famous`` entries are the famous ones.
     """
 
     def __init__(
         self,
         space: StyleSpace,
-        teach: Callable[[torch.Tensor], dict[str, torch.Tensor]],
+        features: Callable[[torch.Tensor], dict[str, torch.Tensor]],
         crops: list[torch.Tensor],
         famous: int,
         fit: bool,
     ) -> None:
-        """``teach`` gives the features of the space's layers for a crop (1, 3, H, W) in [-1, 1]."""
+        """``features`` gives those of the space's layers for a crop (1, 3, H, W) in [-1, 1]."""
         self.famous = famous
         self.count = len(crops)
-        self._layers = space.layers
-        kept: dict[str, list[Target]] = {name: [] for name in space.layers}
+        self._kept: dict[str, list[StyleStatistics]] = {name: [] for name in space.layers}
         statistics, colours = [], []
         with torch.no_grad():
             for crop in crops:
-                found = teach(crop)
+                found = features(crop)
                 statistics.append(space.statistics(found))
                 colours.append(colour_statistics(crop))
-                for name in space.layers:
-                    target = Target.of(found[name], name)
-                    kept[name].append(Target(target.gram.half(), target.mean, target.deviation))
+                for name, kept in self._kept.items():
+                    kept.append(StyleStatistics.of(found[name], name).halved())
             if fit:
                 space.fit(torch.cat(statistics))
             self.codes = torch.cat([space.code(torch.cat(statistics)), torch.cat(colours)], 1)
-        self._kept = kept
 
     def draw(
         self, count: int, famous: float, random: torch.Generator
-    ) -> tuple[torch.Tensor, dict[str, Target]]:
-        """Full codes (count, code_size) and targets of random styles, ``famous`` the share of famous ones."""
+    ) -> tuple[torch.Tensor, dict[str, StyleStatistics]]:
+        """Full codes (count, code_size) and statistics of random styles; ``famous``: share of famous ones."""
         chosen = []
         for _ in range(count):
             known = float(torch.rand((), generator=random)) < famous
             low, high = (0, self.famous) if known else (self.famous, self.count)
             chosen.append(int(torch.randint(low, high, (), generator=random)))
-        targets = {}
-        for name in self._layers:
-            entries = [self._kept[name][number] for number in chosen]
-            targets[name] = Target(
-                torch.cat([entry.gram for entry in entries]).float(),
-                torch.cat([entry.mean for entry in entries]),
-                torch.cat([entry.deviation for entry in entries]),
-            )
+        targets = {name: stacked([kept[number] for number in chosen]) for name, kept in self._kept.items()}
         return self.codes[chosen], targets

@@ -2,87 +2,118 @@
 
 Style: Gram matrices, means and deviations of six layers; content: fire5; total variation against noise.
 Contents are photographs and paintings, styles are paintings and the famous ones, which are drawn more
-often. The painter learns from codes of the teacher's style space; ``--encoder`` then teaches the encoder
-to predict them from the pictures alone, so that no teacher is needed to paint.
+often. The transfer network learns from codes of the teacher's style space; ``--encoder`` then trains the
+encoder to predict them from the pictures alone, so that inference needs no teacher.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
-from workers import device as devices
 from workers import images
 from workers.nets.style_transfer import StyleTransferConfig, StyleTransferNet
 from workers.training.common import data
+from workers.training.common.optimise import cosine, decay_at, set_rate, take_step, update_average
 from workers.training.common.perceptual_teacher import Teacher
-from workers.training.common.run import TrainingRun, seed_everything
+from workers.training.common.run import Figures, Progress, Trainer, TrainingRun, run_training
+from workers.training.common.setup import Setup, prepare
 from workers.training.style_transfer.data import Pictures, picture_tensor
-from workers.training.style_transfer.losses import (
-    CONTENT_LAYER,
-    STYLE_LAYERS,
-    content_loss,
-    style_loss,
-    variation,
-)
+from workers.training.style_transfer.losses import CONTENT_LAYER, STYLE_LAYERS, transfer_losses, weighted
 from workers.training.style_transfer.style_space import StyleBank, StyleSpace, famous_code
 
-Module = TypeVar("Module", bound=nn.Module)
+SHEET_STYLES = (0, 5, 6, 8, 10, 0, 12, 21)
+"""Famous styles of the sheet; the codes of the first five are the teacher's, the others the encoder's."""
+BY_TEACHER = 5
+AVERAGE = 0.995
+CLIP = 10.0
+"""Largest norm of a gradient; not tuned."""
 
 
-def fast(module: Module, device: torch.device) -> Module:
-    """On ``device``, channels last: a quarter faster than the default layout on a CPU."""
-    return module.to(device).to(memory_format=torch.channels_last)
+class StyleTransferTrainer(Trainer):
+    """The transfer network, its averaged weights and the space of style codes; ``net.painter`` is trained."""
 
-
-class Trainer:
-    """Network, averaged weights, the space of codes, the painter's optimiser."""
-
-    def __init__(self, arguments: argparse.Namespace, device: torch.device) -> None:
-        self.device = device
+    def __init__(
+        self, arguments: argparse.Namespace, setup: Setup, pictures: Pictures, teacher: Teacher
+    ) -> None:
+        self.arguments, self.setup, self.pictures, self.teacher = arguments, setup, pictures, teacher
         self.config = scaled_config(arguments.width)
-        self.net = fast(StyleTransferNet(self.config), device)
-        self.average = fast(StyleTransferNet(self.config), device)
+        self.net, self.average = (setup.place(StyleTransferNet(self.config)) for _ in range(2))
         self.average.load_state_dict(self.net.state_dict())
         self.average.requires_grad_(False)
-        self.space = StyleSpace(STYLE_LAYERS, self.config.code).to(device)
+        self.space = StyleSpace(STYLE_LAYERS, self.config.code).to(setup.device)
         self.optimiser = torch.optim.Adam(self.net.painter.parameters(), lr=arguments.lr)
-        self.lr = arguments.lr
-
-    def state(self) -> dict[str, Any]:
-        """Everything that ``load`` needs."""
-        return {
-            "config": self.config.as_dict(),
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "space": self.space.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+        self.parts = {
+            "net": self.net,
+            "average": self.average,
+            "space": self.space,
+            "optimiser": self.optimiser,
         }
+        self.bank: StyleBank | None = None
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.space.load_state_dict(state["space"])
-        self.optimiser.load_state_dict(state["optimiser"])
+    def fill_bank(self, fit: bool) -> None:
+        """Show the teacher the styles to learn from; ``fit`` the space of codes to them, once per run."""
+        crops, famous = style_crops(self.pictures, self.arguments)
+        self.bank = StyleBank(self.space, self._style_features, crops, famous, fit=fit)
 
-    def rate(self, done: float) -> None:
-        """Set the learning rate for the share ``done`` of the schedule: a short rise, a cosine to 4 %."""
-        rise = min(1.0, done / 0.01 + 0.05)
-        fall = 0.04 + 0.96 * 0.5 * (1 + float(np.cos(np.pi * min(done, 1.0))))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.lr * min(rise, fall)
+    def _style_features(self, crop: torch.Tensor) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = self.teacher(
+            crop.to(self.setup.device, memory_format=torch.channels_last), STYLE_LAYERS
+        )
+        return found
 
-    def average_weights(self, step: int) -> None:
-        """Moving average of the painter's weights, short at first."""
-        keep = min(0.995, step / (step + 10))
-        ours: list[torch.Tensor] = list(self.average.painter.parameters())
-        torch._foreach_lerp_(ours, [p.detach() for p in self.net.painter.parameters()], 1 - keep)
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"config": self.config.as_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.fill_bank(fit=False)
+
+    def step(self, progress: Progress) -> Figures:
+        """One batch: crops grow in the course of the schedule, the rate rises shortly and falls to 4 %."""
+        arguments, done = self.arguments, progress.share
+        set_rate(self.optimiser, arguments.lr * min(1.0, done / 0.01 + 0.05, 0.04 + 0.96 * cosine(done)))
+        size = arguments.sizes[sum(done >= turn for turn in arguments.turns)]
+        content = self.pictures.contents(arguments.batch, size)
+        content = content.to(self.setup.device, memory_format=torch.channels_last)
+        assert self.bank is not None, "the bank of styles is filled before the first step"
+        code, wanted = self.bank.draw(arguments.batch, arguments.famous, self.pictures.random)
+        with torch.no_grad():
+            kept = self.teacher(content, (CONTENT_LAYER,))[CONTENT_LAYER]
+        with self.setup.autocast():
+            painted = self.net(content, code)
+        painted = painted.float()
+        losses = transfer_losses(painted, self.teacher(painted, STYLE_LAYERS), wanted, kept)
+        take_step(weighted(losses, arguments.content_weight, arguments.tv_weight), self.optimiser, CLIP)
+        update_average(self.average.painter, self.net.painter, decay_at(progress.step, AVERAGE, 10))
+        return losses
+
+    @torch.no_grad()
+    def sheet(self, folder: Path, step: int) -> None:
+        """Results of the averaged weights: three photographs, eight famous styles, the last three encoded."""
+        net, device = self.average, self.setup.device
+        styles = [self.pictures.famous[number].to(device) for number in SHEET_STYLES]
+        codes = [famous_code(net, self.space, self.teacher, style) for style in styles[:BY_TEACHER]]
+        codes += [net.encode(style) for style in styles[BY_TEACHER:]]
+        save_samples(
+            folder, step, [[net(content, code) for code in codes] for content in contents(192, device)]
+        )
+
+
+def contents(size: int, device: torch.device) -> list[torch.Tensor]:
+    """Three sample photographs as squares (1, 3, size, size)."""
+    return [images.to_tensor(data.square(one, size)).to(device) for one in data.sample_pictures(512)[:3]]
+
+
+def save_samples(folder: Path, step: int, rows: list[list[torch.Tensor]]) -> None:
+    """Write ``sample-STEP.jpg``: a row for each content, a picture (1, 3, S, S) for each style."""
+    tiles: list[Image.Image] = [images.to_image(picture) for row in rows for picture in row]
+    images.contact_sheet(tiles, len(rows[0])).save(folder / f"sample-{step:06d}.jpg", quality=88)
 
 
 def scaled_config(width: float) -> StyleTransferConfig:
@@ -99,46 +130,6 @@ def scaled_config(width: float) -> StyleTransferConfig:
     )
 
 
-def train(arguments: argparse.Namespace) -> None:
-    """Train until the time is over."""
-    device = devices.pick()
-    random = seed_everything(arguments.seed)
-    run = TrainingRun(arguments.out, arguments.minutes)
-    pictures = Pictures(arguments.data, arguments.paintings, random)
-    teacher = fast(Teacher(arguments.data), device)
-    trainer = Trainer(arguments, device)
-    saved = run.restore(device)
-    if saved is not None:
-        trainer.load(saved)
-    crops, famous = style_crops(pictures, arguments)
-    tally = Tally(run)
-
-    def teach(crop: torch.Tensor) -> dict[str, torch.Tensor]:
-        found: dict[str, torch.Tensor] = teacher(
-            crop.to(device, memory_format=torch.channels_last), STYLE_LAYERS
-        )
-        return found
-
-    bank = StyleBank(trainer.space, teach, crops, famous, fit=saved is None)
-    random.manual_seed(arguments.seed + run.step)
-    plan = 60 * (arguments.plan_minutes or arguments.minutes)
-    while run.running():
-        done = run.elapsed / plan
-        trainer.rate(done)
-        size = arguments.sizes[sum(done >= turn for turn in arguments.turns)]
-        values = one_step(trainer, teacher, pictures, bank, arguments, size)
-        trainer.average_weights(run.step)
-        run.step += 1
-        tally.add(values)
-        if run.step in (100, 250) or run.step % 500 == 0:
-            sample_sheet(trainer, teacher, pictures).save(
-                run.folder / f"sample-{run.step:06d}.jpg", quality=88
-            )
-        if run.due():
-            run.save(trainer.state())
-    run.save(trainer.state())
-
-
 def style_crops(pictures: Pictures, arguments: argparse.Namespace) -> tuple[list[torch.Tensor], int]:
     """Crops (1, 3, S, S) for the bank, those of the famous paintings first, and how many those are."""
     size = arguments.style_size
@@ -148,71 +139,22 @@ def style_crops(pictures: Pictures, arguments: argparse.Namespace) -> tuple[list
         for turn in range(arguments.views)
     ]
     count = len(crops)
-    crops += [
-        pictures.crop(picture_tensor(picture), size, 0.6) for picture in pictures.paintings[: arguments.bank]
-    ]
-    return crops, count
+    paintings = [picture_tensor(picture) for picture in pictures.paintings[: arguments.bank]]
+    return crops + [pictures.crop(picture, size, 0.6) for picture in paintings], count
 
 
-class Tally:
-    """Writes the mean of fifty steps to the run's log."""
-
-    def __init__(self, run: TrainingRun, every: int = 50) -> None:
-        self.run, self.every = run, every
-        self.sums: dict[str, float] = {}
-
-    def add(self, values: dict[str, float]) -> None:
-        """Count one step."""
-        for key, value in values.items():
-            self.sums[key] = self.sums.get(key, 0.0) + value / self.every
-        if self.run.step % self.every == 0:
-            self.run.log(**self.sums)
-            self.sums.clear()
-
-
-def one_step(
-    trainer: Trainer,
-    teacher: Teacher,
-    pictures: Pictures,
-    bank: StyleBank,
-    arguments: argparse.Namespace,
-    size: int,
-) -> dict[str, float]:
-    """Teach the painter one batch; returns the losses."""
-    device = trainer.device
-    content = pictures.contents(arguments.batch, size).to(device, memory_format=torch.channels_last)
-    code, wanted = bank.draw(arguments.batch, arguments.famous, pictures.random)
-    with torch.no_grad():
-        kept = teacher(content, (CONTENT_LAYER,))[CONTENT_LAYER]
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        painted = trainer.net(content, code)
-    painted = painted.float()
-    found = teacher(painted, STYLE_LAYERS)
-    style_error = style_loss(found, wanted)
-    content_error = content_loss(found[CONTENT_LAYER], kept)
-    rough = variation(painted)
-    outside = (painted.abs() - 1).clamp_min(0).pow(2).mean()
-    loss = style_error + arguments.content_weight * content_error + arguments.tv_weight * rough + 10 * outside
-    trainer.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(trainer.net.painter.parameters(), 10.0)
-    trainer.optimiser.step()
-    return {
-        "style": float(style_error.detach()),
-        "content": float(content_error.detach()),
-        "tv": float(rough.detach()),
-        "outside": float(outside.detach()),
-    }
-
-
-@torch.no_grad()
-def sample_sheet(trainer: Trainer, teacher: Teacher, pictures: Pictures, size: int = 192) -> Image.Image:
-    """What the averaged weights do now: three photographs, eight famous styles, the last three encoded."""
-    net, tiles = trainer.average, []
-    styles = [pictures.famous[i].to(trainer.device) for i in (0, 5, 6, 8, 10, 0, 12, 21)]
-    codes = [famous_code(net, trainer.space, teacher, style) for style in styles[:5]]
-    codes += [net.encode(style) for style in styles[5:]]
-    for picture in data.sample_pictures(512)[:3]:
-        content = images.to_tensor(data.square(picture, size)).to(trainer.device)
-        tiles += [images.to_image(net(content, code)) for code in codes]
-    return images.contact_sheet(tiles, 8)
+def train(arguments: argparse.Namespace) -> None:
+    """Train the transfer network until the time is over."""
+    setup = prepare(arguments)
+    run = TrainingRun(
+        arguments.out, arguments.minutes, plan_minutes=arguments.plan_minutes or arguments.minutes
+    )
+    pictures = Pictures(arguments.data, arguments.paintings, setup.generator)
+    trainer = StyleTransferTrainer(arguments, setup, pictures, setup.place(Teacher(arguments.data)))
+    saved = run.restore(setup.device)
+    if saved is not None:
+        trainer.load_state_dict(saved)
+        setup.reseed(run.step)
+    else:
+        trainer.fill_bank(fit=True)
+    run_training(run, trainer, sheet_every=500)

@@ -1,8 +1,8 @@
-"""Making pictures worse in the ways in which visitors' and painters' pictures are worse.
+"""Random degradations of pictures: pairs of small and large pictures to learn enlarging from.
 
-A large picture is blurred, made small by one of several filters, and may be compressed, noisy, softer than
-its size, or woven through with the two-pixel mesh that young generators draw (the order of Wang et al.
-2021, Real-ESRGAN, at about their strengths). About half of all pictures are only made small.
+A large picture is blurred, made small by one of several filters, and may be resampled, compressed, noisy, or
+overlaid with the two-pixel mesh that half-trained generators draw (the order of Wang et al. 2021, Real-
+ESRGAN, at about their strengths; the probabilities are not tuned). About half are only made small.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ FILTERS = (Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANC
 
 
 def halved(images: torch.Tensor) -> torch.Tensor:
-    """Made half as large by averaging."""
+    """(N, C, H, W) -> (N, C, H / 2, W / 2), by averaging."""
     return F.avg_pool2d(images, 2)
 
 
 def compressed(image: Image.Image, quality: int) -> Image.Image:
-    """After a journey through JPEG."""
+    """Encoded as JPEG of ``quality`` (1..95) and decoded again."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as again:
@@ -32,18 +32,18 @@ def compressed(image: Image.Image, quality: int) -> Image.Image:
 
 
 def degrade(
-    images: torch.Tensor, generator: torch.Generator, factor: int = 2, dirty: float = 0.5
+    images: torch.Tensor, generator: torch.Generator, factor: int = 2, degraded: float = 0.5
 ) -> torch.Tensor:
-    """(N, 3, S, S) in [-1, 1] -> (N, 3, S / factor, S / factor); ``dirty`` of them more than made small."""
-    return torch.cat([_degraded(to_image(image), generator, factor, dirty) for image in images]).to(images)
+    """(N, 3, S, S) in [-1, 1] -> (N, 3, S / factor, S / factor), a share ``degraded`` of them degraded."""
+    return torch.cat([_degraded(to_image(image), generator, factor, degraded) for image in images]).to(images)
 
 
-def _degraded(image: Image.Image, generator: torch.Generator, factor: int, dirty: float) -> torch.Tensor:
+def _degraded(image: Image.Image, generator: torch.Generator, factor: int, degraded: float) -> torch.Tensor:
     chance = torch.rand(12, generator=generator).tolist()
     side = image.width // factor
-    # Averaging is what a clean small picture most often comes from.
+    # Averaging is the most frequent filter: clean small pictures mostly come from it.
     filter_ = FILTERS[max(0, int(chance[0] * 6) - 3)]
-    if chance[1] >= dirty:
+    if chance[1] >= degraded:
         return to_tensor(image.resize((side, side), filter_))
     if chance[2] < 0.4:
         image = image.filter(ImageFilter.GaussianBlur(factor * (0.15 + 0.7 * chance[3])))
@@ -63,7 +63,7 @@ def _degraded(image: Image.Image, generator: torch.Generator, factor: int, dirty
 
 
 def _mesh(side: int, generator: torch.Generator) -> torch.Tensor:
-    """A pattern of two pixels, stronger here than there: (1, 3, side, side), about 1 at its strongest."""
+    """A pattern of two pixels of varying strength: (1, 3, side, side), about 1 at its strongest."""
     tile = torch.randn(1, 3, 2, 2, generator=generator)
     tile = (tile - tile.mean((2, 3), keepdim=True)).repeat(1, 1, -(-side // 2), -(-side // 2))
     where = torch.rand(1, 1, 4, 4, generator=generator)

@@ -1,8 +1,9 @@
-"""The upscaler's discriminator: is this piece of picture painted, or enlarged?
+"""The upscaler's discriminator: real patches against enlarged ones.
 
-Small heads on the teacher's frozen features through fixed random projections (Sauer et al. 2021), where the
-layers are those that see strokes rather than scenes, and one head on plain pixels: what the teacher cannot
-see, such as a fine mesh, an upscaler would draw freely. Every head judges patches.
+Small heads on the teacher's frozen features through fixed random projections (Sauer et al. 2021), at the
+layers whose receptive fields are as large as strokes, and one head on plain pixels: a pattern that the
+teacher has no features for, such as a fine mesh, would otherwise cost the upscaler nothing. Every head gives
+logits of patches.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from workers.training.common.perceptual_distance import LAYERS
 from workers.training.common.perceptual_teacher import CHANNELS
 
 PROJECTED = 48
+"""Channels that a layer is projected to; not tuned, as the widths of the heads."""
 
 
 def _head(inputs: int, strides: tuple[int, ...], width: int) -> nn.Sequential:
@@ -26,7 +28,7 @@ def _head(inputs: int, strides: tuple[int, ...], width: int) -> nn.Sequential:
     return nn.Sequential(*layers, spectral_norm(nn.Conv2d(width, 1, 3, 1, 1)))
 
 
-class TextureJudge(nn.Module):
+class TextureDiscriminator(nn.Module):
     """The heads and their fixed projections of the teacher's features."""
 
     def __init__(self) -> None:

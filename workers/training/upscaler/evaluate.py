@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 
 from workers import device as devices
@@ -24,6 +23,7 @@ from workers.nets.upscaler import TEXTURE
 from workers.training.common import data
 from workers.training.common.perceptual_distance import LAYERS, perceptual_distance, psnr
 from workers.training.common.perceptual_teacher import Teacher
+from workers.training.common.setup import data_argument, set_threads, threads_argument
 from workers.training.upscaler.degradation import compressed
 
 LARGE = 256
@@ -44,10 +44,10 @@ Enlarge = Callable[[Image.Image, int], Image.Image]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``evaluate upscale``."""
     parser.epilog = __doc__
-    parser.add_argument("--data", type=Path, required=True)
+    data_argument(parser)
     parser.add_argument("--pictures", type=int, default=100, help="validation paintings to measure")
     parser.add_argument("--largest", type=int, default=2048, help="side at which memory is measured, px")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: leave as it is)")
+    threads_argument(parser)
     parser.add_argument(
         "--own", type=Path, help="folder of small pictures that our models made, for the sheet"
     )
@@ -177,8 +177,7 @@ def sheet(engine: UpscaleEngine, pictures: list[Image.Image]) -> Image.Image:
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure, draw, and write the figures into the card."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    set_threads(arguments)
     engine = UpscaleEngine()
     folder = weights.find(MODEL)
     sheet(engine, shown(arguments.own)).save(folder / "sheet.jpg", quality=82, optimize=True)

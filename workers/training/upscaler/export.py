@@ -13,6 +13,7 @@ import torch
 from workers import weights
 from workers.engines.upscale import MODEL
 from workers.nets.upscaler import UpscalerConfig
+from workers.training.common.setup import target_argument
 
 DATA = (
     "Pieces of about 4,000 paintings of 256 px by painters who died in 1955 or before, of 34 famous "
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = __doc__
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of an `upscaler` run")
     parser.add_argument("--device", default="one of two shared CPU cores, float32", help="what it trained on")
-    parser.add_argument("--to", type=Path, default=weights.SHIPPED, help="folder of weights folders")
+    target_argument(parser, weights.SHIPPED)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -46,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
         "architecture": "Upscaler: residual CNN at half the small size with a thin path at full size, pixel "
         "shuffle, 2x (applied twice for 4x); texture and noise as inputs (workers/nets/upscaler.py)",
         "config": config.to_card(),
-        "data": DATA.format(own=OWN if state.get("own") else ""),
+        "data": DATA.format(own=OWN if state.get("generated", state.get("own")) else ""),
         "steps": saved["step"],
         "training": {
             "minutes": round(saved["elapsed"] / 60),

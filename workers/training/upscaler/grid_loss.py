@@ -1,8 +1,8 @@
-"""How well one can see in a picture where the pixels of the small picture were: a loss against it.
+"""Losses against artefacts that follow the grid of the small picture's pixels.
 
-Upscalers shuffle pixels, so what they draw can follow the small picture's grid: steps that are steepest where
-two small pixels meet, or one pattern in every cell. Neither the teacher's features nor, for long, a
-discriminator mind, but people do. A painting knows nothing of any grid, so both are about zero for it.
+Pixel shuffling can leave gradients that are steepest where two small pixels meet, or one pattern in every
+cell. The teacher's features and, for long, the discriminator hardly react to either; people do. Real pictures
+have no such grid, so both losses are small for them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch.nn.functional as F
 PERIOD = 8
 """px of the result: four for a pixel after two doublings, twice that where the network works on pairs."""
 REGION = 4 * PERIOD
-"""Side of the squares in which a pattern is looked for: it may differ from one thing to another."""
+"""Side of the squares in which a pattern is looked for: it may differ from one object to another."""
 
 
-def steepness(images: torch.Tensor) -> torch.Tensor:
-    """How unevenly steps between neighbours lie on the grid: (N, C, H, W) -> a mean square deviation."""
+def grid_gradient_loss(images: torch.Tensor) -> torch.Tensor:
+    """How unevenly gradients are spread over the grid's phases: (N, C, H, W) -> a mean square deviation."""
     found = []
     for axis in (2, 3):
         steps = images.diff(dim=axis).abs().mean((1, 5 - axis))  # (N, L)
@@ -27,8 +27,8 @@ def steepness(images: torch.Tensor) -> torch.Tensor:
     return torch.stack(found).mean()
 
 
-def pattern(images: torch.Tensor) -> torch.Tensor:
-    """How much of the finest detail is the same in every cell of a region: a share, 1/16 by chance."""
+def grid_pattern_loss(images: torch.Tensor) -> torch.Tensor:
+    """Share of the finest detail's energy that is the same in every cell of a region: 1/16 by chance."""
     smooth = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), 3, 1)
     fine = images - smooth
     rows, columns = (side // REGION for side in images.shape[2:])

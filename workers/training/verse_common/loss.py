@@ -19,6 +19,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, vectors: Tensor, table: Tensor, bias: Tensor, target: Tensor) -> Tensor:
         """vectors (N, D), table (V, D), bias (V,), target (N,) int64 -> scalar."""
         gradient = torch.empty_like(vectors)
@@ -39,6 +40,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         return total / count
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         gradient, table, bias = ctx.saved_tensors
         return gradient * upstream[0], table * upstream[0], bias * upstream[0], None

@@ -1,4 +1,4 @@
-"""How near made pictures are to real ones as a set: distances, precision and recall, variety, memory."""
+"""Generated against real pictures as distributions: distances, precision, recall, variety, memorisation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.images import contact_sheet, to_images
-from workers.training.classifier.scene_classifier import Judge
+from workers.training.classifier.scene_classifier import SceneClassifier
 from workers.training.common.feature_metrics import (
     SIZE,
     Array,
@@ -32,15 +32,16 @@ from workers.training.common.statistics import (
 )
 from workers.training.generator.evaluation.prompts import Prompt
 from workers.training.generator.evaluation.sampling import Pictures
-from workers.training.matcher.captions import Captioned
+from workers.training.matcher.captions import CaptionedPictures
 
 PROTOCOL = (
     "{count} pictures for the captions of as many random training paintings, truncation 1, painted at "
     "256 px and reduced to 128 px by area, against {count} other training paintings at 128 px (equal "
     "counts; all {train} and the {held} held-out ones beside it). Features: mean-pooled fire9 of "
     "SqueezeNet 1.0, which in training was also the discriminator's; so the Frechet distance is given "
-    "in the features of the judge, too, which the painter never met. Frechet distance in thousands "
-    "(the judge's: times a thousand), kernel distance on features / 1000**0.5, precision and recall "
+    "in the features of the scene classifier, too, which the generator was never trained with. Frechet "
+    "distance in thousands (the scene classifier's: times a thousand), kernel distance on "
+    "features / 1000**0.5, precision and recall "
     "with k = 3 (Kynkaanniemi et al. 2019). real_to_real: two disjoint sets of {count} training "
     "paintings."
 )
@@ -56,20 +57,21 @@ VARIETY_PROTOCOL = (
     "real paintings (median of 20 draws), beside the pairs that a draw of real paintings has (mean)."
 )
 CLOSEST = 24
+"""Pairs on the sheet of made pictures beside their nearest training paintings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Real paintings: ``views`` with teacher features, and two disjoint training sets of one size."""
 
-    views: Captioned
+    views: CaptionedPictures
     asked: npt.NDArray[np.int64]
     """Training rows whose captions are painted."""
     other: npt.NDArray[np.int64]
     """As many further training rows, for comparison."""
 
     @classmethod
-    def split(cls, views: Captioned, count: int) -> Reference:
+    def split(cls, views: CaptionedPictures, count: int) -> Reference:
         """``count`` rows in each set, or half of the training paintings when there are fewer."""
         train = np.flatnonzero(~views.validation)
         order = np.random.default_rng(5).permutation(train)
@@ -101,7 +103,7 @@ def _all(a: Array, b: Array) -> dict[str, float]:
 
 
 def likeness(
-    made: Pictures, reference: Reference, teacher: Teacher, judge: Judge | None
+    made: Pictures, reference: Reference, teacher: Teacher, scenes: SceneClassifier | None
 ) -> tuple[dict[str, Any], Array]:
     """Figures of a set of made pictures, and its teacher features."""
     features, real = pooled(teacher, uint8_batches(made)), reference.views.features
@@ -115,11 +117,11 @@ def likeness(
         "frechet_to_held_out": round(frechet(moments, Moments.of(held)), 2),
         "frechet_training_to_held_out": round(frechet(Moments.of(other), Moments.of(held)), 2),
     }
-    if judge is not None:
+    if scenes is not None:
         sets = (made, reference.centres(reference.asked), reference.centres(reference.other))
-        mine, first, second = (Moments.of(judge.features(uint8_batches(pictures))) for pictures in sets)
-        figures["judge_frechet"] = round(1e6 * frechet(mine, second), 2)
-        figures["judge_frechet_real_to_real"] = round(1e6 * frechet(first, second), 2)
+        ours, first, second = (Moments.of(scenes.features(uint8_batches(pictures))) for pictures in sets)
+        figures["scene_classifier_frechet"] = round(1e6 * frechet(ours, second), 2)
+        figures["scene_classifier_frechet_real_to_real"] = round(1e6 * frechet(first, second), 2)
     return figures, features
 
 
@@ -128,10 +130,10 @@ def _mirrored(reference: Reference, teacher: Teacher) -> Array:
     return pooled(teacher, (batch.flip(3) for batch in batches))
 
 
-def memory(
+def memorisation_figures(
     made: Pictures, features: Array, reference: Reference, teacher: Teacher, sheet: Path | None
 ) -> dict[str, Any]:
-    """Whether training paintings come back; the closest pairs go to ``sheet``, which shows training data."""
+    """Memorisation of training paintings; the closest pairs go to ``sheet``, which shows training data."""
     views = reference.views
     tables = [views.features[reference.train], _mirrored(reference, teacher)]
     near, index = nearest(features, tables)
@@ -152,7 +154,7 @@ def variety(
     teacher: Teacher,
     words_of: Callable[[str], tuple[str, ...]],
 ) -> dict[str, Any]:
-    """Whether pictures of one prompt differ as real ones do, and whether modes repeat on the sheet."""
+    """Variety within prompts compared with real paintings, and pairs of the sheet that are nearly alike."""
     views = reference.views
     ratios = []
     for prompt, made in of_prompts.items():

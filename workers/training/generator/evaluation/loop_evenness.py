@@ -1,4 +1,4 @@
-"""Is a bridge even? Loops between pictures that have little in common, step by step in teacher features."""
+"""Evenness of loops between two pictures: distances of neighbouring frames in teacher features."""
 
 from __future__ import annotations
 

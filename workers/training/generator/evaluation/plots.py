@@ -1,4 +1,4 @@
-"""Plots for the model card: speed, fidelity, and how the training went. They show no training data."""
+"""Plots for the model card: speed, prompt fidelity and training curves. They show no training data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 INK, CINNABAR, PALE = "#22303c", "#b5382a", "#9fb0bd"
 CURVES = (
-    ("losses", ("judge", "painter", "match", "alike")),
+    ("losses", ("discriminator", "generator", "match", "diversity")),
     ("Frechet distance of 1,000 pictures (thousands)", ("frechet_1000",)),
     ("fidelity", ("fidelity", "fit", "colour", "scene")),
 )
@@ -97,12 +97,16 @@ def fidelity(figures: Mapping[str, Any], target: Path) -> None:
             ],
         ),
         (
-            "asked scene is the judge's first guess",
+            "asked scene is the classifier's first guess",
             list(english["scenes"]),
             [
                 ("English", INK, list(english["scenes"].values())),
                 ("Chinese", CINNABAR, [chinese["scenes"][name] for name in english["scenes"]]),
-                ("real, held out", PALE, [figures["judge"]["per_scene"][name] for name in english["scenes"]]),
+                (
+                    "real, held out",
+                    PALE,
+                    [figures["scene_classifier"]["per_scene"][name] for name in english["scenes"]],
+                ),
             ],
         ),
     ]

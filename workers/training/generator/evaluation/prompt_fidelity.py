@@ -1,4 +1,4 @@
-"""Do pictures show what was asked for? Colours are measured, scenes are for the judge to name."""
+"""Prompt fidelity: colours are measured on the pictures, scenes and tags named by the scene classifier."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from workers.engines.paint import PaintEngine
 from workers.engines.vision.text_image_matcher import MatcherModel
-from workers.training.classifier.scene_classifier import Judge
+from workers.training.classifier.scene_classifier import SceneClassifier
 from workers.training.classifier.scene_labels import SCENES
 from workers.training.common.feature_metrics import Array, uint8_batches
-from workers.training.common.statistics import area
+from workers.training.common.statistics import roc_auc
 from workers.training.generator.evaluation.prompts import PROMPTS, Prompt
 from workers.training.generator.evaluation.sampling import Pictures, asked
-from workers.training.matcher.captions import COLOUR_LIMITS, Captioned, colour_shares
+from workers.training.matcher.captions import COLOUR_LIMITS, CaptionedPictures, colour_shares
 
 LANGUAGES = ("english", "chinese")
 PROTOCOL = (
@@ -25,9 +25,9 @@ PROTOCOL = (
     "same seeds, truncation 0.8. A main colour dominates when no other of the twelve measured colours "
     "covers more of the picture; it is found when it covers enough to be one of a training picture's "
     "words. A scene is right when it is the first guess, of eight, of a classifier that was trained "
-    "from scratch on titles of real paintings, shares nothing with the training of the painter, and is "
-    "right about held-out real paintings as often as judge.first_guess_right says. Light, seasons and "
-    "artists: area under the curve of that classifier's score for the word, pictures that were asked "
+    "from scratch on titles of real paintings, shares nothing with the training of the generator, and is "
+    "right about held-out real paintings as often as scene_classifier.first_guess_right says. Light, seasons "
+    "and artists: area under the curve of that classifier's score for the word, pictures that were asked "
     "for it against the others (0.5 is chance), beside the area on held-out real paintings."
 )
 
@@ -69,7 +69,7 @@ def pictures_of(
     }
 
 
-def judged(pictures: Mapping[Prompt, Pictures], judge: Judge) -> dict[str, Any]:
+def fidelity_figures(pictures: Mapping[Prompt, Pictures], scenes: SceneClassifier) -> dict[str, Any]:
     """Figures of one language: the pictures of each prompt."""
     dominates: dict[str, list[bool]] = defaultdict(list)
     found: dict[str, list[bool]] = defaultdict(list)
@@ -81,7 +81,7 @@ def judged(pictures: Mapping[Prompt, Pictures], judge: Judge) -> dict[str, Any]:
             dominates[prompt.colour] += first.tolist()
             found[prompt.colour] += second.tolist()
         if prompt.scene:
-            guesses = [SCENES[k] for k in judge.scenes(uint8_batches(made)).argmax(1)]
+            guesses = [SCENES[k] for k in scenes.scenes(uint8_batches(made)).argmax(1)]
             right[prompt.scene] += [guess == prompt.scene for guess in guesses]
             named[prompt.scene] += guesses
     return {
@@ -100,20 +100,20 @@ def judged(pictures: Mapping[Prompt, Pictures], judge: Judge) -> dict[str, Any]:
     }
 
 
-def tag_areas(pictures: Mapping[Prompt, Pictures], judge: Judge) -> dict[str, float]:
-    """For each tag of a prompt: do its pictures score above those of the other prompts with a tag?"""
+def tag_aucs(pictures: Mapping[Prompt, Pictures], scenes: SceneClassifier) -> dict[str, float]:
+    """Area under the ROC curve of each tag: scores of its prompts' pictures against those of other tags."""
     tagged = {prompt: made for prompt, made in pictures.items() if prompt.tag}
-    scores = np.concatenate([judge.tags(uint8_batches(made)) for made in tagged.values()])
+    scores = np.concatenate([scenes.tags(uint8_batches(made)) for made in tagged.values()])
     tags = [prompt.tag for prompt, made in tagged.items() for _ in made]
     found = {}
     for tag in dict.fromkeys(tags):
-        if tag in judge.net.config.tags:
+        if tag in scenes.net.config.tags:
             asked_for = np.array([one == tag for one in tags])
-            found[tag] = round(area(scores[:, judge.net.config.tags.index(tag)], asked_for), 3)
+            found[tag] = round(roc_auc(scores[:, scenes.net.config.tags.index(tag)], asked_for), 3)
     return found
 
 
-def real_colours(views: Captioned) -> dict[str, Any]:
+def real_colours(views: CaptionedPictures) -> dict[str, Any]:
     """The same colour figures of held-out paintings, for the colours that their captions hold."""
     held = np.flatnonzero(views.validation)
     table = colour_table(views.pictures[held])
@@ -129,7 +129,7 @@ def real_colours(views: Captioned) -> dict[str, Any]:
     return {"colour_dominates": _share(dominates), "colours": of_captions}
 
 
-def twins(matcher: MatcherModel, prompts: Sequence[Prompt]) -> dict[str, Any]:
+def translated_alike(matcher: MatcherModel, prompts: Sequence[Prompt]) -> dict[str, Any]:
     """How many Chinese prompts are read as the very words of their English twins, and which are not."""
     other = {}
     for prompt in prompts:
@@ -142,8 +142,8 @@ def twins(matcher: MatcherModel, prompts: Sequence[Prompt]) -> dict[str, Any]:
 def measure(
     engine: PaintEngine,
     matcher: MatcherModel,
-    judge: Judge,
-    views: Captioned,
+    scenes: SceneClassifier,
+    views: CaptionedPictures,
     each: int,
     prompts: Sequence[Prompt] = PROMPTS,
 ) -> tuple[dict[str, Any], dict[Prompt, Pictures]]:
@@ -151,10 +151,10 @@ def measure(
     made = {language: pictures_of(engine, language, each, prompts) for language in LANGUAGES}
     figures: dict[str, Any] = {
         "protocol": PROTOCOL.format(each=each, prompts=len(prompts)),
-        **{language: judged(made[language], judge) for language in LANGUAGES},
+        **{language: fidelity_figures(made[language], scenes) for language in LANGUAGES},
     }
-    figures["words_auc"] = {language: tag_areas(made[language], judge) for language in LANGUAGES}
-    known = judge.reliability.get("words_auc", {})
+    figures["words_auc"] = {language: tag_aucs(made[language], scenes) for language in LANGUAGES}
+    known = scenes.reliability.get("words_auc", {})
     figures["words_auc"]["real_held_out"] = {
         tag: known[tag] for tag in figures["words_auc"]["english"] if tag in known
     }
@@ -167,7 +167,9 @@ def measure(
         }
         for name in ("colour_dominates", "colour_found", "scene_first_guess")
     ]
-    figures["twins"] = twins(matcher, prompts)
+    figures["twins"] = translated_alike(matcher, prompts)
     figures["real_held_out"] = real_colours(views)
-    figures["judge"] = {name: value for name, value in judge.reliability.items() if name != "words_auc"}
+    figures["scene_classifier"] = {
+        name: value for name, value in scenes.reliability.items() if name != "words_auc"
+    }
     return figures, made["english"]

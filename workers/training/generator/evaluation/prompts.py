@@ -1,4 +1,4 @@
-"""What the painter is asked for when it is measured: sixty prompts in two languages, and the sheet's."""
+"""Prompts of the evaluation: sixty in two languages, those of the sheet, pairs for loops."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Prompt:
     """One request in both languages and what must be seen in its pictures.
 
-    ``colour``: the main colour (one of the measured twelve) or empty. ``scene``: one of the judge's scenes or
-    empty. ``tag``: what the judge also learned to name (a word of titles or ``artist:...``) or empty.
+    ``colour``: the main colour (one of the measured twelve) or empty. ``scene``: one that the scene
+    classifier knows, or empty. ``tag``: one of its tags (a word of titles or ``artist:...``) or empty.
     """
 
     english: str

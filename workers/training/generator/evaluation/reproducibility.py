@@ -1,6 +1,7 @@
-"""Same recipe, same picture: run as a module, this paints in a fresh process.
+"""Reproducibility: whether a recipe gives the same bytes in another process.
 
-Prints one digest of pixels per picture; the evaluation compares them with its own.
+Run as a module it generates the recipes in a fresh process and prints one digest of pixels per picture, which
+the evaluation compares with its own.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def measure(engine: PaintEngine, size: int = PAINTED) -> dict[str, Any]:
     """Paint the recipes here and in another process with as many threads, and compare."""
     here = paint(engine, size)
     command = [sys.executable, "-m", __name__, "--size", str(size), "--threads", str(torch.get_num_threads())]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
-    there = told.stdout.split()
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
+    there = printed.stdout.split()
     return {
         "protocol": f"{len(here)} pictures of {size} px on {engine.device.type}, painted again by "
         "another process.",

@@ -1,4 +1,4 @@
-"""Pictures to measure: asked of the engine as a visitor does, or painted by the thousand for captions."""
+"""Pictures to measure: by requests to the engine, or in batches for captions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from workers.training.common.feature_metrics import SIZE
 
 Pictures = npt.NDArray[np.uint8]
 PAINTED = 256
-"""Side at which pictures are painted before they are reduced: the upscaler's hand is in every measure."""
+"""Side at which pictures are made before they are reduced: the upscaler is a part of every measure."""
 TRUNCATION = 0.8
-"""What visitors get unless they ask otherwise."""
+"""The default of the kind's parameters."""
 PARAMETERS: Mapping[str, Any] = {
     "prompt": "",
     "count": 1,
@@ -81,7 +81,7 @@ def for_captions(pipeline: PaintingPipeline, texts: Sequence[Sequence[str]], see
     return np.concatenate(found)
 
 
-def spoken(captions: npt.NDArray[np.float32], words: Sequence[str], seed: int) -> list[list[str]]:
-    """Multi-hot captions (N, K) over ``words`` -> their words in random order, as people say them."""
+def shuffled_words(captions: npt.NDArray[np.float32], words: Sequence[str], seed: int) -> list[list[str]]:
+    """Multi-hot captions (N, K) over ``words`` -> their words in random order."""
     order = np.random.default_rng(seed)
     return [[words[k] for k in order.permutation(np.flatnonzero(row))] for row in captions]

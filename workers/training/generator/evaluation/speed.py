@@ -1,7 +1,7 @@
 """Pictures per second: the engine beside the raw forward loop of the same networks.
 
-The raw loop is what cannot be left out: the painter's forward pass and the upscaler's until the size is
-reached, with styles and noise drawn beforehand, no reading of prompts, no previews, no pictures for people.
+The raw loop is a lower bound of the cost: the generator's forward pass and the upscaler's until the size is
+reached, with styles and noise drawn beforehand, without prompts, previews and encoding.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class RawLoop:
         config = self.painter.config
         stream = torch.Generator().manual_seed(1)
         latents = draw_many(config, count, stream).to(self.device)
-        heard = torch.randn(count, config.condition, generator=stream).to(self.device)
-        styles = self.painter.styles(heard, latents.z)
+        conditions = torch.randn(count, config.condition, generator=stream).to(self.device)
+        styles = self.painter.styles(conditions, latents.z)
         planes = []
         side = config.size
         while side < size:
