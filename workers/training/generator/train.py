@@ -229,7 +229,7 @@ class Trainer:
         if torch.rand(()) < MIXED:
             second = torch.randn(latents.z.shape).to(self.device)
             styles = mixed_by_depth(styles, self.painter.styles(heard, second))
-        return self.painter.paint(styles, latents.noise)
+        return self.painter.synthesise(styles, latents.noise)
 
     def step(self, batches: Batches, step: int, improve: bool = True) -> dict[str, float]:
         """One update of the judge, then of the painter; made pictures pass through the teacher once.
