@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gallery import kinds
 from gallery.kinds import KindSpec
-from gallery.kinds.verse import CHINESE, ENGLISH, FORMS
+from gallery.kinds.verse_forms import CHINESE, ENGLISH, FORMS
 from gallery.models import (
     Artwork,
     Job,

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 
 from gallery import kinds
-from gallery.kinds.verse import CHINESE, ENGLISH
+from gallery.kinds.verse_forms import CHINESE, ENGLISH
 from gallery.models import JobState, Moderation
 from gallery.permissions import Person
 from gallery.views.patterns.samples import Samples
