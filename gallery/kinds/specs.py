@@ -275,10 +275,10 @@ class KindSpec:
     def complete(self, parameters: Parameters) -> dict[str, Any]:
         """``parameters`` of a recipe of whatever version: with defaults for what it lacks, without what
         this version does not know. Values are not cleaned again."""
-        complete = {param.name: parameters[param.name] for param in self.params if param.name in parameters}
+        complete: dict[str, Any] = {}
         for param in self.params:
-            if param.name not in complete:
-                complete[param.name] = self.default_of(param, complete)
+            given = parameters.get(param.name)
+            complete[param.name] = self.default_of(param, complete) if given is None else given
         return complete
 
     def uses_of(self, picture: PictureFacts) -> tuple[Use, ...]:
