@@ -239,9 +239,7 @@ def _add_kind(samples: Samples, spec: KindSpec) -> None:
     for role in spec.inputs:
         source = {"upload": samples.upload} if role.required else {"artwork": samples.picture}
         JobInput.objects.create(job=job, role=role.role, **source)
-    # A kind without settings and seed only looks at a picture.
-    reads_pictures = not spec.params and not spec.seeded
-    details = {"analysis": _analysis()} if reads_pictures else {"understood": UNDERSTOOD}
+    details = {"analysis": _analysis()} if spec.reads_pictures else {"understood": UNDERSTOOD}
     several = any(param.name == "count" for param in spec.params)
     for index in range(3 if several else 1):
         work = _work(samples.owner, spec, job=job, index=index, details=details)
