@@ -23,13 +23,13 @@ LEAST_LETTERS, MOST_LETTERS, LETTERS_STEP = 20, 64, 4
 
 
 @register.filter
-def craft(artwork: Artwork) -> PoemAnnotations | None:
+def chinese_annotations(artwork: Artwork) -> PoemAnnotations | None:
     """The making of a poem, or None when nothing is known of it."""
     return annotations_of(artwork) if artwork.text else None
 
 
 @register.filter
-def english_craft(artwork: Artwork) -> EnglishAnnotations | None:
+def english_annotations(artwork: Artwork) -> EnglishAnnotations | None:
     """The making of an English poem, or None when nothing is known of it."""
     return english_annotations_of(artwork) if artwork.text else None
 

@@ -21,7 +21,7 @@ def write(page: Page, form: str = "5jueju", prompt: str = "春") -> None:
     page.get_by_role("button", name="Write it").click()
     page.wait_for_url(JOB)
     be_done(page)
-    expect(page.locator("[data-craft]")).to_be_visible()
+    expect(page.locator("[data-annotations]")).to_be_visible()
 
 
 def test_a_character_is_opened_and_another_is_taken(visitor: MakeContext) -> None:
@@ -120,7 +120,7 @@ def test_an_english_poem_arrives_line_by_line_and_is_led_on(visitor: MakeContext
     expect(page.get_by_text("rhyme scheme ABABCDCDEFEFGG")).to_be_visible()
 
     places = page.locator(".place > summary")
-    expect(page.locator(".craft-line").nth(13).locator(".rhyme")).to_have_text(re.compile("G$"))
+    expect(page.locator(".annotation-line").nth(13).locator(".rhyme")).to_have_text(re.compile("G$"))
     places.nth(1).click()
     expect(page.locator(".place[open]").get_by_text("Lines are written from their last")).to_be_visible()
     page.keyboard.press("ArrowRight")

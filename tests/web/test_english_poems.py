@@ -41,9 +41,9 @@ def poem(person: User, form: str = "quatrain", craft: Any = None, **changes: Any
 
 
 def made(work: Artwork) -> EnglishAnnotations:
-    craft = english_annotations_of(work)
-    assert craft is not None
-    return craft
+    annotations = english_annotations_of(work)
+    assert annotations is not None
+    return annotations
 
 
 def page(work: Artwork, person: User | None, language: str = "en") -> str:
@@ -55,19 +55,21 @@ def page(work: Artwork, person: User | None, language: str = "en") -> str:
 
 
 def test_stresses_rhymes_and_stanzas_are_shown(person: User) -> None:
-    craft = made(poem(person, "ballad", author="John Keats"))
-    assert [line.rhyme for line in craft.lines] == ["", "A", "", "A", "", "B", "", "B"]
-    assert [line.number for line in craft.lines if line.opens] == [5]
-    beats = [piece.beats for piece in craft.lines[1].pieces]
+    annotations = made(poem(person, "ballad", author="John Keats"))
+    assert [line.rhyme for line in annotations.lines] == ["", "A", "", "A", "", "B", "", "B"]
+    assert [line.number for line in annotations.lines if line.opens] == [5]
+    beats = [piece.beats for piece in annotations.lines[1].pieces]
     # And silver on the sleeping town: a short word takes the beat of its place, a long one has its own.
     assert beats == [
         ("weak",), ("strong", "weak"), ("strong",), ("weak",), ("strong", "weak"), ("strong",), (),
     ]  # fmt: skip
-    assert [piece.text for piece in craft.lines[1].pieces if piece.ends] == ["town"]
+    assert [piece.text for piece in annotations.lines[1].pieces if piece.ends] == ["town"]
     with override("en"):
-        assert (str(craft.form), str(craft.author)) == ("Ballad", "John Keats")
-    assert craft.scheme == "-A-A-B-B"
-    assert craft.text.split("\n\n") == ["\n".join(lines_of({"form": "ballad"})[i : i + 4]) for i in (0, 4)]
+        assert (str(annotations.form), str(annotations.author)) == ("Ballad", "John Keats")
+    assert annotations.scheme == "-A-A-B-B"
+    assert annotations.text.split("\n\n") == [
+        "\n".join(lines_of({"form": "ballad"})[i : i + 4]) for i in (0, 4)
+    ]
 
 
 def test_the_page_tells_it_in_both_languages(person: User) -> None:
@@ -156,7 +158,7 @@ def without(number: int) -> Any:
 def test_what_does_not_fit_the_poem_is_not_shown(person: User, craft: Any) -> None:
     work = poem(person, craft=craft)
     assert english_annotations_of(work) is None
-    assert "data-craft" not in page(work, person)
+    assert "data-annotations" not in page(work, person)
 
 
 def test_malformed_annotations_are_left_out(person: User) -> None:

@@ -45,10 +45,10 @@ def page(work: Artwork, person: User | None, language: str = "en") -> str:
 
 def test_tones_rhymes_breaches_and_readings_are_on_the_page(person: User) -> None:
     work = poem(person)
-    craft = annotations_of(work)
-    assert craft is not None
-    assert craft.text == "\n".join(LINES)
-    places = [place for line in craft.lines for place in line.places]
+    annotations = annotations_of(work)
+    assert annotations is not None
+    assert annotations.text == "\n".join(LINES)
+    places = [place for line in annotations.lines for place in line.places]
     assert "".join(place.tone for place in places) == "".join(CRAFT["tones"])
     assert [i for i, place in enumerate(places) if place.rhyming] == [9, 19]
     assert [i for i, place in enumerate(places) if place.breaches] == [3]
@@ -86,7 +86,7 @@ def test_anonymous_visitors_see_the_annotations_without_buttons(person: User) ->
 )
 def test_what_does_not_fit_is_not_shown(person: User, broken: dict[str, Any]) -> None:
     assert annotations_of(poem(person, **broken)) is None
-    assert "data-craft" not in page(poem(person, **broken), person)
+    assert "data-annotations" not in page(poem(person, **broken), person)
 
 
 def test_malformed_annotations_are_left_out(person: User) -> None:
@@ -97,17 +97,17 @@ def test_malformed_annotations_are_left_out(person: User) -> None:
         "breaches": [],
         "relaxed": [{"code": "strange"}, 5, None],
     }
-    craft = annotations_of(poem(person, **odd))
-    assert craft is not None
-    assert not any(place.alternatives or place.given for line in craft.lines for place in line.places)
-    assert (craft.relaxed, craft.broken) == ((), False)
+    annotations = annotations_of(poem(person, **odd))
+    assert annotations is not None
+    assert not any(place.alternatives or place.given for line in annotations.lines for place in line.places)
+    assert (annotations.relaxed, annotations.broken) == ((), False)
     assert annotations_of(poem(person, lines=("Slow rain", "on the roof"))) is None
 
 
 def test_characters_of_an_acrostic_have_no_alternatives(person: User) -> None:
-    craft = annotations_of(poem(person, acrostic="白黄"))
-    assert craft is not None
-    offered = [bool(line.places[0].alternatives) for line in craft.lines]
+    annotations = annotations_of(poem(person, acrostic="白黄"))
+    assert annotations is not None
+    offered = [bool(line.places[0].alternatives) for line in annotations.lines]
     assert offered == [False, False, True, True]
 
 
@@ -120,10 +120,10 @@ def test_of_a_couplet_the_line_that_was_given_comes_first_in_drafts(person: User
         "first_written": 1,
     }
     work = poem(person, lines=lines, **facts)
-    craft = annotations_of(work)
-    assert craft is not None
-    assert [line.fixed for line in craft.lines] == [False, True]
-    assert craft.lines[0].places[2].alternatives[0].draft == "一行白鹭上青天/三月江"
+    annotations = annotations_of(work)
+    assert annotations is not None
+    assert [line.fixed for line in annotations.lines] == [False, True]
+    assert annotations.lines[0].places[2].alternatives[0].draft == "一行白鹭上青天/三月江"
     assert draft_of_locked(work, set()) == "一行白鹭上青天"
 
 
@@ -168,7 +168,7 @@ def test_the_page_of_a_job_shows_the_annotations_of_its_one_poem(person: User) -
     url = reverse("job", args=[job.pk])
     assert 'value="白日依江"' in client_of(person).get(url).content.decode()
     Artwork.objects.filter(pk=poem(person).pk).update(job=job, index=1)
-    assert "data-craft" not in client_of(person).get(url).content.decode()
+    assert "data-annotations" not in client_of(person).get(url).content.decode()
 
 
 def test_a_couplet_needs_a_line(client: Client) -> None:

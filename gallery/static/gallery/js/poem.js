@@ -26,7 +26,7 @@ document.addEventListener("keydown", (event) => {
   const here = event.target.closest?.(".place > summary");
   const steps = { ArrowLeft: -1, ArrowRight: 1 };
   if (!here || !(event.key in steps) || event.ctrlKey || event.altKey || event.metaKey) return;
-  const all = [...here.closest("[data-craft]").querySelectorAll(".place > summary")];
+  const all = [...here.closest("[data-annotations]").querySelectorAll(".place > summary")];
   const next = all[all.indexOf(here) + steps[event.key]];
   if (!next) return;
   event.preventDefault();
