@@ -1,6 +1,6 @@
 # make run       install when needed, then start the studio (ARGS="--port 9000 --workers 2")
 # make install   only install
-# make test      lint and all tests (PYTEST_ARGS="tests/web -x")
+# make test      lint and all tests, two files at a time (PYTEST_ARGS="tests/web -x", JOBS=1)
 # make lint      ruff, mypy, the import rules, djlint for templates, biome for JavaScript and CSS
 PYTHON ?= python3
 VENV := .venv
@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 ARGS ?=
 PYTEST_ARGS ?=
+JOBS ?= 2
 .DEFAULT_GOAL := run
 .PHONY: run install test lint lint-javascript format format-javascript
 
@@ -17,7 +18,7 @@ run: install
 install: $(VENV)/.installed
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
