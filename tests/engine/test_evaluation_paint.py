@@ -23,7 +23,7 @@ from workers.training.common.perceptual_teacher import Teacher
 from workers.training.generator import evaluate as evaluate_paint
 from workers.training.generator.evaluation import distribution, loop_evenness, plots, prompt_fidelity, speed
 from workers.training.generator.evaluation.prompts import Prompt
-from workers.training.generator.evaluation.sampling import asked
+from workers.training.generator.evaluation.sampling import reduced_pictures
 
 FEW = (
     Prompt("blue sea", "蓝色的大海", "blue", "sea", "sea"),
@@ -118,7 +118,7 @@ def test_variety_compares_prompts_with_real_paintings_of_their_words(folders: Pa
     reference = distribution.Reference.split(views, 12)
     assert not set(reference.asked) & set(reference.other)
     assert not views.validation[reference.asked].any()
-    made = {prompt: asked(engine, prompt.english, 3, 1) for prompt in FEW[:2]}
+    made = {prompt: reduced_pictures(engine, prompt.english, 3, 1) for prompt in FEW[:2]}
     same = np.repeat(made[FEW[0]][:1], 4, 0)
 
     def words(prompt: str) -> tuple[str, ...]:

@@ -27,8 +27,11 @@ SPECIALS = ("□", "^")
 """Tokens 0 (unknown, padding) and 1 (nothing yet); characters follow by frequency."""
 
 VALIDATION_PERCENT = 2
+"""Share of the poems that are held out."""
 THEME_SIZE = 8
+"""Characters of a theme in a batch, at most; not tuned."""
 TITLE_SIZE = 12
+"""Characters of a title that are kept, at most."""
 DYNASTIES = {"tang": 1, "song": 2}
 POETS = (
     "李白", "杜甫", "王维", "孟浩然", "白居易", "李商隐", "杜牧", "刘禹锡", "岑参", "刘长卿", "韦应物",
@@ -214,10 +217,11 @@ def tables(data: Path, words: Sequence[str], corpora: Sequence[FormCorpus]) -> T
     tones = book.tones.copy()
     total = level + oblique
     share = level / np.maximum(total, 1)
-    told = total >= 12
-    tones[told & (share >= 0.9)] = prosody.TONE_LEVEL
-    tones[told & (share <= 0.1)] = prosody.TONE_OBLIQUE
-    tones[told & (share > 0.1) & (share < 0.9)] = prosody.TONE_BOTH
+    # These thresholds and those of rhymes below are not tuned.
+    enough = total >= 12
+    tones[enough & (share >= 0.9)] = prosody.TONE_LEVEL
+    tones[enough & (share <= 0.1)] = prosody.TONE_OBLIQUE
+    tones[enough & (share > 0.1) & (share < 0.9)] = prosody.TONE_BOTH
     # A character rhymes where poets rhyme it; without evidence, where the book says.
     used = rhymed.sum(1, keepdims=True)
     by_use = (rhymed >= 3) & (rhymed >= 0.1 * used)

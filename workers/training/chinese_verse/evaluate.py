@@ -42,6 +42,7 @@ THEMES = (
 )  # fmt: skip
 ACROSTICS = {6: "春夏秋冬", 17: "一帆风顺", 30: "明月清风"}
 SHEET = 40
+"""Poems in ``poems.md``."""
 
 TANG = 125
 """Tang poems of each form that the checker itself is measured on."""

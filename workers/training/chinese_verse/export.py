@@ -16,6 +16,7 @@ from workers.nets.chinese_verse_lstm import START, UNKNOWN, Poet, PoetConfig
 from workers.training.chinese_verse import corpus as poems
 
 KNOWN_LINES_BYTES = 1_000_000
+"""Size of the Bloom filter of training lines."""
 
 SOURCES = [
     {
@@ -74,8 +75,8 @@ def export(
     ]
     card = {
         "name": "verse",
-        "architecture": "workers.nets.chinese_verse_lstm.Poet: LSTM, told theme, rhyme, tones, poet "
-        "and the line above",
+        "architecture": "LSTM conditioned on theme, rhyme, tones, poet and the line above "
+        "(workers/nets/chinese_verse_lstm.py)",
         "config": config.as_dict()
         | {
             "specials": list(poems.SPECIALS),
@@ -83,7 +84,7 @@ def export(
             "rhymes_named": tables.rhyme_names,
             "authors_named": list(poems.POETS[: config.authors - 1]),
             "pattern_weights": [_shares(counts) for counts in patterns],
-            # Flattened, so that rarer rhymes are heard too.
+            # Flattened, so that rarer rhymes are drawn more often; the power is not tuned.
             "rhyme_weights": [_shares(counts**0.7) for counts in rhymes],
             "forms_ordered": [form.slug for form in prosody.FORMS],
         },

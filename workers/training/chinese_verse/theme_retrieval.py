@@ -1,4 +1,4 @@
-"""Whether a poem alone tells its theme: retrieval among fifty themes by TF-IDF, apart from the network.
+"""Retrieval of a poem's theme among fifty, from the poem alone by TF-IDF, independent of the network.
 
 A theme is known by the training poems that carry it in their title. Poems and themes are bags of single
 characters and pairs within a line (Salton and Buckley 1988: logarithmic counts, inverse document
@@ -21,9 +21,9 @@ THEMES = (
     "读书", "病起",
 )  # fmt: skip
 MOST = 1500
-"""Most poems that a theme is learned from."""
+"""Most poems that a theme is learned from; not tuned."""
 LEAST_SEEN = 5
-"""Characters and pairs in fewer poems say nothing that lasts."""
+"""Characters and pairs in fewer poems are left out; not tuned."""
 
 Bag = Mapping[str, float]
 
@@ -38,7 +38,7 @@ def terms(lines: Iterable[str]) -> Counter[str]:
 
 
 class Retrieval:
-    """Finds themes. ``texts`` are poems with titles; those that were held out are not looked at."""
+    """Finds themes. ``texts`` are poems with titles; those that were held out are not used."""
 
     def __init__(self, texts: Sequence[PoemText], themes: Sequence[str] = THEMES) -> None:
         learned = [text for text in texts if not text.held_out]

@@ -25,6 +25,7 @@ from workers.training.common.data import Painting, is_validation, paintings, pho
 from workers.training.common.perceptual_teacher import Teacher
 
 SIZE = 176
+"""Side of the stretched pictures, px: the largest crops are 144 px with room to zoom."""
 LAYERS = ("fire2", "fire4", "fire6", "fire8", "fire9")
 EMBEDDING = 256
 """Length of the teacher's embedding: principal components of its pooled features. Not tuned."""

@@ -35,6 +35,7 @@ from workers.training.common.statistics import roc_auc
 
 PARTS = ("answers", "evidence", "outliers", "copies")
 BINS = 10
+"""Of the calibration error, of equal width."""
 HIDDEN = 0.2
 """Share of a picture that is occluded."""
 PROTOCOL = {

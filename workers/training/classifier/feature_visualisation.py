@@ -55,7 +55,9 @@ SEEN = 160
 PHOTOGRAPHS = 0.15
 """Photographs beside the paintings, as a share of these."""
 COLUMNS = 10
+"""Of the sheet."""
 BATCH = 16
+"""Pictures in a forward pass."""
 STEP = 0.06
 """Size of a gradient step; it falls to three tenths of this. Chosen by looking at sheets."""
 FADING = 0.985

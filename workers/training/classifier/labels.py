@@ -1,4 +1,4 @@
-"""What the classifier is asked about paintings: labels of style, painter and genre from paintings.csv."""
+"""Labels of the classifier: style, painter and genre from paintings.csv, and the source of a picture."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 from workers.training.common.data import Painting
 
 UNKNOWN = -1
-"""Label of a painting that a head is not asked about."""
+"""Label of a picture that does not count for a head."""
 PAINTERS = 40
+"""How many have a label: those with most paintings."""
 STYLES: Mapping[str, tuple[str, ...]] = {
     "Impressionism": ("Impressionism",),
     "Romanticism": ("Romanticism",),
@@ -62,7 +63,7 @@ def heads_of(rows: Sequence[Painting]) -> dict[str, tuple[str, ...]]:
 def labels_of(
     rows: Sequence[Painting], heads: Mapping[str, Sequence[str]]
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Head -> label number (N,) of each row, UNKNOWN where it is not asked."""
+    """Head -> label number (N,) of each row, UNKNOWN where it has none."""
     said = {
         "style": [style_of(row) for row in rows],
         "painter": [row.artist for row in rows],

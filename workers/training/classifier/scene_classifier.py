@@ -140,7 +140,7 @@ class SceneClassifier:
 def reliability(probabilities: Array, truth: npt.NDArray[np.int64]) -> dict[str, Any]:
     """Accuracy of ``probabilities`` (N, 8) against ``truth`` (N,), none UNKNOWN.
 
-    ``per_scene`` is the share of a scene's pictures that it names first; ``confusion[asked][named]`` counts.
+    ``per_scene`` is the share of a scene's pictures that it names first; ``confusion[true][named]`` counts.
     """
     first = probabilities.argmax(1)
     confusion = np.zeros((len(SCENES), len(SCENES)), int)

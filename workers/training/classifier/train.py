@@ -46,6 +46,7 @@ HEAD_WEIGHTS = {"style": 1.0, "painter": 1.0, "genre": 1.0, "source": 0.5}
 OUTLIER_SHARE = 0.12
 """Share of a batch that is no painting; not tuned."""
 AVERAGE = 0.998
+"""Decay of the running average of weights; not tuned."""
 CLIP = 2.0
 """Largest norm of a gradient; not tuned."""
 CHECKED = 400

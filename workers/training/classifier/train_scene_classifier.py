@@ -43,7 +43,9 @@ MARGIN = 12
 EARLY = 64
 """Side during the first half of a training: less than half of the work, and coarse shapes come first."""
 AVERAGE = 0.995
+"""Decay of the running average of weights; not tuned."""
 WARM_UP = 50
+"""Steps in which the rate rises; not tuned."""
 TAGS_WEIGHT = 8.0
 """Of the auxiliary task, whose mean over hundreds of tags is small; not tuned."""
 LOGGED = ("first_guess_right", "mean_over_scenes", "among_first_two")

@@ -22,6 +22,7 @@ from PIL import Image
 from workers import images
 
 VALIDATION_PERCENT = 5
+"""Share of paintings and photographs that are held out."""
 SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
 """Public-domain photographs that scikit-image brings along, by their names there."""
 

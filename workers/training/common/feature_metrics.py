@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from workers.training.common.perceptual_teacher import Teacher
 
 SIZE = 128
+"""Side of the pictures whose features are compared, px."""
 Array = npt.NDArray[np.float64]
 
 

@@ -52,8 +52,8 @@ def run_arguments(
     """The options that :func:`prepare` and :class:`workers.training.common.run.TrainingRun` need.
 
     ``plan``: with the length of a schedule over several calls; ``always_resumes``: a run folder with a
-    checkpoint is gone on with, without being asked. ``precision``: None stands for bfloat16 on a GPU and
-    float32 on a CPU. ``channels_last``: what it is by default; None for a network without convolutions.
+    checkpoint is gone on with, and there is no ``--resume``. ``precision``: None stands for bfloat16 on a GPU
+    and float32 on a CPU. ``channels_last``: what it is by default; None for a network without convolutions.
     """
     data_argument(parser)
     goes_on = "; goes on from its checkpoint" if always_resumes else ""

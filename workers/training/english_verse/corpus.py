@@ -27,10 +27,13 @@ Ids = npt.NDArray[np.int64]
 SPECIALS = ("<unk>", "<start>", *MARKS)
 
 VALIDATION_PERCENT = 3
+"""Share of the poems that are held out."""
 STRANGE = 0.13
-"""Poems with a larger share of words outside the dictionary are in dialect or in another language."""
+"""Poems with a larger share of words outside the dictionary are left out: dialect or another language."""
 CHUNK_LINES = 14
+"""Lines of a piece that is learned at once, at most: a sonnet."""
 THEME_SIZE = 8
+"""Words of a theme in a batch, at most; not tuned."""
 
 _SPLIT = re.compile(r"'(?:tis|twas|twere|twill|mid|neath|gainst|twixt|mong)\b|[a-z]+(?:'[a-z]+)*|[,;:.!?]")
 _DASH = re.compile(r"-{2,}|—|–|(?<=\s)-(?=\s|$)|-$")
@@ -61,7 +64,7 @@ WELL_KNOWN = frozenset(
         "William Butler Yeats", "William Shakespeare", "William Wordsworth",
     }
 )  # fmt: skip
-"""Poets of whom there are poems enough to be told from others."""
+"""Poets of whom there are enough poems to learn a manner."""
 
 
 @dataclass(frozen=True, slots=True)

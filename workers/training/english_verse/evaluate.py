@@ -44,6 +44,7 @@ THEMES = (
     "sunset", "lilies", "the queen of the fairies", "the island", "honour and fame", "an empty house",
 )  # fmt: skip
 BATCH = 20
+"""Poems that are written at once."""
 POETS = 300
 """Held-out pieces by poets that the model is conditioned on, for author attribution."""
 PROTOCOL = (

@@ -19,7 +19,9 @@ from workers.training.english_verse import corpus
 from workers.training.english_verse.pronunciation import WEAK, dictionary
 
 KNOWN_LINES_BYTES = 450_000
+"""Size of the Bloom filter of training lines."""
 TOPIC_WORDS = 5000
+"""Words with a vector in the table of topics, the commonest."""
 
 SOURCES = [
     {
@@ -66,7 +68,7 @@ def export(folder: Path, checkpoint: Mapping[str, Any], data: Path, hardware: st
     tensors["known_lines"] = torch.frombuffer(bytearray(known.data), dtype=torch.uint8)
     card = {
         "name": "verse-english",
-        "architecture": "workers.nets.english_verse_lstm.Lyricist: LSTM that writes lines backwards",
+        "architecture": "LSTM that writes lines backwards (workers/nets/english_verse_lstm.py)",
         "config": config.as_dict() | {"authors_named": state["authors"]},
         "data": SOURCES,
         "steps": checkpoint["step"],

@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     saved = torch.load(arguments.painter, map_location="cpu", weights_only=True)
     card = {
         "name": PAINTER,
-        "architecture": "Painter: conditional GAN generator (workers/nets/generator.py)",
+        "architecture": "Conditional GAN generator (workers/nets/generator.py)",
         "config": GeneratorConfig.from_card(saved["state"]["config"]).to_card(),
         "helpers": {"matcher": MATCHER, "upscaler": UPSCALER},
         "data": DATA,

@@ -71,6 +71,7 @@ IMPLIED: dict[str, tuple[str, ...]] = {
 """A picture with the word on the left also shows those on the right."""
 
 _FOLDS = 4
+"""Of the cross-validation: each picture is labelled by a classifier that did not see it."""
 _CONFIDENCE = 0.75
 """A picture gets a word when it scores above this quantile of the pictures that have it; not tuned."""
 

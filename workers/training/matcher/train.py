@@ -36,6 +36,7 @@ MARGIN = 12
 OTHERS_SHARE = 4
 """One picture in so many is of another genre: it has no caption and serves distillation only. Not tuned."""
 WARM_UP = 50
+"""Steps in which the rate rises; not tuned."""
 TEXT_WORDS_WEIGHT = 4.0
 """Of naming the words from the text; that from the picture and the other losses count once. Not tuned."""
 

@@ -26,6 +26,7 @@ from workers.training.matcher.captions import is_view, metadata_words
 GOOD = 0.7
 """Area under the ROC curve from which on a word is used; not tuned."""
 VIEWS = 1500
+"""Training views whose cosines are measured."""
 GENERAL = frozenset({"landscape"})
 
 

@@ -54,6 +54,7 @@ PROMPTS = (
 )
 THUMBNAIL = 160
 TILE = 132
+"""Side of a picture on the sheet, px."""
 SPEEDS = (512, 1024, 2048)
 
 

@@ -69,8 +69,8 @@ def write(net: StyleTransferNet, codes: torch.Tensor, step: int, folder: Path, t
     card = {
         "name": target.name,
         "kind": "restyle",
-        "architecture": "workers.nets.style_transfer.StyleTransferNet: style encoder, conditional norms, "
-        "U-shaped painter",
+        "architecture": "Style encoder and U-shaped transfer network with conditional norms "
+        "(workers/nets/style_transfer.py)",
         "config": {**net.config.as_dict(), "styles": [entry.slug for entry in styles]},
         "parameters": sum(p.numel() for p in net.parameters()),
         "styles": [{"slug": s.slug, "artist": s.artist, "title": s.title} for s in styles],

@@ -31,6 +31,7 @@ SHEET_STYLES = (0, 5, 6, 8, 10, 0, 12, 21)
 """Famous styles of the sheet; the codes of the first five are the teacher's, the others the encoder's."""
 BY_TEACHER = 5
 AVERAGE = 0.995
+"""Decay of the running average of weights; not tuned."""
 CLIP = 10.0
 """Largest norm of a gradient; not tuned."""
 

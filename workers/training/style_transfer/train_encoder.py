@@ -23,6 +23,7 @@ from workers.training.style_transfer.losses import STYLE_LAYERS
 from workers.training.style_transfer.style_space import StyleSpace
 
 BATCH = 12
+"""Crops in a step; not tuned."""
 FRESH = 2
 """New crops in each step."""
 

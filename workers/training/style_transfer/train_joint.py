@@ -33,6 +33,7 @@ from workers.training.style_transfer.train import contents, save_samples
 
 SHEET_STYLES = (0, 5, 6, 8, 10, 12, 21, 29)
 AVERAGE = 0.998
+"""Decay of the running average of weights; not tuned."""
 CLIP = 5.0
 """Largest norm of a gradient; not tuned."""
 

@@ -53,6 +53,7 @@ ADVERSARIAL_START = 2000
 ADVERSARIAL_RAMP = 300
 """Steps in which its share then grows; not tuned."""
 AVERAGE = 0.998
+"""Decay of the running average of weights; not tuned."""
 CLIP = 1.0
 """Largest norm of a gradient; not tuned."""
 

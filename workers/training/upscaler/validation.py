@@ -16,6 +16,7 @@ from workers.training.common.perceptual_teacher import Teacher
 from workers.training.upscaler.patches import GeneratedPool
 
 PICTURES = 8
+"""Paintings that are measured."""
 
 
 @torch.no_grad()

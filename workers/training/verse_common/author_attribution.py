@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 POEMS_PER_BATCH = 8
+"""Poems in a forward pass."""
 Nats = npt.NDArray[np.float64]
 
 

@@ -15,7 +15,9 @@ from workers.training.common.setup import Setup, run_arguments
 
 Batch = TypeVar("Batch")
 WARM_UP = 100
+"""Steps in which the rate rises; not tuned."""
 LOWEST_RATE = 1e-5
+"""The rate never falls below this; not tuned."""
 CLIP = 1.0
 """Largest norm of a gradient (Pascanu et al. 2013); not tuned."""
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.int64]
 START = 1
 DISCOUNT = 0.75
+"""Subtracted from every count (Kneser and Ney 1995); a usual value, not tuned."""
 
 
 class _Table:

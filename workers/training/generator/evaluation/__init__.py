@@ -1,1 +1,1 @@
-"""Measures of the painter: what ``python -m workers.training evaluate paint`` puts into its card."""
+"""Measures of the generator: what ``python -m workers.training evaluate paint`` puts into its card."""

@@ -16,7 +16,7 @@ from workers.training.classifier.scene_labels import SCENES
 from workers.training.common.feature_metrics import Array, uint8_batches
 from workers.training.common.statistics import roc_auc
 from workers.training.generator.evaluation.prompts import PROMPTS, Prompt
-from workers.training.generator.evaluation.sampling import Pictures, asked
+from workers.training.generator.evaluation.sampling import Pictures, reduced_pictures
 from workers.training.matcher.captions import COLOUR_LIMITS, CaptionedPictures, colour_shares
 
 LANGUAGES = ("english", "chinese")
@@ -64,7 +64,7 @@ def pictures_of(
 ) -> dict[Prompt, Pictures]:
     """``each`` pictures of every prompt in one of LANGUAGES; a prompt has its seed in both."""
     return {
-        prompt: asked(engine, getattr(prompt, language), each, 1000 + number)
+        prompt: reduced_pictures(engine, getattr(prompt, language), each, 1000 + number)
         for number, prompt in enumerate(prompts)
     }
 

@@ -22,6 +22,7 @@ from workers.training.generator.evaluation.sampling import PAINTED, ask
 
 RECIPES = (("red sunset over the sea", 11), ("秋天的山水", 2**62 + 5))
 EACH = 2
+"""Pictures of each recipe."""
 
 
 def digests(pictures: Sequence[Picture]) -> list[str]:

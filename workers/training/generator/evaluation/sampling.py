@@ -58,7 +58,7 @@ def reduced(pictures: torch.Tensor) -> Pictures:
     return np.asarray(values.permute(0, 2, 3, 1).contiguous().numpy())
 
 
-def asked(
+def reduced_pictures(
     engine: PaintEngine, prompt: str, count: int, seed: int, truncation: float = TRUNCATION
 ) -> Pictures:
     """:func:`ask` at 256 px, reduced: uint8 (count, 128, 128, 3)."""

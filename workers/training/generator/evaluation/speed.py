@@ -24,31 +24,32 @@ from workers.training.generator.evaluation.sampling import PARAMETERS
 
 BATCHES = (1, 2, 4, 8, 16)
 SIZE = 512
+"""Side of the pictures, px."""
 PROMPT = "a stormy sea at sunset"
 
 
 class RawLoop:
-    """The shipped painter and upscaler without an engine around them."""
+    """The shipped generator and upscaler without an engine around them."""
 
     def __init__(self) -> None:
         loaded = weights.load(MODEL)
         self.device = devices.pick()
-        self.painter = Generator(GeneratorConfig.from_card(loaded.card["config"]))
-        self.painter.load_state_dict(loaded.tensors)
+        self.generator = Generator(GeneratorConfig.from_card(loaded.card["config"]))
+        self.generator.load_state_dict(loaded.tensors)
         brush = weights.load(str(loaded.card["helpers"]["upscaler"]))
         self.upscaler = Upscaler(UpscalerConfig.from_card(brush.card["config"]))
         self.upscaler.load_state_dict(brush.tensors)
-        for net in (self.painter, self.upscaler):
+        for net in (self.generator, self.upscaler):
             net.eval().requires_grad_(False).to(self.device)
         self.upscaler.to(memory_format=torch.channels_last)
 
     def prepare(self, count: int, size: int) -> Callable[[int], torch.Tensor]:
         """Draw for ``count`` pictures; the function then paints them, so many at a time, at ``size`` px."""
-        config = self.painter.config
+        config = self.generator.config
         stream = torch.Generator().manual_seed(1)
         latents = draw_many(config, count, stream).to(self.device)
         conditions = torch.randn(count, config.condition, generator=stream).to(self.device)
-        styles = self.painter.styles(conditions, latents.z)
+        styles = self.generator.styles(conditions, latents.z)
         planes = []
         side = config.size
         while side < size:
@@ -61,7 +62,7 @@ class RawLoop:
             for start in range(0, count, chunk):
                 part = slice(start, start + chunk)
                 x = without_frame(
-                    self.painter.synthesise(styles[part], [noise[part] for noise in latents.noise])
+                    self.generator.synthesise(styles[part], [noise[part] for noise in latents.noise])
                 )
                 for plane in planes:
                     x = enlarge(self.upscaler, x.contiguous(memory_format=torch.channels_last), plane[part])
@@ -124,7 +125,7 @@ def measure(
     raw = RawLoop()
     return {
         "protocol": f"Paintings of {size} px a second for one request of so many pictures, fastest of "
-        f"{rounds} rounds in turn with the raw loop: the forward passes of painter and upscaler on tensors "
+        f"{rounds} rounds in turn with the raw loop: the forward passes of generator and upscaler on tensors "
         "drawn beforehand, one by one or all at once, whichever is faster. Four paintings: seconds at "
         f"{SIZE} px, warm.",
         "device": devices.describe(raw.device),
