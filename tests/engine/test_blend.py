@@ -253,7 +253,7 @@ def test_a_work_of_another_model_is_looked_for(engine: BlendEngine, family: Fami
     (child,) = outputs(engine.run([asked])[0])
     assert report.phases == ["composing", "projecting", "projecting", "composing", "painting"]
     assert report.notes == [("projected", {"parents": [1, 2]})]
-    assert report.steps[-1][0] == report.steps[-1][1] == 2 * projection.work(engine.pipeline) + 16
+    assert report.steps[-1][0] == report.steps[-1][1] == 2 * projection.STEP_COUNT + 16
     assert set(child.details["projected"]) == {"parent_1", "parent_2"}
     own, stranger = (to_tensor(family.paintings[number].image) for number in (0, 1))
     made = to_tensor(child.image)

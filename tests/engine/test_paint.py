@@ -288,7 +288,7 @@ def test_damaged_weights_are_refused(engine: PaintEngine, models: Path, model: s
 )
 def test_a_card_that_does_not_fit_is_refused(models: Path, change: dict[str, Any]) -> None:
     weights.save(models / "paint", Generator(TOY).state_dict(), CARD | change)
-    with pytest.raises(weights.WeightsCorrupt, match="not a painter"):
+    with pytest.raises(weights.WeightsCorrupt, match="not a generator"):
         PaintEngine()
 
 

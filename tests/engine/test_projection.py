@@ -47,7 +47,7 @@ def test_what_is_found_is_much_more_like_the_picture_than_chance(pipeline: Paint
             shown.append(picture)
 
     found = project(pipeline, target, (7, 4001), step)
-    assert sum(heard) == projection.work(pipeline)
+    assert sum(heard) == projection.STEP_COUNT
     assert len(shown) >= 10
     assert found.latent.styles.shape == (TOY.levels, TOY.style)
 
@@ -91,7 +91,7 @@ def test_a_step_may_end_the_search(pipeline: PaintingPipeline, after: int) -> No
 def test_the_middle_square_is_looked_for() -> None:
     image = Image.new("RGB", (60, 20), "red")
     image.paste("blue", (20, 0, 40, 20))
-    cut = projection.square(image, 64)
+    cut = projection.centre_square(image, 64)
     assert cut.shape == (3, 64, 64)
     assert cut[2].min() > 0.99
 
@@ -99,4 +99,4 @@ def test_the_middle_square_is_looked_for() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (400, 15), (15, 400)])
 def test_a_picture_of_few_pixels_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(projection.TooSmall, match=f"{size[0]} x {size[1]}"):
-        projection.square(Image.new("RGB", size), 64)
+        projection.centre_square(Image.new("RGB", size), 64)

@@ -1,8 +1,8 @@
 """Kind ``paint``: a prompt, a seed, and up to sixteen paintings.
 
-The prompt becomes words and the words a condition; the painter composes small pictures from it and from
-chance, of which the best are kept, refined, given a palette, and finished large. All pictures of all tasks of
-a batch go through the networks in chunks.
+The prompt becomes words of the lexicon and the words the generator's condition. Small pictures are composed
+from it and from random latents; the best candidates are kept, refined, given the colours of a palette, and
+finished large. All pictures of all tasks of a batch go through the networks in chunks.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ from PIL import Image, UnidentifiedImageError
 
 from workers import device as devices
 from workers import images
-from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Picture, Result, Task, TooLarge
+from workers.engines.base import InvalidRequest, Picture, Task
 from workers.engines.language.prompt_lexicon import Understood
 from workers.engines.painting.colour_transfer import oklab_samples, transfer_colours
 from workers.engines.painting.cropping import best_position, crop_box
+from workers.engines.painting.engine import PaintingEngine
 from workers.engines.painting.latents import Latent
-from workers.engines.painting.pipeline import PaintingPipeline, open_pipeline
 from workers.engines.painting.refinement import refine
 from workers.engines.painting.rendering import RenderItem, RenderTask, chunks, compose_all, finish_all
 from workers.engines.request import Request
 
-CANDIDATE_STREAM = (
-    16  # added to a picture's index for each further candidate: more than pictures of a request
-)
+CANDIDATE_STREAM = 16  # added to a picture's index for each further candidate; no request has more pictures
 REFINE_WORK = 6  # a step of refining takes about as long as composing six pictures
-REFINE_STREAM = 4096  # added to a picture's index: the looks of refining have random numbers of their own
+REFINE_STREAM = 4096  # added to a picture's index: the crops of refining have random numbers of their own
 PREVIEW_EVERY = 3  # steps of refining
+PALETTE_LONGEST = 512  # long side up to which a palette's picture is opened, px
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,65 +47,36 @@ class PaintRequest(Request):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class _Wish(RenderTask):
-    """One task with its prompt as words and tensors."""
+class PaintTask(RenderTask):
+    """One task with its prompt as words and as tensors."""
 
     request: PaintRequest
     understood: Understood
-    text: torch.Tensor  # (1, E)
+    text: torch.Tensor  # (1, E) unit embedding
     condition: torch.Tensor  # (1, K)
-    palette: torch.Tensor | None  # (M, 3)
+    palette: torch.Tensor | None  # (M, 3) Oklab
 
 
-class PaintEngine:
+class PaintEngine(PaintingEngine[PaintTask]):
     """Paintings of landscapes, seascapes and cities from English or Chinese words."""
 
     kind: ClassVar[str] = "paint"
     request: ClassVar[type[PaintRequest]] = PaintRequest
-    batch_size: ClassVar[int] = 8
-    stall_seconds: ClassVar[float] = 60.0
-
-    def __init__(self) -> None:
-        """Load the painter and its helpers. Raises :class:`workers.weights.WeightsError`."""
-        self.pipeline: PaintingPipeline = open_pipeline()
-        self.device = self.pipeline.device
-        self.model_name = self.pipeline.name
-        self.model_digest = self.pipeline.digest
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
         """Every prompt can share a pass with every other."""
         return "paint"
 
-    def run(self, tasks: Sequence[Task]) -> list[Result]:
-        """One result per task, in order."""
-        wishes: list[_Wish | Result] = []
-        for task in tasks:
-            try:
-                wishes.append(self._understand(task))
-            except (InvalidRequest, JobCanceled, JobReleased) as reason:
-                wishes.append(Result(error=reason))
-        asked = [wish for wish in wishes if isinstance(wish, _Wish)]
-        try:
-            items = self._compose(asked)
-            for wish in asked:
-                self._refine(wish, [item for item in items if item.render_task is wish])
-            self._colour(items)
-            finish_all(self.pipeline, items, self._finished)
-        except torch.OutOfMemoryError as error:
-            if len(tasks) > 1:
-                raise
-            return [Result(error=TooLarge(str(error)))]
-        return [wish if isinstance(wish, Result) else wish.result() for wish in wishes]
-
-    def _understand(self, task: Task) -> _Wish:
+    def prepare(self, task: Task) -> PaintTask:
+        """The prompt as words and tensors. Raises InvalidRequest for a palette that is no picture."""
         request = PaintRequest.from_parameters(task.parameters)
         palette = _palette(task)
         task.report.phase("composing")
         matcher = self.pipeline.matcher
         understood = matcher.read(request.prompt)
         task.report.note("understood", segments=_segments(understood))
-        wish = _Wish(
+        painting = PaintTask(
             task,
             request=request,
             understood=understood,
@@ -115,109 +85,115 @@ class PaintEngine:
             palette=palette,
         )
         each = request.candidates + request.refine * REFINE_WORK + self.pipeline.cost(int(request.size))
-        wish.steps = request.count * (each + (palette is not None))
-        return wish
+        painting.steps = request.count * (each + (palette is not None))
+        return painting
 
-    def _compose(self, wishes: Sequence[_Wish]) -> list[RenderItem]:
+    def render(self, render_tasks: Sequence[PaintTask]) -> None:
+        """Compose, refine, colour and finish."""
+        items = self._compose(render_tasks)
+        for painting in render_tasks:
+            self._refine(painting, [item for item in items if item.render_task is painting])
+        self._colour(items)
+        finish_all(self.pipeline, items, self._finished)
+
+    def _compose(self, paintings: Sequence[PaintTask]) -> list[RenderItem[PaintTask]]:
         """The best of each picture's candidates."""
         drafts = [
             RenderItem(
-                wish, index, self._latent(wish, index + CANDIDATE_STREAM * candidate), int(wish.request.size)
+                painting,
+                index,
+                self._latent(painting, index + CANDIDATE_STREAM * candidate),
+                int(painting.request.size),
             )
-            for wish in wishes
-            for index in range(wish.request.count)
-            for candidate in range(wish.request.candidates)
+            for painting in paintings
+            for index in range(painting.request.count)
+            for candidate in range(painting.request.candidates)
         ]
-        best: dict[tuple[int, int], RenderItem] = {}
+        best: dict[tuple[int, int], RenderItem[PaintTask]] = {}
 
-        def composed(item: RenderItem, picture: torch.Tensor) -> None:
-            wish = item.render_task
-            assert isinstance(wish, _Wish)
+        def composed(item: RenderItem[PaintTask], picture: torch.Tensor) -> None:
             item.composed = picture
-            self._judge(wish, item)
-            place = (id(wish), item.index)
+            self._measure_fit(item)
+            key = (id(item.render_task), item.index)
             # The first of equals stays: without words to fit, that is the first.
-            if place in best and item.details.get("fit", 0.0) <= best[place].details.get("fit", 0.0):
+            if key in best and item.details.get("fit", 0.0) <= best[key].details.get("fit", 0.0):
                 item.composed = None
                 return
-            best[place] = item
-            wish.task.report.preview(images.to_image(picture), item.index)
+            best[key] = item
+            item.render_task.task.report.preview(images.to_image(picture), item.index)
 
         compose_all(self.pipeline, drafts, composed)
         return list(best.values())
 
-    def _latent(self, wish: _Wish, index: int) -> Latent:
-        z = self.pipeline.draw(wish.task.seed, index)[None] * wish.request.truncation
-        styles = self.pipeline.styles(z, self.pipeline.subjects(wish.condition))
-        return Latent.of(styles[0], wish.task.seed, index)
+    def _latent(self, painting: PaintTask, index: int) -> Latent:
+        z = self.pipeline.draw(painting.task.seed, index)[None] * painting.request.truncation
+        styles = self.pipeline.styles(z, self.pipeline.subjects(painting.condition))
+        return Latent.of(styles[0], painting.task.seed, index)
 
-    def _score(self, wish: _Wish) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """How well pictures (N, 3, S, S) fit the prompt; None when no word was understood."""
-        words = wish.understood.words
+    def _score(self, painting: PaintTask) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """Cosine of pictures (N, 3, S, S) with the prompt, (N,); None when no word was understood."""
+        words = painting.understood.words
         if not words:
             return None
         return lambda pictures: self.pipeline.matcher.fit(pictures.to(self.device), [words]).cpu()
 
-    def _judge(self, wish: _Wish, item: RenderItem) -> None:
-        score = self._score(wish)
+    def _measure_fit(self, item: RenderItem[PaintTask]) -> None:
+        score = self._score(item.render_task)
         if score is not None and item.composed is not None:
             item.details["fit"] = round(float(score(item.composed[None])), 4)
 
-    def _refine(self, wish: _Wish, items: Sequence[RenderItem]) -> None:
-        if not (wish.request.refine and wish.open):
+    def _refine(self, painting: PaintTask, items: Sequence[RenderItem[PaintTask]]) -> None:
+        if not (painting.request.refine and painting.open):
             return
-        wish.task.report.phase("refining")
+        painting.task.report.phase("refining")
         for chunk in chunks(items, self.pipeline.chunk):
 
-            def step(number: int, pictures: torch.Tensor, chunk: list[RenderItem] = chunk) -> bool:
+            def step(number: int, pictures: torch.Tensor, chunk: list[RenderItem[PaintTask]] = chunk) -> bool:
                 if number % PREVIEW_EVERY == 1:
                     for item, picture in zip(chunk, pictures, strict=True):
-                        wish.task.report.preview(images.to_image(picture), item.index)
-                return wish.advance(REFINE_WORK * len(chunk))
+                        painting.task.report.preview(images.to_image(picture), item.index)
+                return painting.advance(REFINE_WORK * len(chunk))
 
             found = refine(
                 self.pipeline,
                 [item.latent for item in chunk],
-                wish.text.expand(len(chunk), -1),
-                wish.request.refine,
-                [devices.generator(wish.task.seed, REFINE_STREAM + item.index) for item in chunk],
+                painting.text.expand(len(chunk), -1),
+                painting.request.refine,
+                [devices.generator(painting.task.seed, REFINE_STREAM + item.index) for item in chunk],
                 step,
             )
-            if wish.error is not None:
+            if painting.error is not None:
                 return
             pictures = self.pipeline.compose_latents(found).cpu()
             for item, latent, picture in zip(chunk, found, pictures, strict=True):
                 item.latent, item.composed = latent, picture
-                self._judge(wish, item)
-                wish.task.report.preview(images.to_image(picture), item.index)
+                self._measure_fit(item)
+                painting.task.report.preview(images.to_image(picture), item.index)
 
-    def _colour(self, items: Sequence[RenderItem]) -> None:
+    def _colour(self, items: Sequence[RenderItem[PaintTask]]) -> None:
         for item in items:
-            wish = item.render_task
-            assert isinstance(wish, _Wish)
-            if wish.open and wish.palette is not None and item.composed is not None:
-                item.composed = transfer_colours(item.composed, wish.palette)
-                wish.task.report.preview(images.to_image(item.composed), item.index)
-                wish.advance()
+            painting = item.render_task
+            if painting.open and painting.palette is not None and item.composed is not None:
+                item.composed = transfer_colours(item.composed, painting.palette)
+                painting.task.report.preview(images.to_image(item.composed), item.index)
+                painting.advance()
 
-    def _finished(self, item: RenderItem, image: Image.Image) -> None:
-        wish = item.render_task
-        assert isinstance(wish, _Wish)
+    def _finished(self, item: RenderItem[PaintTask], image: Image.Image) -> None:
+        painting, request = item.render_task, item.render_task.request
         assert item.composed is not None
-        aspect = wish.request.aspect
-        place = best_position(item.composed, aspect, self._score(wish))
-        image = image.crop(crop_box(image.width, aspect, place))
+        position = best_position(item.composed, request.aspect, self._score(painting))
+        image = image.crop(crop_box(image.width, request.aspect, position))
         item.details |= {
-            "words": list(wish.understood.words),
-            "understood": _segments(wish.understood),
-            "seed": wish.task.seed,
+            "words": list(painting.understood.words),
+            "understood": _segments(painting.understood),
+            "seed": painting.task.seed,
             "index": item.index,
-            "truncation": wish.request.truncation,
+            "truncation": request.truncation,
             "width": image.width,
             "height": image.height,
             "latent": item.latent.to_details(self.pipeline.generator_digest),
         }
-        wish.outputs.append(Picture(image, item.details))
+        painting.outputs.append(Picture(image, item.details))
 
 
 def _segments(understood: Understood) -> list[dict[str, Any]]:
@@ -231,10 +207,11 @@ def _segments(understood: Understood) -> list[dict[str, Any]]:
 
 
 def _palette(task: Task) -> torch.Tensor | None:
+    """The colours of the picture in the role ``palette``, (M, 3) Oklab; None without one."""
     if "palette" not in task.inputs:
         return None
     try:
-        return oklab_samples(images.to_tensor(images.open_rgb(task.inputs["palette"], 512)))
+        return oklab_samples(images.to_tensor(images.open_rgb(task.inputs["palette"], PALETTE_LONGEST)))
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise InvalidRequest(
             f"palette: {error}", visitor="The picture of the palette cannot be read."

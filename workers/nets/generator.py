@@ -1,4 +1,4 @@
-"""Painter: a small conditional generator of paintings, trained as a GAN.
+"""Generator: a small conditional generator of paintings, trained as a GAN.
 
 From Liu et al. 2021 (FastGAN) it takes the size, from Brock et al. 2019 (BigGAN) the conditional
 normalisation, from Karras et al. 2019 the per-pixel noise and the style per level (so that pictures
@@ -26,7 +26,7 @@ BASE = 4
 class GeneratorConfig:
     """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px.
 
-    ``condition`` is the length of the vector that says what to paint: a prompt's embedding.
+    ``condition`` is the length of the prompt's embedding.
     """
 
     condition: int = 256
@@ -34,7 +34,7 @@ class GeneratorConfig:
     embedding: int = 128
     channels: tuple[int, ...] = (512, 256, 160, 80, 40)
     soft: bool = False
-    """Whether the painter filters its own mesh of two pixels out, and so learns to paint around it."""
+    """Whether the output is low-pass filtered, so that training works around the checkerboard."""
 
     @property
     def size(self) -> int:
@@ -43,12 +43,12 @@ class GeneratorConfig:
 
     @property
     def levels(self) -> int:
-        """How many places a style enters: the start, each block, the last norm."""
+        """How many styles a picture has: for the start, each block and the last norm."""
         return len(self.channels) + 1
 
     @property
     def style(self) -> int:
-        """Length of a style: the latent, then what was made of the condition."""
+        """Length of a style: the latent, then the embedded condition."""
         return self.latent + self.embedding
 
     def to_card(self) -> dict[str, Any]:
@@ -61,13 +61,13 @@ class GeneratorConfig:
         fields = dict(config)
         channels = tuple(int(c) for c in fields.pop("channels"))
         if len(channels) < 2 or min(channels) < 1:
-            raise ValueError("a painter needs channels")
+            raise ValueError("a generator needs channels")
         return cls(channels=channels, **fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """Everything random about some pictures: ``z`` (N, latent) and one noise map (N, 2, r, r) per block."""
+    """All random inputs of N pictures: ``z`` (N, latent) and one noise map (N, 2, r, r) per block."""
 
     z: torch.Tensor
     noise: tuple[torch.Tensor, ...]
@@ -82,7 +82,7 @@ class Latents:
 
 
 def draw(config: GeneratorConfig, generators: Sequence[torch.Generator]) -> Latents:
-    """Latents of one picture per CPU generator, in order; independent of who shares the batch."""
+    """Latents of one picture per CPU generator, in order; independent of the rest of the batch."""
     rows = []
     for generator in generators:
         z = torch.randn(config.latent, generator=generator)
@@ -104,7 +104,7 @@ def _resolutions(config: GeneratorConfig) -> list[int]:
 def without_frame(images: torch.Tensor) -> torch.Tensor:
     """(N, 3, S, S) without its outermost pixels, at the same size.
 
-    Convolutions see zeros outside and paint the edge differently: a frame that nobody asked for.
+    Convolutions are padded with zeros, which shows as a frame along the edge.
     """
     size = images.shape[-1]
     edge = max(1, size * 3 // 64)
@@ -123,14 +123,17 @@ class StyledNorm(nn.Module):
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        gain, offset = self.affine(style)[:, :, None, None].chunk(2, 1)
+        gain, offset = self.affine(style)[:, :, None, None].chunk(2, 1)  # (N, C, 1, 1) each
         normal: torch.Tensor = self.norm(x)
         styled: torch.Tensor = normal * (1 + gain) + offset
         return styled
 
 
 class Block(nn.Module):
-    """(N, I, r, r) -> (N, O, 2r, 2r): doubled, then a residual branch of two styled convolutions."""
+    """(N, I, r, r) -> (N, O, 2r, 2r): upsampled, then a residual branch of two styled convolutions.
+
+    ``style`` (N, S) steers both norms; ``noise`` (N, 2, 2r, 2r) is added before each of them, one map each.
+    """
 
     def __init__(self, inputs: int, outputs: int, style: int) -> None:
         super().__init__()
@@ -140,10 +143,12 @@ class Block(nn.Module):
         self.strength = nn.Parameter(torch.zeros(2, outputs, 1, 1))
 
     def forward(self, x: torch.Tensor, style: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        x = F.interpolate(self.narrow(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = self.narrow(x)  # (N, O, r, r)
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)  # (N, O, 2r, 2r)
         h = x
         for i, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
-            h = conv(F.leaky_relu(norm(h + self.strength[i] * noise[:, i : i + 1], style), 0.2))
+            noisy = h + self.strength[i] * noise[:, i : i + 1]  # (O, 1, 1) * (N, 1, 2r, 2r)
+            h = conv(F.leaky_relu(norm(noisy, style), 0.2))  # (N, O, 2r, 2r)
         return x + h
 
 
@@ -174,14 +179,14 @@ class Generator(nn.Module):
         style = torch.cat([z, self.embed(condition)], 1)
         return style[:, None].expand(-1, self.config.levels, -1)
 
-    def paint(self, styles: torch.Tensor, noise: Sequence[torch.Tensor]) -> torch.Tensor:
+    def synthesise(self, styles: torch.Tensor, noise: Sequence[torch.Tensor]) -> torch.Tensor:
         """Styles (N, levels, style), coarse to fine, and noise maps -> pictures in [-1, 1]."""
-        x = self.start(styles[:, 0]).unflatten(1, (self.config.channels[0], BASE, BASE))
+        x = self.start(styles[:, 0]).unflatten(1, (self.config.channels[0], BASE, BASE))  # (N, C0, 4, 4)
         for level, (block, plane) in enumerate(zip(self.blocks, noise, strict=True), 1):
-            x = block(x, styles[:, level], plane)
+            x = block(x, styles[:, level], plane)  # (N, C[level], 4 * 2**level, 4 * 2**level)
         x = F.leaky_relu(self.last_norm(x, styles[:, -1]), 0.2)
-        shown = F.pixel_shuffle(self.to_rgb(x), 2)
-        return torch.tanh(softened(shown) if self.config.soft else shown)
+        rgb = F.pixel_shuffle(self.to_rgb(x), 2)  # (N, 12, size / 2, size / 2) -> (N, 3, size, size)
+        return torch.tanh(softened(rgb) if self.config.soft else rgb)
 
     def forward(self, condition: torch.Tensor, latents: Latents) -> torch.Tensor:
-        return self.paint(self.styles(condition, latents.z), latents.noise)
+        return self.synthesise(self.styles(condition, latents.z), latents.noise)

@@ -1,1 +1,1 @@
-"""The painting pipeline of the kinds paint, blend and upscale."""
+"""The painting pipeline of the kinds paint and blend."""

@@ -1,6 +1,6 @@
-"""Latents of the painter's pictures: what a work keeps so that it can have children.
+"""Latents of the generator's pictures: what a work keeps so that it can be blended.
 
-A latent is a style per level and the noise that the picture was painted with. Noise is kept as the streams it
+A latent is a style per level and the noise maps of the picture. Noise is kept as the random streams that it
 was drawn from, with a share of each stream at each block, so that a child of a child is still a few numbers.
 """
 
@@ -19,12 +19,14 @@ import torch
 from workers.engines.base import MAX_SEED
 
 FORMAT = 1
+DRIFT = 0.5
+"""Share of the subject that the strongest mutation exchanges; set by hand."""
 MOST_SOURCES = 12
-"""Streams of noise in one latent; children of many generations forget the faintest."""
+"""Streams of noise in one latent, for the size of what is kept: the smallest shares beyond it are dropped."""
 
 
 class LatentUnreadable(ValueError):
-    """What a work keeps as its latent is not one of this painter."""
+    """What a work keeps as its latent is not one of this generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class NoiseSource:
 
 @dataclass(frozen=True, slots=True)
 class Latent:
-    """Styles, float32 (levels, style) on the CPU, and where the noise comes from."""
+    """Styles, float32 (levels, style) on the CPU, and the sources of the noise."""
 
     styles: torch.Tensor
     noise: tuple[NoiseSource, ...]
@@ -52,7 +54,7 @@ class Latent:
     def to_details(self, painter: str) -> dict[str, Any]:
         """JSON-safe form: what a work keeps in ``details["latent"]``.
 
-        ``painter``: digest of the weights that know what these styles mean.
+        ``painter``: digest of the generator's weights, for which alone these styles mean anything.
         """
         first = self.noise[0]
         details: dict[str, Any] = {
@@ -72,7 +74,7 @@ class Latent:
 
     @staticmethod
     def from_details(details: Any, levels: int, style: int) -> Latent:
-        """The inverse of :meth:`to_details` for a painter of these sizes. Raises LatentUnreadable."""
+        """The inverse of :meth:`to_details` for a generator of these sizes. Raises LatentUnreadable."""
         try:
             if details["format"] != FORMAT or list(details["shape"]) != [levels, style]:
                 raise LatentUnreadable(f"format {details['format']!r}, shape {details['shape']!r}")
@@ -116,7 +118,7 @@ def mix(parents: Sequence[Latent], shares: torch.Tensor, latent: int) -> Latent:
     """A child of ``parents`` with ``shares`` (levels, parents), rows of sum one.
 
     The random part of a style (its first ``latent`` numbers) is mixed on the sphere: the direction of the
-    weighted mean with the weighted mean length, since the painter knows only latents of about that length.
+    weighted mean with the weighted mean length: the generator was trained on latents of about that length.
     The rest, which says what is painted, is mixed linearly. A share of one gives that parent exactly.
     """
     stacked = torch.stack([parent.styles for parent in parents]).double()  # (P, L, S)
@@ -140,13 +142,17 @@ def mix(parents: Sequence[Latent], shares: torch.Tensor, latent: int) -> Latent:
 
 
 def mutated(
-    parent: Latent, strength: float, direction: torch.Tensor, elsewhere: torch.Tensor, source: tuple[int, int]
+    parent: Latent,
+    strength: float,
+    direction: torch.Tensor,
+    other_subject: torch.Tensor,
+    source: tuple[int, int],
 ) -> Latent:
-    """``parent`` carried away by ``strength`` in [0, 1]; 0 is the parent exactly.
+    """``parent`` changed at random by ``strength`` in [0, 1]; 0 is the parent exactly.
 
     ``direction`` (latent,) standard normal: the random part of every level is turned towards it, its length
-    kept. ``elsewhere`` (style - latent,): what else could be painted; only strong mutations go there.
-    ``source``: seed and index of the stream of new noise.
+    kept. ``other_subject`` (style - latent,): the subject that strong mutations drift to. ``source``: seed
+    and index of the stream of new noise.
     """
     if strength <= 0:
         return parent
@@ -157,30 +163,26 @@ def mutated(
     fresh = direction.double() / torch.linalg.vector_norm(direction.double()) * length
     turned = math.cos(angle) * z + math.sin(angle) * fresh
     turned = turned * (length / torch.linalg.vector_norm(turned, dim=1, keepdim=True).clamp_min(1e-12))
-    drifted = torch.lerp(subject, elsewhere.double().expand_as(subject), DRIFT * strength**2)
+    drifted = torch.lerp(subject, other_subject.double().expand_as(subject), DRIFT * strength**2)
     blocks = len(parent.styles) - 2
     noise = [(old, [math.cos(angle) * share for share in old.shares]) for old in parent.noise]
     noise.append((NoiseSource(*source, (1.0,) * blocks), [math.sin(angle)] * blocks))
     return Latent(torch.cat([turned, drifted], 1).float(), _merged(noise))
 
 
-DRIFT = 0.5
-"""How much of the subject the strongest mutation exchanges."""
-
-
 def _merged(parts: Sequence[tuple[NoiseSource, list[float]]]) -> tuple[NoiseSource, ...]:
-    """One source per stream, at most MOST_SOURCES, those heard most first; unit variance at each block."""
-    heard: dict[tuple[int, int], np.ndarray[Any, np.dtype[np.float64]]] = {}
+    """One source per stream, at most MOST_SOURCES, the largest first; unit variance at each block."""
+    total: dict[tuple[int, int], np.ndarray[Any, np.dtype[np.float64]]] = {}
     for source, shares in parts:
         key = (source.seed, source.index)
-        heard[key] = heard.get(key, 0.0) + np.asarray(shares, np.float64)
-    best = sorted(heard, key=lambda key: -float(np.square(heard[key]).sum()))
-    best = [key for key in best if np.any(heard[key])][:MOST_SOURCES]
+        total[key] = total.get(key, 0.0) + np.asarray(shares, np.float64)
+    best = sorted(total, key=lambda key: -float(np.square(total[key]).sum()))
+    best = [key for key in best if np.any(total[key])][:MOST_SOURCES]
     if not best:
         return (parts[0][0],)
-    table = np.stack([heard[key] for key in best])  # (sources, blocks)
+    table = np.stack([total[key] for key in best])  # (sources, blocks)
     length = np.sqrt(np.square(table).sum(0))
-    # A block whose every stream was forgotten, or canceled out, gets the first stream's noise.
+    # A block whose every stream was dropped, or canceled out, gets the first stream's noise.
     table[0] = np.where(length > 1e-6, table[0], 1.0)
     table = table / np.where(length > 1e-6, length, np.sqrt(np.square(table).sum(0)))
     return tuple(

@@ -1,4 +1,4 @@
-"""The atelier: painter, matcher and upscaler together, as ``paint`` and ``blend`` share them.
+"""Generator, matcher and upscaler together, as ``paint`` and ``blend`` share them.
 
 A worker process holds them once. Pictures are composed small from latents and finished large by the upscaler;
 everything random comes from streams that the request names.
@@ -23,12 +23,12 @@ from workers.nets.generator import Generator, GeneratorConfig, Latents, draw, wi
 from workers.nets.upscaler import FACTOR, Upscaler, UpscalerConfig, draw_noise, enlarge
 
 MODEL = "paint"
-CHUNK_CPU = 4  # pictures composed at once: progress and cancel stay lively, and more are no faster on a CPU
+CHUNK_CPU = 4  # pictures composed at once: a cancel is heard soon, and more are no faster on a CPU
 CHUNK_GPU = 32
 PIXELS_CPU = 4 * 128**2  # of the small pictures that the upscaler takes at once: memory stays bounded
 PIXELS_GPU = 32 * 256**2
 FINISH_WORK = 3  # the first doubling takes about as long as composing three pictures
-BRUSH = 1 << 20  # added to a stream's index: brushwork has random numbers of its own
+UPSCALER_STREAM = 1 << 20  # added to a stream's index: the upscaler has random numbers of its own
 
 _open: weakref.WeakValueDictionary[str, PaintingPipeline] = weakref.WeakValueDictionary()
 
@@ -38,7 +38,7 @@ class PaintingPipeline:
 
     def __init__(
         self,
-        painter: Generator,
+        generator: Generator,
         upscaler: Upscaler,
         matcher: MatcherModel,
         name: str,
@@ -51,8 +51,8 @@ class PaintingPipeline:
         self.digest = digest
         """sha256 over the digests of the three files: together they decide a picture."""
         self.generator_digest = generator_digest
-        """sha256 of the painter's file: it alone decides what a latent means."""
-        self._painter = painter.eval().requires_grad_(False).to(self.device)
+        """sha256 of the generator's file: it alone decides what a latent means."""
+        self._generator = generator.eval().requires_grad_(False).to(self.device)
         self._upscaler = (
             upscaler.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
         )
@@ -65,8 +65,8 @@ class PaintingPipeline:
 
     @property
     def config(self) -> GeneratorConfig:
-        """Sizes of the painter."""
-        return self._painter.config
+        """Sizes of the generator."""
+        return self._generator.config
 
     def draw(self, seed: int, index: int) -> torch.Tensor:
         """The random part of a style, (latent,) on the CPU, of the stream ``(seed, index)``."""
@@ -75,7 +75,7 @@ class PaintingPipeline:
     @torch.no_grad()
     def subjects(self, conditions: torch.Tensor) -> torch.Tensor:
         """Conditions (N, K) -> the part of a style that says what to paint, (N, embedding) on the device."""
-        embedded: torch.Tensor = self._painter.embed(conditions)
+        embedded: torch.Tensor = self._generator.embed(conditions)
         return embedded
 
     def styles(self, z: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:
@@ -109,7 +109,7 @@ class PaintingPipeline:
 
         Differentiable in the styles.
         """
-        return without_frame(self._painter.paint(styles, noise).float())
+        return without_frame(self._generator.synthesise(styles, noise).float())
 
     @torch.no_grad()
     def compose_latents(self, latents: Sequence[Latent]) -> torch.Tensor:
@@ -133,19 +133,19 @@ class PaintingPipeline:
         self,
         pictures: torch.Tensor,
         size: int,
-        brushes: Sequence[tuple[int, int]],
+        noise_streams: Sequence[tuple[int, int]],
         tick: Callable[[torch.Tensor, int], None] | None = None,
     ) -> torch.Tensor:
         """Small pictures (N, 3, S, S) -> (N, 3, size, size) in [-1, 1] on the device.
 
-        ``brushes``: seed and index of each picture's stream of brushwork. ``tick(pictures, work)`` is
+        ``noise_streams``: seed and index of each picture's upscaler noise. ``tick(pictures, work)`` is
         called after each doubling with the pictures so far and its work in units of :meth:`cost`;
         it may raise to stop.
         """
-        generators = [devices.generator(seed, BRUSH + index) for seed, index in brushes]
+        generators = [devices.generator(seed, UPSCALER_STREAM + index) for seed, index in noise_streams]
         pictures = pictures.to(self.device)
         if pictures.shape[-1] < size and not self.config.soft:
-            # The finest scale of what was composed is a mesh; brushwork is the upscaler's to invent.
+            # The finest scale of what was composed is a checkerboard; fine detail is the upscaler's to add.
             pictures = softened(pictures)
         work = FINISH_WORK
         while pictures.shape[-1] < size:
@@ -171,7 +171,7 @@ class PaintingPipeline:
 
 
 def open_pipeline(name: str = MODEL) -> PaintingPipeline:
-    """The atelier of painter ``name`` and of the helpers that its card names; one per process.
+    """The pipeline of the generator ``name`` and of the helpers that its card names; one per process.
 
     Raises :class:`workers.weights.WeightsError`.
     """
@@ -180,30 +180,30 @@ def open_pipeline(name: str = MODEL) -> PaintingPipeline:
     try:
         helpers = loaded.card["helpers"]
         matcher_name, upscaler_name = str(helpers["matcher"]), str(helpers["upscaler"])
-        painter = Generator(GeneratorConfig.from_card(loaded.card["config"]))
-        painter.load_state_dict(loaded.tensors)
+        generator = Generator(GeneratorConfig.from_card(loaded.card["config"]))
+        generator.load_state_dict(loaded.tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise weights.WeightsCorrupt(f"{loaded.folder}: not a painter: {error}") from error
+        raise weights.WeightsCorrupt(f"{loaded.folder}: not a generator: {error}") from error
     matcher = MatcherModel.load(matcher_name, device)
-    if matcher.net.config.embedding != painter.config.condition:
+    if matcher.net.config.embedding != generator.config.condition:
         raise weights.WeightsCorrupt(
-            f"{loaded.folder}: not a painter: it takes conditions of {painter.config.condition} numbers, "
+            f"{loaded.folder}: not a generator: it takes conditions of {generator.config.condition} numbers, "
             f"{matcher_name} gives {matcher.net.config.embedding}"
         )
-    brush = weights.load(upscaler_name)
+    enlarger = weights.load(upscaler_name)
     try:
-        upscaler = Upscaler(UpscalerConfig.from_card(brush.card["config"]))
-        upscaler.load_state_dict(brush.tensors)
+        upscaler = Upscaler(UpscalerConfig.from_card(enlarger.card["config"]))
+        upscaler.load_state_dict(enlarger.tensors)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise weights.WeightsCorrupt(f"{brush.folder}: not an upscaler: {error}") from error
-    digest = hashlib.sha256("".join((loaded.digest, matcher.digest, brush.digest)).encode()).hexdigest()
+        raise weights.WeightsCorrupt(f"{enlarger.folder}: not an upscaler: {error}") from error
+    digest = hashlib.sha256("".join((loaded.digest, matcher.digest, enlarger.digest)).encode()).hexdigest()
     # The words of the matcher and the sizes are on the cards, outside the digests.
-    sizes = [loaded.card["config"], matcher.net.config.to_card(), brush.card["config"]]
+    sizes = [loaded.card["config"], matcher.net.config.to_card(), enlarger.card["config"]]
     key = f"{device} {digest} {json.dumps(sizes, sort_keys=True)}"
     pipeline = _open.get(key)
     if pipeline is None:
         pipeline = PaintingPipeline(
-            painter, upscaler, matcher, str(loaded.card["name"]), digest, loaded.digest
+            generator, upscaler, matcher, str(loaded.card["name"]), digest, loaded.digest
         )
         _open[key] = pipeline
     return pipeline

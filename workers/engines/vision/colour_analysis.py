@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from workers.engines.painting.colour_transfer import from_oklab, to_oklab
 from workers.engines.vision.analysis_schema import Composition, PaletteColour
+from workers.engines.vision.oklab import from_oklab, to_oklab
 from workers.images import shrink, to_tensor
 
 SIDE = 96

@@ -238,7 +238,7 @@ class GeneratorTrainer(Trainer):
         if torch.rand(()) < MIXING:
             second = torch.randn(latents.z.shape).to(self.setup.device)
             styles = mix_styles(styles, self.generator.styles(conditions, second))
-        return self.generator.paint(styles, latents.noise)
+        return self.generator.synthesise(styles, latents.noise)
 
     def step(self, progress: Progress) -> Figures:
         """One update of the discriminator, then of the generator."""

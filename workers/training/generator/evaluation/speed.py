@@ -60,7 +60,9 @@ class RawLoop:
             found = []
             for start in range(0, count, chunk):
                 part = slice(start, start + chunk)
-                x = without_frame(self.painter.paint(styles[part], [noise[part] for noise in latents.noise]))
+                x = without_frame(
+                    self.painter.synthesise(styles[part], [noise[part] for noise in latents.noise])
+                )
                 for plane in planes:
                     x = enlarge(self.upscaler, x.contiguous(memory_format=torch.channels_last), plane[part])
                 found.append(x.clamp(-1, 1))
