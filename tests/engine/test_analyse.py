@@ -235,7 +235,7 @@ def test_pictures_are_looked_at_with_one_area_and_their_own_proportions() -> Non
 
 
 def test_a_mirrored_picture_has_the_same_embedding(engine: AnalyseEngine) -> None:
-    classifier: ClassifierModel = engine.classifier
+    classifier: ClassifierModel = engine.analyser.classifier
     image = picture()
     a, b, c = classifier.embed([image, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), picture(seed=9)])
     assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
@@ -256,5 +256,5 @@ def test_search_sees_pictures_as_large_as_training_did() -> None:
     )
     large.net.load_state_dict(small.net.state_dict())
     picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 120, 3), dtype=np.uint8))
-    assert large.look(picture).shape != small.look(picture).shape
+    assert large.prepare(picture).shape != small.prepare(picture).shape
     assert np.array_equal(large.embed([picture]), small.embed([picture]))

@@ -59,14 +59,14 @@ def test_words_are_told_by_how_unusual_they_are_for_a_view(matching: MatcherMode
         )
     )
     table(matching, {word: [fit(matching, word) - 0.1 * z, 0.1] for word, z in above.items()})
-    found = ZeroShotTagger.load(CPU).of(view())
+    found = ZeroShotTagger.load(CPU).tags(view())
     assert found == (words[2], words[3], words[0])
     assert len(found) == MOST
 
 
 def test_a_view_like_all_others_leaves_none(matching: MatcherModel) -> None:
     table(matching, {word: [fit(matching, word), 0.1] for word in list(matching.vocabulary.words)[:4]})
-    assert ZeroShotTagger.load(CPU).of(view()) == ()
+    assert ZeroShotTagger.load(CPU).tags(view()) == ()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_shipped_table_is_the_shipped_matchers_and_every_word_of_it_is_in_po
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("ARTSITE_MODELS_DIR", raising=False)
-    assert len(ZeroShotTagger.load(CPU).of(view())) <= MOST
+    assert len(ZeroShotTagger.load(CPU).tags(view())) <= MOST
     words = json.loads((weights.find(MODEL) / USUAL_FILE).read_text("utf-8"))["words"]
     assert len(words) > 10
     silent = [

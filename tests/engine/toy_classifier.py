@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from workers import weights
-from workers.engines.analyse import KNOWN_FILE
 from workers.engines.vision.classifier import KNOWN
+from workers.engines.vision.picture_analysis import KNOWN_FILE
 from workers.nets.classifier import Classifier, ClassifierConfig
 
 TOY = ClassifierConfig(

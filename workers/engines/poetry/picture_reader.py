@@ -6,11 +6,11 @@ import logging
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.analyse import LONGEST, VIEWS, AnalyseEngine
 from workers.engines.base import Task
 from workers.engines.poetry.picture_theme import Seen, prompt_of, telling_colours
 from workers.engines.vision.analysis_schema import PictureReading, reading_from_details
 from workers.engines.vision.colour_analysis import light_level, main_colours, measure_composition
+from workers.engines.vision.picture_analysis import LONGEST, VIEWS, PictureAnalyser
 from workers.engines.vision.zero_shot_tags import ZeroShotTagger
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class PictureReader:
     """Reads the picture of a task. The network is loaded when the first picture comes, once."""
 
     def __init__(self) -> None:
-        self._analyse: AnalyseEngine | None = None
+        self._analyser: PictureAnalyser | None = None
         self._impressions: ZeroShotTagger | None = None
         self._asked = False
 
@@ -43,13 +43,13 @@ class PictureReader:
         image = images.open_rgb(path, LONGEST)
         self._load()
         reading = reading_from_details(details)
-        if reading is None and self._analyse is not None:
-            reading = self._analyse.read(image)
+        if reading is None and self._analyser is not None:
+            reading = self._analyser.read(image)
         elif reading is None:
             reading = PictureReading(light=light_level(measure_composition(image)))
         perhaps: tuple[str, ...] = ()
         if self._impressions is not None and reading.genre in (None, *VIEWS):
-            perhaps = self._impressions.of(image)
+            perhaps = self._impressions.tags(image)
         return Seen(reading, perhaps, telling_colours(main_colours(image)), prompt_of(details))
 
     def _load(self) -> None:
@@ -57,7 +57,7 @@ class PictureReader:
             return
         self._asked = True
         try:
-            self._analyse = AnalyseEngine()
+            self._analyser = PictureAnalyser(devices.pick())
         except weights.WeightsError as problem:
             logger.warning("pictures of poems are read by their light and colours: %s", problem)
         try:

@@ -1,7 +1,4 @@
-"""What the studio reads in a picture: plain typed facts that other engines and pages can rely on.
-
-The forms that are kept with a work (``to_details``) hold JSON-safe values only.
-"""
+"""What is read in a picture, as typed facts. ``gallery.presentation.analysis`` reads what is kept of them."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class OcclusionMap:
-    """Where a picture speaks for a class: ``cells`` is base64 of uint8, row by row, 255 = most."""
+    """Which parts of a picture raise the probability of a class: base64 of uint8, row by row, 255 = most."""
 
     width: int
     height: int
@@ -31,7 +28,7 @@ class OcclusionMap:
 
 @dataclass(frozen=True, slots=True)
 class NearestPainting:
-    """A painting that the network knows and finds alike; ``likeness`` is a cosine in [-1, 1]."""
+    """A known painting whose embedding is near; ``likeness`` is a cosine in [-1, 1]."""
 
     title: str
     artist: str
@@ -60,7 +57,7 @@ class Composition:
 
 @dataclass(frozen=True, slots=True)
 class PictureReading:
-    """Only what the studio is sure of: what a poem for the picture is written from."""
+    """Only what is sure: what a poem for the picture is written from."""
 
     genre: str | None = None
     light: str | None = None
@@ -72,7 +69,11 @@ class PictureReading:
 
 @dataclass(frozen=True, slots=True)
 class PictureAnalysis:
-    """Everything about one picture. ``heads``: question -> shares, largest first; ``maps`` in their order."""
+    """Everything about one picture. ``heads``: head -> labels, the likeliest first; ``maps`` in their order.
+
+    ``known``: probability that it is a painting, as all that the network was trained on; ``unlike``: that is
+    too small for the rest to mean much.
+    """
 
     heads: Mapping[str, tuple[Share, ...]]
     maps: Mapping[str, tuple[OcclusionMap, ...]]
@@ -84,12 +85,12 @@ class PictureAnalysis:
     reading: PictureReading = field(default_factory=PictureReading)
 
     def to_details(self) -> dict[str, Any]:
-        """JSON-safe, as it is kept with the work."""
+        """JSON-safe: what a work keeps in ``details["analysis"]``."""
         return {"format": FORMAT} | asdict(self)
 
 
 def reading_from_details(details: Mapping[str, Any]) -> PictureReading | None:
-    """The reading inside a work's ``details``, or None when it has none that this version understands."""
+    """The reading in a work's ``details``; None without one of this FORMAT."""
     analysis = details.get("analysis")
     if not isinstance(analysis, Mapping) or analysis.get("format") != FORMAT:
         return None

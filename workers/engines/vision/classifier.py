@@ -1,4 +1,4 @@
-"""Looking at pictures with the classifier: one size for all sources, embeddings of unit length.
+"""The classifier as engines use it: one input size for all sources, embeddings of unit length.
 
 Used by ``analyse``, by the search for similar works, by ``dream`` and by the slow mode of ``restyle``.
 """
@@ -20,20 +20,20 @@ from workers.nets.classifier import STRIDE, Classifier, ClassifierConfig
 
 MODEL = "analyse"
 KNOWN = "known."
-"""Prefix of the tensors that are about the paintings it knows, not the network's."""
-LONGEST = 3.0
-"""Pictures wider (or taller) than this many times their other side are squeezed to it."""
+"""Prefix of the tensors about known paintings, beside those of the network."""
+LARGEST_RATIO = 3.0
+"""Pictures whose sides differ more are squeezed to this ratio."""
 
 
 def input_size(width: float, height: float, side: int) -> tuple[int, int]:
-    """Width and height at which a picture is looked at: area about ``side**2``, multiples of 16."""
-    ratio = min(LONGEST, max(1 / LONGEST, width / height))
+    """Width and height of the network's input for a picture: area about ``side**2``, multiples of STRIDE."""
+    ratio = min(LARGEST_RATIO, max(1 / LARGEST_RATIO, width / height))
     root = math.sqrt(ratio)
     return tuple(max(64, round(side * x / STRIDE) * STRIDE) for x in (root, 1 / root))  # type: ignore[return-value]
 
 
 class ClassifierModel:
-    """The classifier with its labels and measured numbers. Everything is on ``device``."""
+    """The classifier with its labels and its card. Everything is on ``device``."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class ClassifierModel:
         card: Mapping[str, Any] | None = None,
         known: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        """``known``: tensors beside the network's, about the paintings that it knows."""
+        """``known``: tensors about known paintings: ``vectors`` (N, E), one embedding each."""
         self.net = net.eval().requires_grad_(False).to(device)
         self.device = device
         self.card: Mapping[str, Any] = card or {}
@@ -50,7 +50,7 @@ class ClassifierModel:
         self.known = known or {}
         self.labels: dict[str, tuple[str, ...]] = dict(net.config.heads)
         training: Mapping[str, Any] = self.card.get("training", {})
-        # Seen as large as answers are best, a picture and its small, compressed copy are no longer alike.
+        # At the size at which answers are best, a picture and its small, compressed copy are not near.
         self.search_side = int(training.get("side", net.config.side))
 
     @classmethod
@@ -67,19 +67,19 @@ class ClassifierModel:
             raise weights.WeightsCorrupt(f"{loaded.folder}: not a classifier: {error}") from error
         return cls(net, device, loaded.card, known)
 
-    def look(self, image: Image.Image, side: int | None = None) -> torch.Tensor:
-        """A picture of any size -> (1, 3, h, w) in [-1, 1], area about ``side**2`` (None: as for answers)."""
+    def prepare(self, image: Image.Image, side: int | None = None) -> torch.Tensor:
+        """A picture of any size -> (1, 3, h, w) in [-1, 1], area about ``side**2`` (None: the card's)."""
         size = input_size(*image.size, side or self.net.config.side)
         resized = image.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
         return images.to_tensor(resized).to(self.device)
 
     @torch.inference_mode()
     def embed(self, pictures: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
-        """Unit embeddings (N, E) of pictures, seen at ``search_side``: near for pictures that look alike."""
+        """Unit embeddings (N, E) of pictures at ``search_side``: near for pictures that look alike."""
         vectors = []
         for picture in pictures:
-            x = self.look(picture, self.search_side)
-            # A picture and its mirror image are one: their mean makes the order of the sides irrelevant.
+            x = self.prepare(picture, self.search_side)
+            # The mean with the mirror image: a picture and its mirror image have the same embedding.
             both = self.net.embedding(self.net.features(torch.cat([x, x.flip(3)])))
             vectors.append(F.normalize(both, dim=1).mean(0))
         return np.asarray(F.normalize(torch.stack(vectors), dim=1).cpu().numpy(), np.float32)

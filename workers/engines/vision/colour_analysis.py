@@ -1,4 +1,7 @@
-"""What can be measured on a picture without a network: its main colours by name, light, symmetry, horizon."""
+"""What is measured on a picture without a network: its main colours by name, light, symmetry, horizon.
+
+Thresholds and scales are set by hand.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,14 @@ from workers.images import shrink, to_tensor
 SIDE = 96
 """Long side at which pictures are measured, px."""
 COLOURS = 6
+ROUNDS = 12
+"""Of k-means."""
 LEAST = 0.02
-"""Smaller shares are edges and noise."""
+"""Least share of a main colour: smaller ones are edges and noise."""
 SAME = 0.055
 """Colours nearer than this in Oklab are one."""
+BRIGHT, DARK, DIM = 0.72, 0.38, 0.52
+"""Mean lightness above which a picture is bright, and below which it is dark or else dim."""
 NAMES = {
     "black": "#0b0b0d", "charcoal": "#36383c", "grey": "#808285", "silver": "#b9bcbf",
     "white": "#f8f8f6", "ivory": "#f1e9d2", "cream": "#e8d9ae", "sand": "#cdb98b", "beige": "#c4ae94",
@@ -49,7 +56,7 @@ _NAMED_LAB = _lab(_NAMED)
 
 def name_of(lab: Floats) -> str:
     """The name of an Oklab colour (3,)."""
-    # A little less weight on lightness: a dark blue is rather a blue than a charcoal.
+    # Less weight on lightness: a dark blue is called blue, not charcoal.
     weight = np.array([0.8, 1.2, 1.2])
     return list(NAMES)[int((((_NAMED_LAB - lab) * weight) ** 2).sum(1).argmin())]
 
@@ -62,7 +69,7 @@ def main_colours(image: Image.Image) -> tuple[PaletteColour, ...]:
     pixels = np.asarray(shrink(image.convert("RGB"), SIDE)).reshape(-1, 3)
     lab = _lab(pixels)
     centres = _seeds(lab)
-    for _ in range(12):
+    for _ in range(ROUNDS):
         nearest = ((lab[:, None] - centres) ** 2).sum(2).argmin(1)
         centres = np.stack(
             [
@@ -81,7 +88,7 @@ def main_colours(image: Image.Image) -> tuple[PaletteColour, ...]:
         named.setdefault(name_of(centres[number]), []).append(
             (f"#{red:02x}{green:02x}{blue:02x}", float(shares[number]))
         )
-    # What has one name is one colour to whoever reads it: the larger patch stands for both.
+    # Colours of one name are listed once, with the larger one's value.
     found = [
         PaletteColour(patches[0][0], name, round(sum(share for _, share in patches), 4))
         for name, patches in named.items()
@@ -90,7 +97,7 @@ def main_colours(image: Image.Image) -> tuple[PaletteColour, ...]:
 
 
 def _seeds(lab: Floats) -> Floats:
-    """Farthest points, the first nearest to the mean: no chance, and small bright accents are found."""
+    """Farthest points, the first nearest to the mean: deterministic, and small bright accents are found."""
     first = int(((lab - lab.mean(0)) ** 2).sum(1).argmin())
     chosen = [lab[first]]
     distance = ((lab - chosen[0]) ** 2).sum(1)
@@ -118,9 +125,9 @@ def measure_composition(image: Image.Image) -> Composition:
 
 def light_level(composition: Composition) -> str | None:
     """``bright``, ``dim`` or ``dark``; None for a picture that is neither."""
-    if composition.brightness > 0.72:
+    if composition.brightness > BRIGHT:
         return "bright"
-    return "dark" if composition.brightness < 0.38 else "dim" if composition.brightness < 0.52 else None
+    return "dark" if composition.brightness < DARK else "dim" if composition.brightness < DIM else None
 
 
 def _symmetry(lab: Floats) -> float:

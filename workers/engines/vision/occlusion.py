@@ -1,8 +1,8 @@
-"""Where a picture speaks for a class: what happens to its probability when a part is hidden.
+"""Occlusion maps: how the probability of a class changes when a part of the picture is hidden.
 
-Occlusion (Zeiler & Fergus 2014) with overlapping windows: it asks the network itself, answers for every
-class of every head at once, and needs no gradient, whose maps may look right for the wrong reason
-(Adebayo et al. 2018).
+Occlusion (Zeiler & Fergus 2014) with overlapping windows asks the network itself, answers for every class of
+every head at once, and needs no gradient, whose maps may look right for the wrong reason (Adebayo et al.
+2018).
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from workers.engines.vision.analysis_schema import OcclusionMap
 from workers.nets.classifier import Classifier
 
 GRID = 9
-"""Windows along the longer side. Each is twice as wide as their distance."""
+"""Windows along the longer side, each twice as wide as their distance."""
 CELLS = 24
 """Cells of a finished map along the longer side."""
 BATCH = 12
+"""Occluded copies of the picture in one pass."""
 
 
 def occlude(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -47,7 +48,7 @@ def windows(height: int, width: int) -> torch.Tensor:
 
 
 def _bumps(length: int, count: int) -> torch.Tensor:
-    """``count`` raised plateaus (count, length), each two steps wide with an edge of half a step."""
+    """``count`` plateaus (count, length), each two steps wide, with a linear edge of half a step."""
     step = length / count
     position = torch.arange(length) + 0.5
     centres = (torch.arange(count) + 0.5) * step
@@ -62,7 +63,7 @@ def occlusion_maps(
     temperature: Mapping[str, float],
     step: Callable[[int, int], None] | None = None,
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Maps of every class: head -> (labels, h, w), how much its log-probability falls when a place is hidden.
+    """Head -> (labels, h, w): how much each class's log-probability falls when a cell is hidden.
 
     ``x``: one picture (1, 3, H, W). ``step(done, of)`` is called after each batch and may raise.
     """
@@ -98,7 +99,7 @@ def _cells(masks: torch.Tensor) -> torch.Tensor:
 
 
 def encode_map(heat: npt.NDArray[np.float32]) -> OcclusionMap:
-    """A map (h, w) -> its form on the page: what speaks against the class is 0, the strongest place 255."""
+    """A map (h, w) in the form that is kept: 0 where it is not positive, 255 at its largest."""
     positive = np.clip(heat, 0, None)
     top = float(positive.max())
     cells = np.zeros(heat.shape, np.uint8) if top <= 0 else np.rint(positive / top * 255).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""How well a picture fits a text: the matcher's two encoders with the lexicon before them.
+"""The matcher as engines use it: the similarity of pictures and texts, which the lexicon turns to words.
 
 Used by ``paint`` (conditions, the best of several candidates, refining), by ``blend`` (even steps) and by the
-measures; a search by words over pictures needs nothing else.
+evaluation; a search by words over pictures needs nothing else.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class MatcherModel:
 
     @torch.no_grad()
     def conditions(self, texts: Sequence[Sequence[str]]) -> torch.Tensor:
-        """Words of each text -> a painter's conditions (N, E)."""
+        """Words of each text -> the generator's conditions (N, E)."""
         return condition(self.texts(texts))
 
     def pictures(self, images: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""What a view may show: words that the matcher finds far likelier for it than for most views.
+"""Zero-shot tags: words whose cosine with a view is unusually large, by the matcher.
 
-Less than the typed reading, which says only what is sure: a poem may follow an impression, a fact may not.
+Less certain than a :class:`PictureReading`, which holds only what is sure: a poem may follow them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ USUAL_FILE = "usual.json"
 """Beside the matcher's weights: ``{"matcher": digest, "words": {word: [mean, deviation]}}`` of the cosine of
 each word with views, made by ``python -m workers.training impressions``."""
 MIN_DEVIATIONS = 1.2
-"""Deviations above the mean from which on a word is an impression: about one view in nine."""
+"""Deviations above its mean from which on a word is a tag: a normal variable exceeds it one time in nine."""
 MOST = 3
 
 
 class ZeroShotTagger:
-    """The matcher with what is usual for each word."""
+    """The matcher with the mean and deviation of each word's cosine with views."""
 
     def __init__(self, matcher: MatcherModel, usual: Mapping[str, tuple[float, float]]) -> None:
         """``usual``: word of the matcher -> mean and deviation (above 0) of its cosine with views."""
@@ -58,8 +58,8 @@ class ZeroShotTagger:
         return cls(matcher, usual)
 
     @torch.inference_mode()
-    def of(self, image: Image.Image) -> tuple[str, ...]:
-        """At most three words, the least usual first; none for a view like all others."""
+    def tags(self, image: Image.Image) -> tuple[str, ...]:
+        """At most MOST words, the least usual first; none for a view like all others."""
         side = self._matcher.net.config.size
         x = images.to_tensor(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
         fits = self._texts @ self._matcher.pictures(x.to(self._matcher.device))[0]

@@ -20,8 +20,8 @@ from PIL import Image
 
 from workers import device as devices
 from workers import weights
-from workers.engines.analyse import KNOWN_FILE, SEASONS
 from workers.engines.vision.classifier import KNOWN, MODEL, ClassifierModel
+from workers.engines.vision.picture_analysis import KNOWN_FILE, SEASONS
 from workers.engines.vision.text_image_matcher import MODEL as MATCHER
 from workers.engines.vision.text_image_matcher import MatcherModel
 from workers.nets.classifier import Classifier, ClassifierConfig
