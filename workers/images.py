@@ -21,11 +21,14 @@ def open_rgb(path: Path, longest: int | None = None) -> Image.Image:
 
 def shrink(image: Image.Image, longest: int) -> Image.Image:
     """The same picture with its long side at most ``longest`` px; never enlarged."""
+    return resize_longest(image, longest) if longest < max(image.size) else image
+
+
+def resize_longest(image: Image.Image, longest: int, least: int = 1) -> Image.Image:
+    """The same picture with its long side exactly ``longest`` px, its short side ``least`` px or more."""
     scale = longest / max(image.size)
-    if scale >= 1:
-        return image
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS)
+    size = (max(least, round(image.width * scale)), max(least, round(image.height * scale)))
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:

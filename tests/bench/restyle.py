@@ -23,7 +23,7 @@ from workers import device as devices
 from workers import images
 from workers.engines.base import SilentReport, Task
 from workers.engines.restyle import LEAST_SIDE, MARGIN, RestyleEngine
-from workers.engines.stylisation.resizing import canvas_side, mirror_pad, sized
+from workers.engines.stylisation.resizing import canvas_side, mirror_pad
 from workers.nets.tiled_style_transfer import paint_in_strips
 from workers.training.common.data import sample_pictures
 from workers.training.style_transfer.optimisation_baseline import peak_megabytes
@@ -41,7 +41,9 @@ def request(path: Path, size: int, style: str) -> Task:
 @torch.inference_mode()
 def forward(engine: RestyleEngine, picture: Image.Image, brush: float = 0.5) -> float:
     """Seconds of the network alone on the canvas of ``picture``, and of nothing else."""
-    canvas = images.to_tensor(sized(picture, canvas_side(max(picture.size), brush))).to(engine.device)
+    canvas = images.to_tensor(images.resize_longest(picture, canvas_side(max(picture.size), brush))).to(
+        engine.device
+    )
     framed = mirror_pad(canvas, MARGIN, LEAST_SIDE)[0].to(memory_format=torch.channels_last)
     code = engine.code(engine.styles[0])
     began = time.perf_counter()
@@ -65,7 +67,7 @@ def main() -> None:
         sample_pictures(512)[0].resize((2048, 2048), Image.Resampling.LANCZOS).save(path)
         for size, target in TARGETS.items():
             task = request(path, size, engine.styles[0])
-            picture = sized(images.open_rgb(path), size)
+            picture = images.resize_longest(images.open_rgb(path), size)
             whole, alone = [], []
             for _ in range(given.rounds + 1):  # the first round warms up
                 began = time.perf_counter()

@@ -16,7 +16,7 @@ from tests.engine.parameters import complete
 from tests.engine.toy_painting import Recording, pixels
 from workers import weights
 from workers.engines.base import Animation, InvalidRequest, JobCanceled, Report, Result, Task
-from workers.engines.dream import DreamEngine, octave_noise
+from workers.engines.dream import DreamEngine
 from workers.engines.vision.activation_maximisation import (
     STAGES,
     Feature,
@@ -24,6 +24,7 @@ from workers.engines.vision.activation_maximisation import (
     activation_objective,
     channels_of,
     normalise_gradient_pyramid,
+    octave_noise,
     parse_features,
     preactivations,
 )

@@ -1,4 +1,4 @@
-"""Engines whose requests share no batch make them one after the other, each with an end of its own."""
+"""Running tasks one after the other, for engines whose requests cannot share a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from workers.engines.base import EngineError, JobCanceled, JobReleased, Output, 
 
 
 def run_sequentially(tasks: Sequence[Task], make: Callable[[Task], Output]) -> list[Result]:
-    """One result per task, in order: what ends one task, a full memory too, does not end its neighbours."""
+    """One result per task, in order. What ends one task, also a full device, does not end its neighbours.
+
+    Other exceptions of ``make`` pass through.
+    """
     results = []
     for task in tasks:
         try:

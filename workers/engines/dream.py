@@ -1,4 +1,4 @@
-"""Kind ``dream``: a picture, or noise, turned step by step into what chosen features want to see."""
+"""Kind ``dream``: a picture, or noise, changed by gradient ascent on chosen features (DeepDream)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
-from PIL import Image
 
 from workers import device as devices
 from workers import images
-from workers.engines.base import (
-    Animation,
-    InvalidRequest,
-    Picture,
-    Result,
-    Task,
-)
+from workers.engines.base import Animation, InvalidRequest, Picture, Result, Task
 from workers.engines.batching import run_sequentially
 from workers.engines.request import Request
 from workers.engines.vision.activation_maximisation import (
@@ -26,18 +18,21 @@ from workers.engines.vision.activation_maximisation import (
     Feature,
     GradientAscent,
     channels_of,
+    octave_noise,
     parse_features,
 )
 from workers.engines.vision.classifier import ClassifierModel
+from workers.engines.vision.geometry import resize
 from workers.engines.vision.zoom_loop import ZoomLoop, magnified_centre, next_layer_opacity
 
-LEAST = 32  # long side of the smallest octave, px
-SHOW = 5  # steps between two previews
-REVISIT = 2  # octaves of each further layer of a zoom: its large shapes come from the layer before it
-CLOSING = 0.5  # share of the steps that sew the first layer into the last
+LEAST_OCTAVE = 32  # long side of the smallest octave, px
+LEAST_SIDE = 2  # short side of a picture, px
+LAYER_OCTAVES = 2  # octaves of each further layer of a zoom: its large shapes come from the layer before it
+CLOSING_SHARE = 0.5  # of the steps, to blend the first layer into the last
 FRAMES_PER_LAYER = 16
 FRAMES_PER_SECOND = 12.0
-PREVIEW = 512  # long side of the previews, px
+PREVIEW_EVERY = 5  # steps
+PREVIEW_LONGEST = 512  # long side of the previews, px
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ class DreamRequest(Request):
 
 
 class DreamEngine:
-    """Dreams of one request after the other: sizes differ, and one fills two cores."""
+    """Handles one request after the other: sizes differ, and one fills two cores."""
 
     kind: ClassVar[str] = "dream"
     request: ClassVar[type[DreamRequest]] = DreamRequest
@@ -76,7 +71,7 @@ class DreamEngine:
         self.model_name, self.model_digest = classifier.name, classifier.digest
         self._net = classifier.net.to(memory_format=torch.channels_last)
         self.channels = channels_of(self._net)
-        """Stage -> how many channels can be asked for."""
+        """Stage -> number of channels that can be asked for."""
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
@@ -103,21 +98,21 @@ class DreamEngine:
             jitter=request.jitter,
             colour=0.0 if request.keep_colours else COLOUR,
         )
-        dreamer = _Dreamer(task, request, ascent)
+        run = _DreamRun(task, request, ascent)
         details: dict[str, Any] = {
             "features": [[one.stage, one.channel, one.weight] for one in features],
             "width": source.shape[3],
             "height": source.shape[2],
         }
         if not request.zoom:
-            made = dreamer.dream(source, request.octaves)
+            made = run.dream(source, request.octaves)
             task.report.phase("finishing")
             return Picture(images.to_image(made), details)
-        zoom = dreamer.layers(source)
+        zoom = run.zoom(source)
         frames = []
         for number in range(request.frames):
             frames.append(images.to_image(zoom.at(len(zoom) * number / request.frames)))
-            dreamer.did()
+            run.advance()
         task.report.phase("finishing")
         return Animation(tuple(frames), request.frames / FRAMES_PER_SECOND, details)
 
@@ -130,96 +125,72 @@ class DreamEngine:
             ) from error
 
     def _source(self, task: Task, size: int, generator: torch.Generator) -> torch.Tensor:
-        """What is dreamt of, as large as the result: (1, 3, H, W) in [-1, 1]."""
+        """The picture to start from, as large as the result: (1, 3, H, W) in [-1, 1]."""
         if "image" in task.inputs:
-            source = images.to_tensor(_sized(images.open_rgb(task.inputs["image"]), size))
+            image = images.open_rgb(task.inputs["image"])
+            source = images.to_tensor(images.resize_longest(image, size, least=LEAST_SIDE))
         else:
             source = octave_noise(size, generator)
         return source.to(self.device)
 
 
-class _Dreamer:
-    """The steps of one request, counted and shown."""
+class _DreamRun:
+    """The gradient ascent of one request: counts its steps and shows previews."""
 
     def __init__(self, task: Task, request: DreamRequest, ascent: GradientAscent) -> None:
         self.task, self.request, self.ascent = task, request, ascent
-        self.closing = max(1, round(CLOSING * request.steps))
-        revisits = max(0, request.layers - 1) * min(REVISIT, request.octaves) * request.steps
+        self.closing = max(1, round(CLOSING_SHARE * request.steps))
+        further = max(0, request.layers - 1) * min(LAYER_OCTAVES, request.octaves) * request.steps
         self.total = request.octaves * request.steps
-        self.total += revisits + self.closing + request.frames if request.zoom else 0
+        self.total += further + self.closing + request.frames if request.zoom else 0
         self.done = 0
 
-    def did(self) -> None:
+    def advance(self) -> None:
         """Report one step more; raises what ends the task."""
         self.done += 1
         self.task.report.step(self.done, self.total)
 
     def dream(self, source: torch.Tensor, octaves: int) -> torch.Tensor:
-        """``source`` dreamt of at ``octaves`` sizes, from the smallest to its own."""
+        """``source`` (1, 3, H, W) after ascent at ``octaves`` sizes, from the smallest to its own."""
         height, width = source.shape[2:]
         detail = source.new_zeros(1, 3, 1, 1)
         for shape in self._sizes(height, width, octaves):
-            base = _resized(source, shape)
-            picture = (base + _resized(detail, shape)).clamp(-1, 1)
-            picture = self._climb(picture, self.request.steps)
+            base = _bicubic(source, shape)
+            picture = (base + _bicubic(detail, shape)).clamp(-1, 1)
+            picture = self._ascend(picture, self.request.steps)
             self._show(picture)
             detail = picture - base
         return picture
 
-    def layers(self, source: torch.Tensor) -> ZoomLoop:
-        """A zoom's layers, each dreamt from the middle of the one before; the first is sewn into the last."""
+    def zoom(self, source: torch.Tensor) -> ZoomLoop:
+        """Layers, each made from the centre of the one before; the first is blended into the last."""
         layers = [self.dream(source, self.request.octaves)]
         for _ in range(self.request.layers - 1):
-            layers.append(self.dream(magnified_centre(layers[-1]), min(REVISIT, self.request.octaves)))
+            layers.append(self.dream(magnified_centre(layers[-1]), min(LAYER_OCTAVES, self.request.octaves)))
         last = ZoomLoop(layers).at(len(layers) - 1)
-        layers[-1] = self._climb(last, self.closing, 1 - next_layer_opacity(last))
+        layers[-1] = self._ascend(last, self.closing, 1 - next_layer_opacity(last))
         return ZoomLoop(layers)
 
-    def _climb(self, picture: torch.Tensor, steps: int, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def _ascend(self, picture: torch.Tensor, steps: int, mask: torch.Tensor | None = None) -> torch.Tensor:
         self.ascent.prepare(picture)
         for number in range(steps):
             picture = self.ascent.step(picture, mask)
-            self.did()
-            if number % SHOW == SHOW - 1:
+            self.advance()
+            if number % PREVIEW_EVERY == PREVIEW_EVERY - 1:
                 self._show(picture)
         return picture
 
     def _show(self, picture: torch.Tensor) -> None:
-        scale = min(1.0, PREVIEW / max(picture.shape[2:]))
+        scale = min(1.0, PREVIEW_LONGEST / max(picture.shape[2:]))
         shape = tuple(max(1, round(side * scale)) for side in picture.shape[2:])
-        self.task.report.preview(images.to_image(_resized(picture, shape)))
+        self.task.report.preview(images.to_image(_bicubic(picture, shape)))
 
     def _sizes(self, height: int, width: int, octaves: int) -> Iterator[tuple[int, int]]:
-        """Heights and widths from the smallest octave to the whole; never less than LEAST px long."""
+        """Heights and widths from the smallest octave to the whole, LEAST_OCTAVE px long at least."""
         for number in reversed(range(octaves)):
-            scale = max(self.request.octave_scale**-number, min(1.0, LEAST / max(height, width)))
+            scale = max(self.request.octave_scale**-number, min(1.0, LEAST_OCTAVE / max(height, width)))
             yield max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def octave_noise(side: int, generator: torch.Generator) -> torch.Tensor:
-    """Soft coloured noise (1, 3, side, side) around a middle grey: what is dreamt from when there is nothing.
-
-    Octaves of noise, each half as fine and as strong as the one before: the spectrum of natural pictures.
-    """
-    whole = torch.zeros(1, 3, side, side)
-    cells = 2
-    while cells <= side:
-        noise = torch.randn(1, 3, cells, cells, generator=generator)
-        whole += (
-            F.interpolate(noise, (side, side), mode="bicubic", align_corners=False) * (2.0 / cells) ** 0.7
-        )
-        cells *= 2
-    return (whole / whole.std() * 0.18).clamp(-1, 1)
-
-
-def _resized(picture: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-    if tuple(picture.shape[2:]) == shape:
-        return picture
-    return F.interpolate(picture, shape, mode="bicubic", antialias=True, align_corners=False)
-
-
-def _sized(image: Image.Image, longest: int) -> Image.Image:
-    """``image`` with its long side ``longest`` px, its short side 2 px at least; small pictures grow."""
-    scale = longest / max(image.size)
-    size = (max(2, round(image.width * scale)), max(2, round(image.height * scale)))
-    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+def _bicubic(picture: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    return resize(picture, shape, mode="bicubic", antialias=True)

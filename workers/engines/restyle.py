@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -22,7 +21,6 @@ from workers.engines.stylisation.resizing import (
     detail_share,
     mirror_pad,
     restore_detail,
-    sized,
     transfer_luminance,
 )
 from workers.engines.stylisation.style_mixing import mix_codes
@@ -40,8 +38,8 @@ from workers.nets.tiled_style_transfer import paint_in_strips, stages_of
 MODEL = "restyle"
 SKETCHES = (192, 448)
 """Long sides of the first previews, px."""
-STYLE_SIDES = (256, 1024)  # short and longest side at which a style picture is looked at, as in training
-MARGIN = 32  # px painted beyond each edge and cut off again: the zeros outside must not show as a frame
+STYLE_SIDES = (256, 1024)  # short and longest side at which a style picture is encoded, as in training
+MARGIN = 32  # px painted beyond each edge and cut off again: edges would show as a frame
 LEAST_SIDE = 48  # px painted each way at least: the network's deepest layers need some pixels
 STRIPS_FROM = 640 * 640
 """Pixels above which a canvas is painted in strips: below, one pass is quicker and small enough."""
@@ -50,14 +48,7 @@ PREVIEW_STEPS = 4
 
 Stage = Callable[[int, int], None]
 Show = Callable[[Image.Image], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """One request with its styles, whose weights are shares of one."""
-
-    request: RestyleRequest
-    styles: tuple[WeightedStyle, ...]
+Styles = Sequence[WeightedStyle]
 
 
 class RestyleEngine:
@@ -116,13 +107,13 @@ class RestyleEngine:
         task.report.phase("loading")
         request = RestyleRequest.from_parameters(task.parameters)
         path = task.input("image")
-        wish = _Wish(request, chosen_styles(request, task, self.styles))
-        content = sized(images.open_rgb(path), request.size)
+        styles = chosen_styles(request, task, self.styles)
+        content = images.resize_longest(images.open_rgb(path), request.size)
         region = None
         if "mask" in task.inputs:
             region = feathered_region(images.open_rgb(task.inputs["mask"]), content.size, request.invert)
         # Loaded before anything is painted: nobody shall wait to hear that it is not there.
-        target = self._target(wish) if request.slow else None
+        target = self._target(request, styles) if request.slow else None
         task.report.phase("painting")
 
         def show(painted: Image.Image) -> None:
@@ -132,33 +123,33 @@ class RestyleEngine:
             size = painted.size
             task.report.preview(composite(region.resize(size), painted, content.resize(size)))
 
-        details: dict[str, Any] = style_details(wish.styles)
+        details: dict[str, Any] = style_details(styles)
         if target is None:
-            painted = self._at_once(task, wish, content, show)
+            painted = self._feed_forward(task, request, styles, content, show)
         else:
-            painted, done = self._slowly(task, wish, content, target, show)
+            painted, done = self._optimised(task, request, styles, content, target, show)
             details |= {"steps": done, "seeing": self._loaded_classifier().digest}
         task.report.phase("finishing")
         if region is not None:
             painted = composite(region, painted, content)
         return Picture(painted, details={**details, "width": painted.width, "height": painted.height})
 
-    def _code_of(self, wish: _Wish) -> torch.Tensor:
-        scale = wish.request.style_scale
+    def _mixed_code(self, styles: Styles, style_scale: float) -> torch.Tensor:
         codes = [
-            self._codes[one.slug] if one.picture is None else self.encode(one.picture, scale)
-            for one in wish.styles
+            self._codes[one.slug] if one.picture is None else self.encode(one.picture, style_scale)
+            for one in styles
         ]
-        return mix_codes(codes, [one.weight for one in wish.styles])
+        return mix_codes(codes, [one.weight for one in styles])
 
     # --- Feed-forward ----------------------------------------------------------------------------------
 
-    def _at_once(self, task: Task, wish: _Wish, content: Image.Image, show: Show) -> Image.Image:
+    def _feed_forward(
+        self, task: Task, request: RestyleRequest, styles: Styles, content: Image.Image, show: Show
+    ) -> Image.Image:
         """Sketches first, each larger than the one before, then the picture."""
-        request = wish.request
         paint = partial(
             self.paint,
-            code=self._code_of(wish),
+            code=self._mixed_code(styles, request.style_scale),
             strength=request.strength,
             keep_colours=request.keep_colours,
             brush=request.brush,
@@ -166,7 +157,7 @@ class RestyleEngine:
         )
         canvas = _canvas_size(content.size, request)
         sides = [side for side in SKETCHES if 2 * side <= max(canvas) or side == SKETCHES[0]]
-        sketches = [sized(content, side) for side in sides]
+        sketches = [images.resize_longest(content, side) for side in sides]
         steps = sum(self._stages(_canvas_size(one.size, request)) for one in (*sketches, content))
         done = 0
 
@@ -190,7 +181,7 @@ class RestyleEngine:
         short, longest = STYLE_SIDES
         side = min(longest, round(short * max(style.size) / min(style.size)))
         side = min(longest, max(LEAST_SIDE, round(side * style_scale)))
-        picture = images.to_tensor(sized(style, side)).to(self.device)
+        picture = images.to_tensor(images.resize_longest(style, side)).to(self.device)
         return self._net.encode(mirror_pad(picture, 0, 32)[0])
 
     @torch.inference_mode()
@@ -211,7 +202,7 @@ class RestyleEngine:
         Unless the brush is the finest, a large picture is painted on a smaller canvas and enlarged, or its
         strokes would be too fine to see; the content's own fine light then makes it sharp.
         """
-        small = sized(content, canvas_side(max(content.size), brush, style_scale))
+        small = images.resize_longest(content, canvas_side(max(content.size), brush, style_scale))
         source = images.to_tensor(small).to(self.device)
         painted = self._painted(source, code, stage)
         if small.size != content.size:
@@ -233,7 +224,7 @@ class RestyleEngine:
             painted = self._net(framed.to(memory_format=torch.channels_last), code, stage)
         return painted[:, :, top : top + source.shape[2], left : left + source.shape[3]].clamp(-1, 1)
 
-    # --- Slow and best ---------------------------------------------------------------------------------
+    # --- Optimisation (slow and best) --------------------------------------------------------------------
 
     def _loaded_classifier(self) -> ClassifierModel:
         if self._classifier is None:
@@ -243,44 +234,44 @@ class RestyleEngine:
                 raise _unavailable(error) from error
         return self._classifier
 
-    def _target(self, wish: _Wish) -> Callable[[int], StyleStatistics]:
-        """What the slow mode goes for: by the long side of the picture that is optimised."""
+    def _target(self, request: RestyleRequest, styles: Styles) -> Callable[[int], StyleStatistics]:
+        """The statistics that the slow mode approaches, by the long side of the picture that is optimised."""
         classifier = self._loaded_classifier()
         ready: ReadyStyleStatistics | None = None
-        if any(one.picture is None for one in wish.styles):
+        if any(one.picture is None for one in styles):
             try:
                 ready = ReadyStyleStatistics.load(classifier)
-                ready.target(next(one.slug for one in wish.styles if one.picture is None), SIDES[0])
+                ready.statistics(next(one.slug for one in styles if one.picture is None), SIDES[0])
             except (weights.WeightsError, KeyError) as error:
                 raise _unknown_style(error) from error
 
-        def seen(one: WeightedStyle, side: int) -> StyleStatistics:
-            looked = round(side * wish.request.style_scale)
+        def statistics(one: WeightedStyle, side: int) -> StyleStatistics:
+            scaled = round(side * request.style_scale)
             if one.picture is not None:
-                return style_statistics(classifier.net, one.picture, looked, self.device)
+                return style_statistics(classifier.net, one.picture, scaled, self.device)
             assert ready is not None
             try:
-                return ready.target(one.slug, looked)
+                return ready.statistics(one.slug, scaled)
             except KeyError as error:
                 raise _unknown_style(error) from error
 
         return lambda side: mix_statistics(
-            [seen(one, side) for one in wish.styles], [one.weight for one in wish.styles]
+            [statistics(one, side) for one in styles], [one.weight for one in styles]
         )
 
-    def _slowly(
+    def _optimised(
         self,
         task: Task,
-        wish: _Wish,
+        request: RestyleRequest,
+        styles: Styles,
         content: Image.Image,
         target: Callable[[int], StyleStatistics],
         show: Show,
     ) -> tuple[Image.Image, int]:
-        """The picture, and how many steps it took; the person may have ended it."""
-        request = wish.request
-        small = sized(content, min(SIDES[-1], max(content.size)))
+        """The picture, and the number of steps that were taken; the person may have ended it."""
+        small = images.resize_longest(content, min(SIDES[-1], max(content.size)))
         task.report.step(0, request.steps)
-        code = self._code_of(wish)
+        code = self._mixed_code(styles, request.style_scale)
         start = self.paint(small, code, brush=request.brush, style_scale=request.style_scale)
         source, begun = (images.to_tensor(one).to(self.device) for one in (small, start))
         show(start)

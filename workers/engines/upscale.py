@@ -22,13 +22,15 @@ from workers.nets.upscaler import FACTOR, MARGIN, TEXTURE, Upscaler, UpscalerCon
 
 MODEL = "paint-upscaler"
 PASSES = {2: 1, 4: 2}
-SHORTEST = 16  # sides of the picture, px: less cannot be mirrored beyond its edges
+"""Factor -> number of doublings."""
+LEAST_SIDE = 16  # sides of the picture, px: less cannot be mirrored beyond its edges
 TILE_CPU = 256  # side of a tile of the small picture, px: about half a second, so a cancel is heard soon
 TILE_GPU = 1024
-PREVIEW = 640  # long side of the previews, px
+PREVIEW_LONGEST = 640  # long side of the previews, px
 
 Pixels = npt.NDArray[np.uint8]
-Slices = tuple[slice, slice]  # rows and columns
+Slices = tuple[slice, slice]
+"""Rows and columns of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class UpscaleRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A piece of a picture in px: what becomes part of the result, before it is enlarged."""
+    """A rectangle of the small picture, px."""
 
     top: int
     left: int
@@ -97,10 +99,10 @@ class UpscaleEngine:
         request = UpscaleRequest.from_parameters(task.parameters)
         factor = int(request.factor)
         image = open_flattened(task.input("image"))
-        if min(image.size) < SHORTEST:
+        if min(image.size) < LEAST_SIDE:
             raise InvalidRequest(
                 f"{image.size} is too small",
-                visitor=f"This picture is too small: it needs at least {SHORTEST} pixels each way.",
+                visitor=f"This picture is too small: it needs at least {LEAST_SIDE} pixels each way.",
             )
         task.report.phase("painting")
         width, height = image.size
@@ -108,13 +110,13 @@ class UpscaleEngine:
             len(tiles(height * FACTOR**number, width * FACTOR**number, self.tile))
             for number in range(PASSES[factor])
         )
-        sketch = _PreviewCanvas(image, task)
+        preview = _PreviewCanvas(image, task)
         done = 0
 
         def painted(pixels: Pixels, place: Slices) -> None:
             nonlocal done
             done += 1
-            sketch.show(pixels, place)
+            preview.show(pixels, place)
             task.report.step(done, steps)
 
         picture = self.enlarge(image, factor, request.texture, task.seed, painted)
@@ -132,9 +134,9 @@ class UpscaleEngine:
         seed: int = 0,
         painted: Callable[[Pixels, Slices], None] | None = None,
     ) -> Image.Image:
-        """An RGB picture, 2 or 4 times as large. ``painted(pixels, place)`` hears of each tile; may raise.
+        """An RGB picture, 2 or 4 times as large. ``painted(pixels, place)``, after each tile, may raise.
 
-        ``pixels`` is the whole result of this doubling so far, uint8 (H, W, 3), and ``place`` what is new.
+        ``pixels`` is the whole result of this doubling so far, uint8 (H, W, 3), and ``place`` its new part.
         """
         stream = devices.generator(seed)
         grey = _is_grey(image)
@@ -151,10 +153,10 @@ class UpscaleEngine:
     def _doubled(
         self, picture: Image.Image, stream: torch.Generator, texture: float
     ) -> Iterator[tuple[Slices, Pixels]]:
-        """Double an RGB picture tile by tile: where in the result, and uint8 (h, w, 3).
+        """Double an RGB picture tile by tile: the tile's slices of the result, and uint8 (h, w, 3).
 
-        Each tile is painted with as much around it as the network can see, and the noise belongs to the whole
-        picture, so the tiles together are what one pass over all of it would be.
+        Each tile is computed with the network's whole receptive field around it, and the noise is drawn for
+        the whole picture, so the tiles together equal one pass over all of it.
         """
         source = images.to_tensor(picture)
         noise = draw_noise((picture.height, picture.width), [stream])
@@ -183,36 +185,36 @@ def _window(start: int, end: int, reach: int, length: int) -> tuple[slice, int]:
 
 
 def open_flattened(path: Path) -> Image.Image:
-    """Any picture as RGB; what is transparent lies on white paper."""
+    """Any picture as RGB; transparency is composed onto white."""
     with Image.open(path) as source:
         if source.has_transparency_data:
             clear = source.convert("RGBA")
-            paper = Image.new("RGBA", clear.size, "white")
-            return Image.alpha_composite(paper, clear).convert("RGB")
+            white = Image.new("RGBA", clear.size, "white")
+            return Image.alpha_composite(white, clear).convert("RGB")
         if source.mode.startswith("I;16"):
-            # Pillow would cut off everything above 255.
+            # Pillow would clip everything above 255.
             return Image.fromarray((np.asarray(source) // 257).astype(np.uint8)).convert("RGB")
         return source.convert("RGB")
 
 
 def _is_grey(image: Image.Image) -> bool:
-    """Whether there is no colour in it: then none must come in."""
+    """Whether the picture has no colour: its result then has none either."""
     red, green, blue = image.split()
     return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
 class _PreviewCanvas:
-    """A small picture of the result so far: the picture as it was, then each tile as it is painted."""
+    """The preview: the picture as it was, on which each finished tile is pasted."""
 
     def __init__(self, image: Image.Image, task: Task) -> None:
         self._report: Callable[[Image.Image], None] = task.report.preview
-        scale = min(2.0, PREVIEW / max(image.size))
+        scale = min(2.0, PREVIEW_LONGEST / max(image.size))
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         self._canvas = image.resize(size, Image.Resampling.BICUBIC)
         self._report(self._canvas.copy())
 
     def show(self, pixels: Pixels, place: Slices) -> None:
-        """Paste a finished piece and show the whole."""
+        """Paste a finished tile and report the whole."""
         rows, columns = place
         down, across = self._canvas.height / pixels.shape[0], self._canvas.width / pixels.shape[1]
         box = [round(columns.start * across), round(rows.start * down)]

@@ -1,7 +1,7 @@
 """The slow mode of ``restyle``: the picture itself is optimised (Gatys et al. 2016), from coarse to fine.
 
-Style and content are told by the features of our own classifier. It starts from what the feed-forward network
-painted, so that every step makes it better and it may be ended at any of them.
+Style and content are compared in the features of our own classifier. It starts from the picture of the
+feed-forward network, so that it may be ended at any step. Loss weights, rates and shares are set by hand.
 """
 
 from __future__ import annotations
@@ -19,40 +19,41 @@ from workers.engines.stylisation.style_statistics import (
     StyleStatistics,
     layer_statistics,
 )
+from workers.engines.vision.geometry import resize
 from workers.nets.classifier import STRIDE, Classifier
 
 SHARES = (0.4, 0.35, 0.25)
-"""Of the steps at each of SIDES: shapes are found where a step is cheap."""
+"""Of the steps at each of SIDES: large shapes are found where a step is cheap."""
 CONTENT_STAGE = 2
 CONTENT = 1.0
 VARIATION = 4.0
-STAY = 0.3
-"""Weight of the first picture's light, seen from afar."""
+LIGHT = 0.3
+"""Weight of the difference from the first picture's light at low resolution."""
 HUES = 0.2
-"""How far each step is led back to the first picture's hues, seen from afar: they are the style's already,
-and a network that names paintings cares little about them."""
-SEEN_FROM = (8, 16)
-"""So many pixels are one then."""
-STEP = 0.03
-MARGIN = 16
+"""Share by which each step restores the first picture's hues at low resolution: they are the style's already,
+and a network that was trained to name paintings is nearly blind to them."""
+CHROMA_POOL, LIGHT_POOL = 8, 16  # px that are averaged to compare hues and light
+RATE = 0.03  # of Adam
+MARGIN = 16  # px mirrored around the picture
+LEAST_SIDE = 64  # px of the network's input each way at least
 SHIFTS = ((0, 0), (3, 5), (6, 2), (1, 7), (5, 4), (2, 1), (7, 6), (4, 3))
-"""(down, right) in px, in turn: the network's strides would leave their grid in a picture that stays put."""
+"""(down, right) in px, in turn: at one place the network's strides would leave a grid in the picture."""
 WEIGHTS = (1.0, 1.0, 1.0, 0.6)
-"""Of the stages in the style loss: the deepest one sees objects more than strokes."""
+"""Of the stages in the style loss: the deepest one responds to objects more than to strokes."""
 
 OnStep = Callable[[torch.Tensor, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One size: long side in px, and how many steps are taken there."""
+    """One resolution: long side in px, and the number of steps there."""
 
     side: int
     steps: int
 
 
 def resolution_levels(longest: int, steps: int) -> list[Level]:
-    """The sizes for a picture whose long side is ``longest`` px, at most the last of SIDES."""
+    """The resolutions for a picture whose long side is ``longest`` px, at most the last of SIDES."""
     sides = [side for side in SIDES if side < longest] + [min(longest, SIDES[-1])]
     sides = sorted(set(sides))
     shares = SHARES[-len(sides) :]
@@ -62,7 +63,7 @@ def resolution_levels(longest: int, steps: int) -> list[Level]:
 
 
 def statistics_distance(found: LayerStatistics, wanted: LayerStatistics) -> torch.Tensor:
-    """How far one stage's statistics are from the style's, relative to them."""
+    """Squared distance of one stage's statistics from ``wanted``, relative to these."""
     scale = wanted.mean.square().mean() + wanted.deviation.square().mean()
     error = (
         (found.mean - wanted.mean).square().mean() + (found.deviation - wanted.deviation).square().mean()
@@ -73,7 +74,7 @@ def statistics_distance(found: LayerStatistics, wanted: LayerStatistics) -> torc
 
 
 def style_loss(features: Sequence[torch.Tensor], wanted: StyleStatistics) -> torch.Tensor:
-    """Style loss of what the network sees, summed over its stages."""
+    """Style loss of features (1, C, h, w) per stage, weighted by WEIGHTS and summed."""
     total = features[0].new_zeros(())
     for found, stage, weight in zip(features, wanted, WEIGHTS, strict=True):
         total = total + weight * statistics_distance(layer_statistics(found, stage.gram is not None), stage)
@@ -81,14 +82,14 @@ def style_loss(features: Sequence[torch.Tensor], wanted: StyleStatistics) -> tor
 
 
 def _variation(x: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference of neighbours: dots pay, edges hardly do."""
+    """Mean squared difference of neighbours: noise costs more than edges do."""
     return (x[:, :, 1:] - x[:, :, :-1]).square().mean() + (x[:, :, :, 1:] - x[:, :, :, :-1]).square().mean()
 
 
-def _from_afar(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Hues (what is left of the colours without their mean) and light of a picture."""
+def _hues_and_light(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hues (the colours without their mean) and light of a picture, at low resolution."""
     light = x.mean(1, keepdim=True)
-    return F.avg_pool2d(x - light, SEEN_FROM[0]), F.avg_pool2d(light, SEEN_FROM[1])
+    return F.avg_pool2d(x - light, CHROMA_POOL), F.avg_pool2d(light, LIGHT_POOL)
 
 
 def optimise(
@@ -99,11 +100,11 @@ def optimise(
     steps: int,
     on_step: OnStep,
 ) -> torch.Tensor:
-    """Make ``start`` (1, 3, H, W) more like the style and still the content; at most 512 px long.
+    """``start`` (1, 3, H, W) after ``steps`` steps towards the style and the content; at most 512 px long.
 
-    ``target(side)`` gives the style for pictures of that long side. ``told(picture, step)`` is called after
-    every step with the picture so far; it may raise to stop the work, and True from it ends it here. The
-    same call gives the same picture.
+    ``target(side)`` gives the style for pictures of that long side. ``on_step(picture, step)`` is called
+    after every step with the picture so far; it may raise to stop, and True from it ends the work here.
+    Deterministic.
     """
     height, width = content.shape[2:]
     picture, done = start, 0
@@ -132,41 +133,41 @@ def _level(
     done: int,
     on_step: OnStep,
 ) -> tuple[torch.Tensor, int, bool]:
-    framed, (top, left) = mirror_pad(content, MARGIN, 64, STRIDE)
-    begun, _ = mirror_pad(start, MARGIN, 64, STRIDE)
+    framed, (top, left) = mirror_pad(content, MARGIN, LEAST_SIDE, STRIDE)
+    begun, _ = mirror_pad(start, MARGIN, LEAST_SIDE, STRIDE)
     kept: dict[tuple[int, int], torch.Tensor] = {}
 
     def kept_at(shift: tuple[int, int]) -> torch.Tensor:
-        """What the network sees of the content that is shifted like the picture."""
+        """Features of the content, shifted like the picture."""
         if shift not in kept:
             with torch.no_grad():
                 kept[shift] = net.features(framed.roll(shift, (2, 3)))[CONTENT_STAGE]
         return kept[shift]
 
     scale = kept_at(SHIFTS[0]).square().mean() + 1e-6
-    hues, light = _from_afar(begun)
+    hues, light = _hues_and_light(begun)
     pixels = begun.clone().requires_grad_(True)
-    optimiser = torch.optim.Adam([pixels], STEP, betas=(0.9, 0.99))
+    optimiser = torch.optim.Adam([pixels], RATE, betas=(0.9, 0.99))
     enough = False
 
     def visible() -> torch.Tensor:
         return pixels.detach()[:, :, top : top + content.shape[2], left : left + content.shape[3]]
 
     for step in range(steps):
-        # The last steps of a level settle: what they leave is seen.
-        optimiser.param_groups[0]["lr"] = STEP * (1 - 0.7 * step / steps)
+        # Smaller steps at the end of a level, which is what is seen.
+        optimiser.param_groups[0]["lr"] = RATE * (1 - 0.7 * step / steps)
         shift = SHIFTS[step % len(SHIFTS)]
         with torch.enable_grad():
             features = net.features(pixels.roll(shift, (2, 3)))
             error = style_loss(features, wanted)
             error = error + CONTENT * (features[CONTENT_STAGE] - kept_at(shift)).square().mean() / scale
             error = error + VARIATION * _variation(pixels)
-            error = error + STAY * (_from_afar(pixels)[1] - light).square().mean()
+            error = error + LIGHT * (_hues_and_light(pixels)[1] - light).square().mean()
             (gradient,) = torch.autograd.grad(error, pixels)
         pixels.grad = gradient
         optimiser.step()
-        astray = _from_afar(pixels.detach())[0] - hues
-        pixels.data -= HUES * F.interpolate(astray, pixels.shape[2:], mode="bilinear", align_corners=False)
+        drift = _hues_and_light(pixels.detach())[0] - hues
+        pixels.data -= HUES * F.interpolate(drift, pixels.shape[2:], mode="bilinear", align_corners=False)
         pixels.data.clamp_(-1, 1)
         done += 1
         if on_step(visible(), done):
@@ -176,6 +177,4 @@ def _level(
 
 
 def _resized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    if tuple(x.shape[2:]) == tuple(size):
-        return x
-    return F.interpolate(x, tuple(size), mode="bilinear", antialias=True, align_corners=False)
+    return resize(x, size, antialias=True)

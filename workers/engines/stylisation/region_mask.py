@@ -1,4 +1,4 @@
-"""A region of a picture: where a mask is white something may change, elsewhere no pixel does."""
+"""A region of a picture: pixels may change where a mask is white, and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from workers.engines.base import InvalidRequest
 
 FEATHER = 1 / 150
 """Width of the soft edge as a share of the long side; it lies inside of the region."""
-SURE = 24
-"""A JPEG's black and white are not quite: so far from them a mask counts as black or white, of 255."""
+TOLERANCE = 24
+"""Distance from black or white, of 255, within which a mask counts as black or white: JPEG is not exact."""
 ASPECT = 0.03
-"""How far the shapes of a mask and its picture may differ: sides are rounded when they are made smaller."""
+"""Largest relative difference of the aspects of mask and picture: sides are rounded when they shrink."""
 
 
 def feathered_region(mask: Image.Image, size: tuple[int, int], invert: bool = False) -> Image.Image:
-    """The share in 0..255 (mode L, ``size``) that a change has at each pixel: exactly 0 outside.
+    """The opacity of a change at each pixel, 0..255 (mode L, ``size``): exactly 0 outside.
 
     White in ``mask`` is inside, black with ``invert``. Raises InvalidRequest when nothing is inside, and for
     a mask of another shape.
@@ -33,7 +33,7 @@ def feathered_region(mask: Image.Image, size: tuple[int, int], invert: bool = Fa
         grey = grey.point(lambda value: 255 - value)
     if grey.size != size:
         grey = grey.resize(size, Image.Resampling.BILINEAR)
-    sharp = grey.point(_sure)
+    sharp = grey.point(_stretch)
     if sharp.getextrema()[1] == 0:
         raise InvalidRequest(
             "empty mask", visitor="The region is empty: nothing would be painted. Paint where it shall be."
@@ -41,18 +41,18 @@ def feathered_region(mask: Image.Image, size: tuple[int, int], invert: bool = Fa
     return _feathered(sharp, max(1.0, FEATHER * max(size)))
 
 
-def _sure(value: int) -> int:
-    return min(255, max(0, round((value - SURE) * 255 / (255 - 2 * SURE))))
+def _stretch(value: int) -> int:
+    return min(255, max(0, round((value - TOLERANCE) * 255 / (255 - 2 * TOLERANCE))))
 
 
 def _feathered(sharp: Image.Image, radius: float) -> Image.Image:
-    """A soft edge inwards."""
+    """A soft edge on the inside."""
     blurred = sharp.filter(ImageFilter.GaussianBlur(radius)).point(lambda value: max(0, 2 * value - 255))
     soft = ImageChops.darker(sharp, blurred)
-    # Where there is nothing but lines thinner than the edge, they stay hard.
+    # A region of nothing but lines thinner than the edge keeps a hard one.
     return soft if soft.getextrema()[1] == 255 else sharp
 
 
 def composite(region: Image.Image, changed: Image.Image, untouched: Image.Image) -> Image.Image:
-    """``changed`` inside of the region, ``untouched`` outside bit by bit; all of one size."""
+    """``changed`` inside of the region, exactly ``untouched`` outside; all of one size."""
     return Image.composite(changed, untouched, region)

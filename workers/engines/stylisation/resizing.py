@@ -1,4 +1,4 @@
-"""How large a picture is painted, how it is framed for a network, and what of its light comes back."""
+"""The size at which a picture is stylised, its padding, and the return of its detail and colours."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
-LEAST_CANVAS = 256  # long side below which a picture is painted at its own size
-SMALLEST = 96  # long side of the smallest canvas: broader strokes would leave nothing of the picture
+from workers.engines.vision.geometry import mirror_indices
+
+LEAST_CANVAS = 256  # long side below which a picture is painted at its own size, px
+SMALLEST = 96  # long side of the smallest canvas, px: broader strokes would leave nothing of the picture
 BRUSH = 0.5
-"""The brush that suits most pictures, in [0, 1]: 0 is the finest, 1 the broadest."""
+"""The middle brush, in [0, 1]: 0 is the finest, 1 the broadest."""
 
 
 def canvas_side(size: int, brush: float = BRUSH, style_scale: float = 1.0) -> int:
@@ -20,21 +21,15 @@ def canvas_side(size: int, brush: float = BRUSH, style_scale: float = 1.0) -> in
     A stroke has about the same number of pixels on every canvas, so a small one makes broad strokes:
     the broadest brush halves it and the finest doubles it, and so does ``style_scale``.
     """
-    usual = min(size, max(LEAST_CANVAS, 14 * math.sqrt(size)))
-    wanted = usual * 4 ** (BRUSH - brush) / style_scale
+    # The factor is set by hand: about 450 px for a picture of 1024 px.
+    middle = min(size, max(LEAST_CANVAS, 14 * math.sqrt(size)))
+    wanted = middle * 4 ** (BRUSH - brush) / style_scale
     return min(size, max(SMALLEST, round(wanted)))
 
 
 def detail_share(brush: float) -> float:
-    """How much of the content's fine light returns to a picture that was painted smaller: 0.4 to 1."""
+    """Share of the content's fine detail that is added to a picture that was painted smaller: 0.4 to 1."""
     return 1.0 - 0.6 * brush
-
-
-def sized(image: Image.Image, longest: int) -> Image.Image:
-    """``image`` with its long side exactly ``longest`` px; small pictures grow."""
-    scale = longest / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def enlarged(image: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -45,9 +40,9 @@ def enlarged(image: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 def restore_detail(
     painted: torch.Tensor, source: torch.Tensor, full: torch.Tensor, share: float
 ) -> torch.Tensor:
-    """What was ``painted`` over the small ``source``, at the size of ``full``, sharp by its fine light.
+    """``painted``, which was made from the small ``source``, at the size of ``full`` with its fine detail.
 
-    All (1, 3, h, w) in [-1, 1]; ``full`` is the content at its own size.
+    All (1, 3, h, w) in [-1, 1]; ``full`` is the content at its own size. Only detail of light is added.
     """
     detail = (full - enlarged(source, full)).mean(1, keepdim=True)
     return enlarged(painted, full).add_(detail, alpha=share).clamp_(-1, 1)
@@ -61,7 +56,7 @@ def transfer_luminance(colours: torch.Tensor, light: torch.Tensor) -> torch.Tens
         return (x * weight).sum(1, keepdim=True)
 
     own, other = luminance(colours), luminance(light)
-    # The light's spread follows the content's, or a pale style would bleach colours that it does not have.
+    # The contrast follows that of the colours' own picture: a pale style would bleach them.
     gain = (own.std() / other.std().clamp_min(0.02)).clamp(0.5, 2.0) if own.numel() > 1 else 1.0
     moved = (other - other.mean()) * gain + 0.5 * (own.mean() + other.mean())
     return (colours - own + moved).clamp(-1, 1)
@@ -77,13 +72,6 @@ def mirror_pad(
     height, width = image.shape[2:]
     tall, wide = (-(-max(side + 2 * margin, least) // multiple) * multiple for side in (height, width))
     top, left = (tall - height) // 2, (wide - width) // 2
-    rows = _mirror(height, top, tall).to(image.device)
-    columns = _mirror(width, left, wide).to(image.device)
+    rows = mirror_indices(height, top, tall).to(image.device)
+    columns = mirror_indices(width, left, wide).to(image.device)
     return image[:, :, rows][:, :, :, columns], (top, left)
-
-
-def _mirror(length: int, before: int, total: int) -> torch.Tensor:
-    """Indices that mirror ``length`` pixels as often as needed: F.pad reflects once, never one pixel."""
-    period = max(1, 2 * length - 2)
-    position = (torch.arange(total) - before) % period
-    return torch.where(position < length, position, period - position)

@@ -1,4 +1,4 @@
-"""Several styles as one: their codes by shares, and the colours of a canvas that has all of them."""
+"""Several styles as one: a weighted mean of their codes, with the colour statistics of all together."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def normalise_weights(weights: Sequence[float]) -> list[float]:
 def mix_codes(codes: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
     """One full style code (1, code_size) of several, by ``weights`` that need not add up to 1.
 
-    What was learned is mixed linearly (Dumoulin et al. 2017). The colours are those of a canvas covered by
-    the styles in these shares: the mean of the means, and a covariance that holds how far the means lie
-    apart as well. One style alone is that style's code, bit by bit.
+    The learned part is mixed linearly (Dumoulin et al. 2017). The colours are those of a canvas covered by
+    the styles in these shares: the mean of the means, and a covariance that includes the distances between
+    the means. One style alone is exactly that style's code.
     """
     shares = normalise_weights(weights)
-    heard = [(code, share) for code, share in zip(codes, shares, strict=True) if share > 0]
-    if len(heard) == 1:
-        return heard[0][0]
-    stacked = torch.cat([code for code, _ in heard])  # (K, code_size)
-    share = stacked.new_tensor([share for _, share in heard])[:, None]
+    used = [(code, share) for code, share in zip(codes, shares, strict=True) if share > 0]
+    if len(used) == 1:
+        return used[0][0]
+    stacked = torch.cat([code for code, _ in used])  # (K, code_size)
+    share = stacked.new_tensor([share for _, share in used])[:, None]
     learned = (stacked[:, :-COLOUR] * share).sum(0)
     means, spreads = stacked[:, -COLOUR : 3 - COLOUR], stacked[:, 3 - COLOUR :]
     mean = (means * share).sum(0)

@@ -1,8 +1,8 @@
-"""What a style is for the slow mode: statistics of our classifier's features at several sizes.
+"""A style for the slow mode: statistics of our classifier's features at several sizes.
 
-Means, deviations and Gram matrices (Gatys et al. 2016) of how the network sees the style. For a picture that
-was brought they are computed; for the ready styles, whose pictures are not shipped, they come from a weights
-folder that ``python -m workers.training style-targets`` makes with the classifier that is shipped.
+Means, deviations and Gram matrices (Gatys et al. 2016) of the features of the style's picture. Of a picture
+that was brought they are computed; those of the ready styles, whose pictures are not shipped, come from a
+weights folder that ``python -m workers.training style-targets`` makes with the classifier that is shipped.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import torch
 from PIL import Image
 
 from workers import images, weights
-from workers.engines.stylisation.resizing import mirror_pad, sized
+from workers.engines.stylisation.resizing import mirror_pad
 from workers.engines.stylisation.style_mixing import normalise_weights
 from workers.engines.vision.classifier import ClassifierModel
 from workers.nets.classifier import STRIDE, Classifier
 
 MODEL = "restyle-targets"
 SIDES = (128, 256, 512)
-"""Long sides at which pictures are optimised and styles are looked at."""
+"""Long sides at which pictures are optimised and styles are measured, px."""
 GRAMS = 3
-"""So many of the first stages have Gram matrices: the deepest one's would be most of all numbers."""
-LONGEST = 1024
-LEAST = 64
+"""Number of stages, from the first, with Gram matrices: the deepest one's would be most of all numbers."""
+STAGES = 4
+LONGEST = 1024  # px, of a style's picture
+LEAST = 64  # px, of its sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class LayerStatistics:
 
 
 StyleStatistics = tuple[LayerStatistics, ...]
-"""One :class:`Look` per stage of the classifier."""
+"""Of each stage of the classifier."""
 
 
 def layer_statistics(features: torch.Tensor, with_gram: bool) -> LayerStatistics:
@@ -50,23 +51,23 @@ def layer_statistics(features: torch.Tensor, with_gram: bool) -> LayerStatistics
 
 
 def picture_statistics(net: Classifier, picture: torch.Tensor) -> StyleStatistics:
-    """How the network sees a picture (1, 3, H, W) in [-1, 1]; differentiable."""
+    """Statistics of a picture (1, 3, H, W) in [-1, 1]; differentiable."""
     return tuple(layer_statistics(found, stage < GRAMS) for stage, found in enumerate(net.features(picture)))
 
 
 @torch.no_grad()
 def style_statistics(net: Classifier, style: Image.Image, side: int, device: torch.device) -> StyleStatistics:
-    """How the network sees a style picture whose long side has about ``side`` px."""
+    """Statistics of a style picture whose long side has about ``side`` px."""
     longest = min(LONGEST, max(LEAST, side))
-    picture = images.to_tensor(sized(style, longest)).to(device)
+    picture = images.to_tensor(images.resize_longest(style, longest)).to(device)
     return picture_statistics(net, mirror_pad(picture, 0, LEAST, STRIDE)[0])
 
 
-def mix_statistics(targets: Sequence[StyleStatistics], given: Sequence[float]) -> StyleStatistics:
-    """What would be seen on a canvas that the styles cover by these weights."""
-    shares = normalise_weights(given)
+def mix_statistics(styles: Sequence[StyleStatistics], weights: Sequence[float]) -> StyleStatistics:
+    """Statistics of a canvas that the styles cover in these shares."""
+    shares = normalise_weights(weights)
     mixed = []
-    for stage in zip(*targets, strict=True):
+    for stage in zip(*styles, strict=True):
         mean = sum((one.mean * share for one, share in zip(stage, shares, strict=True)), torch.zeros(()))
         square = sum(
             (
@@ -81,10 +82,10 @@ def mix_statistics(targets: Sequence[StyleStatistics], given: Sequence[float]) -
     return tuple(mixed)
 
 
-def to_tensors(target: StyleStatistics, prefix: str) -> dict[str, torch.Tensor]:
-    """Tensors for a weights folder; of a symmetric matrix one half."""
+def to_tensors(statistics: StyleStatistics, prefix: str) -> dict[str, torch.Tensor]:
+    """Tensors for a weights folder; half of each symmetric matrix."""
     found = {}
-    for stage, one in enumerate(target):
+    for stage, one in enumerate(statistics):
         found[f"{prefix}.s{stage}.mean"] = one.mean.cpu()
         found[f"{prefix}.s{stage}.deviation"] = one.deviation.cpu()
         if one.gram is not None:
@@ -96,7 +97,7 @@ def to_tensors(target: StyleStatistics, prefix: str) -> dict[str, torch.Tensor]:
 def from_tensors(tensors: Mapping[str, torch.Tensor], prefix: str, device: torch.device) -> StyleStatistics:
     """The inverse of :func:`packed`. Raises KeyError."""
     found = []
-    for stage in range(4):
+    for stage in range(STAGES):
         mean, deviation = (
             tensors[f"{prefix}.s{stage}.{name}"].float().to(device) for name in ("mean", "deviation")
         )
@@ -111,7 +112,7 @@ def from_tensors(tensors: Mapping[str, torch.Tensor], prefix: str, device: torch
 
 
 class ReadyStyleStatistics:
-    """The ready styles as one classifier sees them."""
+    """Statistics of the ready styles by one classifier."""
 
     def __init__(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
         self._tensors = tensors
@@ -119,7 +120,7 @@ class ReadyStyleStatistics:
 
     @classmethod
     def load(cls, classifier: ClassifierModel, name: str = MODEL) -> ReadyStyleStatistics:
-        """Raises :class:`workers.weights.WeightsError`, also when another classifier made them."""
+        """Raises :class:`workers.weights.WeightsError`, also for those of another classifier."""
         loaded = weights.load(name)
         made_by = str(loaded.card.get("config", {}).get("sees", ""))
         if made_by != classifier.digest:
@@ -129,7 +130,7 @@ class ReadyStyleStatistics:
             )
         return cls(loaded.tensors, classifier.device)
 
-    def target(self, slug: str, side: int) -> StyleStatistics:
+    def statistics(self, slug: str, side: int) -> StyleStatistics:
         """The ready style ``slug`` at the size nearest to ``side``. Raises KeyError."""
         nearest = min(SIDES, key=lambda known: abs(known / side - 1) + abs(side / known - 1))
         return from_tensors(self._tensors, f"{slug}.{nearest}", self._device)

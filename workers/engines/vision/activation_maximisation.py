@@ -1,7 +1,8 @@
-"""What excites the classifier: chosen layers and channels, their drive, and gradients that make pictures.
+"""Activation maximisation: pictures changed by gradient ascent until they activate chosen features.
 
-DeepDream (Mordvintsev et al. 2015) and activation maximisation (Olah et al. 2017) climb the gradient of a
-channel's drive: what it hears before its last ReLU, so that a silent channel can be woken as well.
+DeepDream (Mordvintsev et al. 2015) and activation maximisation (Olah et al. 2017) ascend the gradient of a
+channel's preactivation: its value before the last ReLU, so that an inactive channel has a gradient, too.
+Constants without a source are set by hand.
 """
 
 from __future__ import annotations
@@ -14,29 +15,30 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 
+from workers.engines.vision.geometry import mirror_indices, resize
 from workers.nets.classifier import STRIDE, Classifier, Residual
 
 STAGES = ("s0", "s1", "s2", "s3")
 """Depths of :meth:`Classifier.features`, in order."""
-MARGIN = 16  # px of mirrored picture around it: the zeros beyond the edge must not excite anything
+MARGIN = 16  # px mirrored around the picture: the network's zero padding must not activate anything in it
 OCTAVE_STRENGTHS = (0.15, 0.8, 1.0, 0.7, 0.2)
-"""Strength of each octave of a gradient, the finest first: the finest is where networks see what nobody else
-does, the coarsest only tints."""
-EVEN = 0.7  # share by which each neighbourhood, and not only the picture, decides how strong a gradient is
-NEIGHBOURHOOD = 8  # neighbourhoods along the short side of a picture
+"""Root mean square of each octave of a gradient, the finest first: the finest holds patterns that only the
+network sees, the coarsest only tints."""
+LOCAL_SHARE = 0.7  # share of the neighbourhood, beside the whole picture, in how a gradient is normalised
+NEIGHBOURHOODS = 8  # along the short side of a picture
 SCALES = (0.87, 0.93, 1.0, 1.08, 1.16)
-"""Scales at which a picture is seen, at random from step to step: else the strides leave a mesh. Few of them,
-for each size that is new to it costs the CPU's convolution library a preparation."""
+"""Random scales of the steps: at one scale the strides leave a lattice. Few, for the convolution library of
+the CPU prepares itself for every new size."""
 BARRIER = 0.9  # share by which a step into pure white or black is shortened
-CHROMA = 0.45  # strongest colour that a step makes: the network takes fright at those that nobody painted
-COLOUR = 0.2  # share of the gradient's colour: unchecked, dreams are rainbows
+CHROMA = 0.45  # largest distance from grey that a step makes: beyond it colours are unlike any painting
+COLOUR = 0.2  # share of the gradient's colour: all of it gives rainbows
 
 _ITEM = re.compile(r"\s*(s[0-9])\s*(?::\s*([0-9]{1,5}))?\s*(?:\*\s*([0-9]*\.?[0-9]+))?\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A channel of a stage, or the whole stage (``channel`` None), and how much it counts."""
+    """A channel of a stage, or the whole stage (``channel`` None), and its weight in the objective."""
 
     stage: str
     channel: int | None = None
@@ -44,12 +46,15 @@ class Feature:
 
 
 def channels_of(net: Classifier) -> dict[str, int]:
-    """Stage -> how many channels it has."""
+    """Stage -> its number of channels."""
     return dict(zip(STAGES, (net.config.stem, *net.config.widths), strict=True))
 
 
 def parse_features(text: str, channels: dict[str, int]) -> tuple[Feature, ...]:
-    """``"s3:17*1.0, s2:5*0.5, s1"`` as features. Raises ValueError saying what is wrong with it."""
+    """``"s3:17*1.0, s2:5*0.5, s1"`` as features. Raises ValueError for another syntax or feature.
+
+    How many there may be, and how heavy, is a rule of the kind.
+    """
     found = []
     for item in text.split(","):
         match = _ITEM.fullmatch(item)
@@ -65,9 +70,9 @@ def parse_features(text: str, channels: dict[str, int]) -> tuple[Feature, ...]:
 
 
 def preactivations(net: Classifier, images: torch.Tensor, stages: Collection[str]) -> dict[str, torch.Tensor]:
-    """What the ``stages`` hear before their last ReLU, for pictures (N, 3, H, W) in [-1, 1].
+    """The ``stages`` before their last ReLU, for pictures (N, 3, H, W) in [-1, 1]: (N, C, h, w) each.
 
-    Nothing deeper than the deepest of them is computed. ReLU of it is ``net.features``.
+    Nothing deeper than the deepest of them is computed. ReLU of them is ``net.features``.
     """
     found: dict[str, torch.Tensor] = {}
     deepest = max(STAGES.index(stage) for stage in stages)
@@ -86,25 +91,18 @@ def preactivations(net: Classifier, images: torch.Tensor, stages: Collection[str
 
 
 def activation_objective(preactivation: torch.Tensor, channel: int | None) -> torch.Tensor:
-    """How much one feature is excited, from the drive (N, C, H, W) of its stage: a number to climb.
+    """The number to maximise for one feature, from the preactivations (N, C, H, W) of its stage.
 
-    A whole stage wants more of what it sees already, as in the first dreams; but each place counts by the
-    length of what it hears and not by its square, or the loudest would take over the picture.
+    A channel's mean; of a whole stage the mean length of its activations, so that what the network sees
+    already grows. Not their mean square, as in the first DeepDream: the largest would take over the picture.
     """
     if channel is None:
         return (F.relu(preactivation).square().sum(1) + 1e-6).sqrt().mean()
     return preactivation[:, channel].mean()
 
 
-def mirror_indices(length: int, before: int, total: int) -> torch.Tensor:
-    """Indices (total,) that mirror ``length`` pixels as often as needed, ``before`` of them in front."""
-    period = max(1, 2 * length - 2)
-    position = (torch.arange(total) - before) % period
-    return torch.where(position < length, position, period - position)
-
-
-def _blurred(x: torch.Tensor) -> torch.Tensor:
-    """Half the size with a small binomial filter: (N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))."""
+def _blur_and_halve(x: torch.Tensor) -> torch.Tensor:
+    """Half the size with a binomial filter: (N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))."""
     kernel = x.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     channels = x.shape[1]
     rows, columns = kernel.view(1, 1, 5, 1), kernel.view(1, 1, 1, 5)
@@ -113,57 +111,55 @@ def _blurred(x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(x, columns.expand(channels, 1, 1, 5), stride=(1, 2), groups=channels)
 
 
-def _strength(detail: torch.Tensor) -> torch.Tensor:
-    """Root mean square of (N, C, H, W): of the picture and, by EVEN, of the neighbourhood of each place."""
+def _root_mean_square(detail: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) -> (N, 1, H, W): of the whole picture and, by LOCAL_SHARE, of each neighbourhood."""
     energy = detail.square().mean(1, keepdim=True)
     whole = energy.mean((2, 3), keepdim=True)
-    cell = max(1, min(detail.shape[2:]) // NEIGHBOURHOOD)
+    cell = max(1, min(detail.shape[2:]) // NEIGHBOURHOODS)
     height, width = (max(1, round(side / cell)) for side in detail.shape[2:])
     near = F.adaptive_avg_pool2d(energy, (height, width))
     if min(height, width) > 1:
         near = F.avg_pool2d(near, 3, 1, 1, count_include_pad=False)
-    near = F.interpolate(near, detail.shape[2:], mode="bilinear", align_corners=False)
-    return torch.lerp(whole, near, EVEN).sqrt().clamp_min(1e-20)
+    near = resize(near, detail.shape[2:])
+    return torch.lerp(whole, near, LOCAL_SHARE).sqrt().clamp_min(1e-20)
 
 
 def random_scale(size: tuple[int, int], generator: torch.Generator) -> tuple[int, int]:
-    """Height and width of a picture at one of the scales of TREMBLE."""
+    """Height and width of a picture of ``size`` at one of SCALES."""
     scale = SCALES[int(torch.randint(len(SCALES), (1,), generator=generator))]
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def normalise_gradient_pyramid(gradient: torch.Tensor, colour: float = COLOUR) -> torch.Tensor:
-    """A gradient (N, 3, H, W) as one that paints: its octaves as strong as LEVELS says; less colour.
+    """A gradient (N, 3, H, W) with octaves of OCTAVE_STRENGTHS and ``colour`` of its colour (0: light alone).
 
-    Laplacian pyramid normalisation of the gradient, as in the first DeepDream notebook; the result has a
-    root mean square of 1 per picture. ``colour`` 0 leaves light alone.
+    Laplacian pyramid normalisation, as in the first DeepDream notebook; the result has a root mean square of
+    1 per picture.
     """
     grey = gradient.mean(1, keepdim=True)
     rest = torch.lerp(grey, gradient, colour) if colour else grey.expand_as(gradient)
     whole = torch.zeros_like(gradient)
-    for level, share in enumerate(OCTAVE_STRENGTHS):
+    for level, strength in enumerate(OCTAVE_STRENGTHS):
         smaller = min(rest.shape[2:]) >= 4 and level < len(OCTAVE_STRENGTHS) - 1
         if smaller:
-            below = _blurred(rest)
-            detail = rest - F.interpolate(below, rest.shape[2:], mode="bilinear", align_corners=False)
+            below = _blur_and_halve(rest)
+            detail = rest - resize(below, rest.shape[2:])
         else:
             below = detail = rest
-        detail = detail / _strength(detail) * share
-        whole += (
-            F.interpolate(detail, whole.shape[2:], mode="bilinear", align_corners=False) if level else detail
-        )
+        detail = detail / _root_mean_square(detail) * strength
+        whole += resize(detail, whole.shape[2:])
         if not smaller:
             break
         rest = below
     return whole / whole.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
 
 
-def bounded_step(picture: torch.Tensor, move: torch.Tensor) -> torch.Tensor:
-    """``picture + move``, both (N, 3, H, W), in [-1, 1] and no more colourful than CHROMA or than it was."""
-    # The nearer to white or black, the shorter the way there: glaring flats would be all that is left.
-    light, lighter = picture.mean(1, keepdim=True), move.mean(1, keepdim=True)
-    move = move * (1 - BARRIER * F.relu(lighter.sign() * light))
-    after = (picture + move).clamp(-1, 1)
+def bounded_step(picture: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """``picture + step``, both (N, 3, H, W), in [-1, 1] and no more colourful than CHROMA or than it was."""
+    # The nearer to white or black, the shorter the step there: else glaring flats are all that is left.
+    light, lighter = picture.mean(1, keepdim=True), step.mean(1, keepdim=True)
+    step = step * (1 - BARRIER * F.relu(lighter.sign() * light))
+    after = (picture + step).clamp(-1, 1)
     grey = after.mean(1, keepdim=True)
     colour = after - grey
     before = (picture - light).norm(dim=1, keepdim=True)
@@ -172,16 +168,28 @@ def bounded_step(picture: torch.Tensor, move: torch.Tensor) -> torch.Tensor:
     return torch.addcmul(grey, colour, share)
 
 
-def _resized(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    return F.interpolate(x, size, mode="bilinear", align_corners=False)
+def octave_noise(side: int, generator: torch.Generator) -> torch.Tensor:
+    """Soft coloured noise (1, 3, side, side) around a middle grey, to start from without a picture.
+
+    Octaves of noise, each twice as fine as the one before and weaker: about the spectrum of natural pictures.
+    """
+    whole = torch.zeros(1, 3, side, side)
+    cells = 2
+    while cells <= side:
+        noise = torch.randn(1, 3, cells, cells, generator=generator)
+        whole += (
+            F.interpolate(noise, (side, side), mode="bicubic", align_corners=False) * (2.0 / cells) ** 0.7
+        )
+        cells *= 2
+    return (whole / whole.std() * 0.18).clamp(-1, 1)
 
 
 class GradientAscent:
-    """Climbs towards pictures that excite ``features``, one step at a time.
+    """Changes pictures, one step at a time, until they activate ``features``.
 
-    ``jitter``: px by which the network's grid moves at random between steps, or its cells would show; with
-    any jitter the scale trembles, too.
-    Everything random comes from ``generator``.
+    ``step_size``: root mean square of a step, on values in [-1, 1]. ``jitter``: px by which the picture is
+    shifted at random between steps, as the network's strides would leave a grid; with any jitter the scale
+    varies, too. Everything random comes from ``generator``.
     """
 
     def __init__(
@@ -200,46 +208,46 @@ class GradientAscent:
         self._scales: tuple[float, ...] = ()
 
     def prepare(self, picture: torch.Tensor) -> None:
-        """Make the features equally loud on a picture of this size: weights then mean what they say."""
+        """Scale the features to gradients of equal size on ``picture``, so that weights compare."""
         framed = self._framed(picture, 0, 0)[0].requires_grad_()
         with torch.enable_grad():
-            heard = preactivations(self.net, framed, self._stages)
+            found = preactivations(self.net, framed, self._stages)
             scales = []
             for feature in self.features:
-                value = activation_objective(heard[feature.stage], feature.channel)
+                value = activation_objective(found[feature.stage], feature.channel)
                 (gradient,) = torch.autograd.grad(value, framed, retain_graph=True)
-                loudness = float(gradient.square().mean().sqrt())
-                scales.append(feature.weight / loudness if loudness > 1e-12 else 0.0)
+                size = float(gradient.square().mean().sqrt())
+                scales.append(feature.weight / size if size > 1e-12 else 0.0)
         self._scales = tuple(scales)
 
     def step(self, picture: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """One step from a picture (1, 3, H, W) in [-1, 1]; where ``mask`` (1, 1, H, W) is 0 nothing moves."""
+        """One step from a picture (1, 3, H, W) in [-1, 1]; ``mask`` (1, 1, H, W) scales it."""
         down, right = (int(torch.randint(self.jitter + 1, (1,), generator=self.generator)) for _ in range(2))
         framed, (top, left) = self._framed(picture, down, right)
         size = (framed.shape[2], framed.shape[3])
         if self.jitter:
-            framed = _resized(framed, random_scale(size, self.generator))
+            framed = resize(framed, random_scale(size, self.generator))
         framed.requires_grad_()
         with torch.enable_grad():
-            heard = preactivations(self.net, framed, self._stages)
+            found = preactivations(self.net, framed, self._stages)
             parts = [
-                scale * activation_objective(heard[feature.stage], feature.channel)
+                scale * activation_objective(found[feature.stage], feature.channel)
                 for feature, scale in zip(self.features, self._scales, strict=True)
             ]
             (gradient,) = torch.autograd.grad(torch.stack(parts).sum(), framed)
-        gradient = _resized(gradient, size)
+        gradient = resize(gradient, size)
         height, width = picture.shape[2:]
         gradient = gradient[:, :, top : top + height, left : left + width]
-        move = normalise_gradient_pyramid(gradient, self.colour) * self.step_size
-        return bounded_step(picture, move if mask is None else move * mask)
+        step = normalise_gradient_pyramid(gradient, self.colour) * self.step_size
+        return bounded_step(picture, step if mask is None else step * mask)
 
     def _framed(self, picture: torch.Tensor, down: int, right: int) -> tuple[torch.Tensor, tuple[int, int]]:
-        """The picture with a mirrored frame, in whole cells; and where it begins there (top, left)."""
+        """The picture with a mirrored margin to multiples of STRIDE; and where it begins (top, left)."""
         sides = (picture.shape[2], picture.shape[3])
         before = (MARGIN + down, MARGIN + right)
-        cells = (-(-(side + 2 * MARGIN + self.jitter) // STRIDE) * STRIDE for side in sides)
+        totals = (-(-(side + 2 * MARGIN + self.jitter) // STRIDE) * STRIDE for side in sides)
         rows, columns = (
             mirror_indices(side, start, max(4 * STRIDE, total)).to(picture.device)
-            for side, start, total in zip(sides, before, cells, strict=True)
+            for side, start, total in zip(sides, before, totals, strict=True)
         )
         return picture.detach()[:, :, rows][:, :, :, columns], before

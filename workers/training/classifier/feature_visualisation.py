@@ -22,12 +22,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 from workers import images, weights
-from workers.engines.dream import octave_noise
 from workers.engines.vision.activation_maximisation import (
     STAGES,
     bounded_step,
     channels_of,
     normalise_gradient_pyramid,
+    octave_noise,
     preactivations,
     random_scale,
 )
