@@ -20,9 +20,9 @@ from PIL import Image, ImageOps
 
 from workers import device as devices
 from workers import weights
-from workers.engines.analyse import ASKED
 from workers.engines.vision.classifier import MODEL, ClassifierModel
 from workers.engines.vision.occlusion import occlude, occlusion_maps
+from workers.engines.vision.picture_analysis import HEADS
 from workers.nets.classifier import Classifier
 from workers.training.classifier.data import VALIDATION, ClassificationData, load_classification_data
 from workers.training.classifier.export import embeddings
@@ -103,7 +103,7 @@ def answers(classifier: ClassifierModel, data: ClassificationData, folder: Path)
     found = logits_of(classifier.net, data, rows, classifier.net.config.side)
     figures: dict[str, Any] = {}
     reliability = {}
-    for head in ASKED:
+    for head in HEADS:
         known = torch.from_numpy(data.labels[head][rows])
         asked = known != UNKNOWN
         shares = (found[head][asked] / float(classifier.card["temperature"][head])).softmax(1)
@@ -219,7 +219,7 @@ def _painting_shares(classifier: ClassifierModel, pictures: list[Image.Image]) -
     temperature = float(classifier.card["temperature"]["source"])
     with torch.inference_mode():
         for picture in pictures:
-            x = classifier.look(picture)
+            x = classifier.prepare(picture)
             logits = classifier.net(torch.cat([x, x.flip(3)]))["source"].mean(0)
             found.append(float(logits.div(temperature).softmax(0)[0]))
     return np.array(found)
