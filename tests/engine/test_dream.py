@@ -128,7 +128,7 @@ def test_a_dream_from_noise_is_that_of_its_seed(engine: DreamEngine) -> None:
     assert np.abs(first - other).mean() > 5
 
 
-def test_a_dream_excites_what_it_was_asked_for(engine: DreamEngine, net: Classifier, tmp_path: Path) -> None:
+def test_a_dream_activates_its_features(engine: DreamEngine, net: Classifier, tmp_path: Path) -> None:
     source = picture(tmp_path, 96, 96)
 
     def felt(result: Result, channel: int) -> float:
@@ -236,28 +236,28 @@ def test_features_are_read_as_they_are_written() -> None:
     )
 
 
-# --- What the network hears ------------------------------------------------------------------------------
+# --- Preactivations and gradients ----------------------------------------------------------------------
 
 
-def test_drives_are_what_the_networks_own_features_come_from(net: Classifier) -> None:
+def test_relu_of_preactivations_is_the_networks_features(net: Classifier) -> None:
     x = torch.rand(2, 3, 80, 64) * 2 - 1
-    heard = preactivations(net, x, STAGES)
+    found = preactivations(net, x, STAGES)
     for stage, features in zip(STAGES, net.features(x), strict=True):
-        assert torch.equal(F.relu(heard[stage]), features)
-    assert channels_of(net) == CHANNELS == {stage: drive.shape[1] for stage, drive in heard.items()}
+        assert torch.equal(F.relu(found[stage]), features)
+    assert channels_of(net) == CHANNELS == {stage: drive.shape[1] for stage, drive in found.items()}
     assert list(preactivations(net, x, ["s1"])) == ["s1"]
 
 
-def test_a_calmed_gradient_has_no_lattice_and_no_loud_octave() -> None:
+def test_a_normalised_gradient_has_no_lattice_and_no_dominant_octave() -> None:
     torch.manual_seed(0)
     rows = torch.arange(64)
     checks = ((rows[:, None] + rows[None, :]) % 2 * 2.0 - 1).expand(1, 3, 64, 64)
     waves = torch.sin(rows / 64 * 6.28 * 4).expand(1, 3, 64, 64)
-    calm = normalise_gradient_pyramid(100 * checks + waves)
-    assert calm.square().mean().sqrt() == pytest.approx(1, abs=1e-4)
+    normalised = normalise_gradient_pyramid(100 * checks + waves)
+    assert normalised.square().mean().sqrt() == pytest.approx(1, abs=1e-4)
 
     def share(pattern: torch.Tensor) -> float:
-        return float((calm * pattern).mean().abs() / pattern.square().mean().sqrt())
+        return float((normalised * pattern).mean().abs() / pattern.square().mean().sqrt())
 
     assert share(waves) > 0.5 * share(checks)
     assert normalise_gradient_pyramid(torch.zeros(1, 3, 5, 1)).abs().max() == 0

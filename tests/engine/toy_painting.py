@@ -45,7 +45,7 @@ def lively(net: torch.nn.Module, scale: float = 0.3) -> dict[str, torch.Tensor]:
 
 
 def write_models(root: Path) -> None:
-    """The three folders that an atelier is opened from, the same in every run."""
+    """The three folders that a painting pipeline is opened from, the same in every run."""
     torch.manual_seed(3)
     weights.save(root / "paint", lively(Generator(TOY), 0.13), CARD)
     card = CARD | {"name": "match", "config": TOY_MATCHER.to_card()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from workers import device as devices
 from workers import images
-from workers.engines.base import Picture, Result, Task
-from workers.engines.batching import run_sequentially
+from workers.engines.base import Picture, Task
+from workers.engines.batching import SequentialEngine
 from workers.engines.request import Request
 from workers.engines.vision.picture_analysis import LONGEST, PictureAnalyser
 
@@ -19,13 +18,11 @@ class AnalyseRequest(Request):
     """``analyse`` has no parameters: only the picture in the role ``image``."""
 
 
-class AnalyseEngine:
-    """Analyses one picture at a time: most of the work is hiding parts of it, which is a batch already."""
+class AnalyseEngine(SequentialEngine):
+    """Analyses a picture; most of the work is the classification of occluded copies, a batch by itself."""
 
     kind: ClassVar[str] = "analyse"
     request: ClassVar[type[AnalyseRequest]] = AnalyseRequest
-    batch_size: ClassVar[int] = 1
-    stall_seconds: ClassVar[float] = 60.0
 
     def __init__(self) -> None:
         """Load the weights. Raises :class:`workers.weights.WeightsError`."""
@@ -34,16 +31,8 @@ class AnalyseEngine:
         classifier = self.analyser.classifier
         self.model_name, self.model_digest = classifier.name, classifier.digest
 
-    @staticmethod
-    def batch_key(parameters: Mapping[str, Any]) -> str:
-        """Every picture has its own size, so all that is shared is the model."""
-        return "analyse"
-
-    def run(self, tasks: Sequence[Task]) -> list[Result]:
-        """One result per task, in order."""
-        return run_sequentially(tasks, self._analyse)
-
-    def _analyse(self, task: Task) -> Picture:
+    def make(self, task: Task) -> Picture:
+        """The picture, unchanged, with its analysis."""
         AnalyseRequest.from_parameters(task.parameters)
         path = task.input("image")
         task.report.phase("looking")

@@ -1,7 +1,7 @@
-"""The engine protocol: what the runner hands to an engine and what it gets back.
+"""The engine protocol: what the runner gives to an engine and what it gets back.
 
-An engine is plain Python and torch. It never sees Django, a queue or a file that it did not ask
-for, so the same object runs in a worker, in a test and in a notebook.
+An engine is plain Python and torch and knows neither Django nor a queue, so the same object runs in a
+worker, in a test and in a notebook.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_SEED = 2**63 - 1
 
 
 class EngineError(Exception):
-    """An engine could not make what was asked for.
+    """An engine could not fulfil a request.
 
     ``code`` is stable (pages translate it); ``visitor`` is one plain English sentence that may be
     shown to anybody; ``str(error)`` is for operators.
@@ -35,7 +35,7 @@ class EngineError(Exception):
 
 
 class InvalidRequest(EngineError):
-    """The request can never succeed as it stands (a bad acrostic, a picture too small ...)."""
+    """The request can never succeed (an acrostic without rhymes, a picture that is too small ...)."""
 
     code = "invalid_request"
     visitor = "These settings cannot be made into a work."
@@ -57,7 +57,7 @@ class JobReleased(Exception):
 
 
 class Report(Protocol):
-    """How an engine talks while it works. Every method is cheap and safe to call often.
+    """How an engine reports while it works. Every method is cheap and safe to call often.
 
     ``step`` is the heartbeat of the work: it raises :class:`JobCanceled` or :class:`JobReleased`,
     and a stall watchdog ends a worker whose engine stops calling it.
@@ -79,7 +79,7 @@ class Report(Protocol):
         """Tell the person something that is not an error, e.g. ``note("understood", segments=[...])``."""
 
     def enough(self) -> bool:
-        """Whether the person wants to keep what there is now. Only slow work that gets better asks."""
+        """Whether the person wants to keep the result so far: for slow work that improves step by step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class Task:
 class Picture:
     """A finished picture: an RGB image, and JSON-safe facts to keep with it (words, latent ...).
 
-    ``generated``: whether the engine made its pixels. A picture that was only looked at is not marked as
-    made by AI, unless it was before.
+    ``generated``: whether the engine made its pixels. One that was only analysed is not marked as made by
+    AI, unless it was before.
     """
 
     image: Image.Image
@@ -146,7 +146,7 @@ Output = Picture | Poem | Animation
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one task: its outputs, or the exception that ended it."""
+    """The result of one task: its outputs, or the exception that ended it."""
 
     outputs: tuple[Output, ...] = ()
     error: Exception | None = None

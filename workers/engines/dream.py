@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,8 +10,8 @@ import torch
 
 from workers import device as devices
 from workers import images
-from workers.engines.base import Animation, InvalidRequest, Picture, Result, Task
-from workers.engines.batching import run_sequentially
+from workers.engines.base import Animation, InvalidRequest, Picture, Task
+from workers.engines.batching import SequentialEngine
 from workers.engines.request import Request
 from workers.engines.vision.activation_maximisation import (
     COLOUR,
@@ -56,13 +56,11 @@ class DreamRequest(Request):
         return max(1, round(self.frames / FRAMES_PER_LAYER)) if self.zoom else 0
 
 
-class DreamEngine:
-    """Handles one request after the other: sizes differ, and one fills two cores."""
+class DreamEngine(SequentialEngine):
+    """Pictures, and endless zooms, of what features of the classifier respond to."""
 
     kind: ClassVar[str] = "dream"
     request: ClassVar[type[DreamRequest]] = DreamRequest
-    batch_size: ClassVar[int] = 1
-    stall_seconds: ClassVar[float] = 60.0
 
     def __init__(self) -> None:
         """Load the classifier. Raises :class:`workers.weights.WeightsError`."""
@@ -73,17 +71,9 @@ class DreamEngine:
         self.channels = channels_of(self._net)
         """Stage -> number of channels that can be asked for."""
 
-    @staticmethod
-    def batch_key(parameters: Mapping[str, Any]) -> str:
-        """Every picture has its own size, so all that is shared is the model."""
-        return "dream"
-
-    def run(self, tasks: Sequence[Task]) -> list[Result]:
-        """One result per task, in order."""
-        return run_sequentially(tasks, self._dream)
-
     @torch.no_grad()
-    def _dream(self, task: Task) -> Picture | Animation:
+    def make(self, task: Task) -> Picture | Animation:
+        """A still picture, or the loop of a zoom."""
         task.report.phase("loading")
         generator = torch.Generator().manual_seed(task.seed)
         request = DreamRequest.from_parameters(task.parameters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,8 +11,8 @@ from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import EngineError, InvalidRequest, Picture, Result, Task
-from workers.engines.batching import run_sequentially
+from workers.engines.base import EngineError, InvalidRequest, Picture, Task
+from workers.engines.batching import SequentialEngine
 from workers.engines.stylisation.optimisation import optimise
 from workers.engines.stylisation.region_mask import composite, feathered_region
 from workers.engines.stylisation.request import RestyleRequest, WeightedStyle, chosen_styles, style_details
@@ -51,13 +51,11 @@ Show = Callable[[Image.Image], None]
 Styles = Sequence[WeightedStyle]
 
 
-class RestyleEngine:
-    """Style transfer. One picture at a time: sizes differ, and one fills two cores."""
+class RestyleEngine(SequentialEngine):
+    """Style transfer: by one pass of a network, or by optimisation."""
 
     kind: ClassVar[str] = "restyle"
     request: ClassVar[type[RestyleRequest]] = RestyleRequest
-    batch_size: ClassVar[int] = 1
-    stall_seconds: ClassVar[float] = 60.0
 
     def __init__(self) -> None:
         """Load the weights. Raises :class:`workers.weights.WeightsError`."""
@@ -94,16 +92,8 @@ class RestyleEngine:
         """The code of a ready style: (1, code_size). Raises KeyError."""
         return self._codes[slug]
 
-    @staticmethod
-    def batch_key(parameters: Mapping[str, Any]) -> str:
-        """Every picture has its own size, so all that is shared is the model."""
-        return "restyle"
-
-    def run(self, tasks: Sequence[Task]) -> list[Result]:
-        """One result per task, in order."""
-        return run_sequentially(tasks, self._restyle)
-
-    def _restyle(self, task: Task) -> Picture:
+    def make(self, task: Task) -> Picture:
+        """The stylised picture. Raises InvalidRequest for a region or style that cannot be used."""
         task.report.phase("loading")
         request = RestyleRequest.from_parameters(task.parameters)
         path = task.input("image")
@@ -112,7 +102,7 @@ class RestyleEngine:
         region = None
         if "mask" in task.inputs:
             region = feathered_region(images.open_rgb(task.inputs["mask"]), content.size, request.invert)
-        # Loaded before anything is painted: nobody shall wait to hear that it is not there.
+        # Loaded before anything is painted, so that missing weights are reported at once.
         target = self._target(request, styles) if request.slow else None
         task.report.phase("painting")
 
@@ -177,7 +167,7 @@ class RestyleEngine:
 
     @torch.inference_mode()
     def encode(self, style: Image.Image, style_scale: float = 1.0) -> torch.Tensor:
-        """The code of any style picture: (1, code_size); seen larger, its strokes are larger."""
+        """The code of any style picture: (1, code_size); ``style_scale`` enlarges it, and so its strokes."""
         short, longest = STYLE_SIDES
         side = min(longest, round(short * max(style.size) / min(style.size)))
         side = min(longest, max(LEAST_SIDE, round(side * style_scale)))
@@ -200,7 +190,7 @@ class RestyleEngine:
         """Paint at the content's own size with a code (1, code_size); ``stage`` may raise to stop.
 
         Unless the brush is the finest, a large picture is painted on a smaller canvas and enlarged, or its
-        strokes would be too fine to see; the content's own fine light then makes it sharp.
+        strokes would be too fine to see; the content's own fine detail is then added.
         """
         small = images.resize_longest(content, canvas_side(max(content.size), brush, style_scale))
         source = images.to_tensor(small).to(self.device)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,8 @@ from PIL import Image
 
 from workers import device as devices
 from workers import images, weights
-from workers.engines.base import InvalidRequest, Picture, Result, Task
-from workers.engines.batching import run_sequentially
+from workers.engines.base import InvalidRequest, Picture, Task
+from workers.engines.batching import SequentialEngine
 from workers.engines.request import Request
 from workers.nets.upscaler import FACTOR, MARGIN, TEXTURE, Upscaler, UpscalerConfig, draw_noise, framed
 
@@ -62,13 +62,11 @@ def tiles(height: int, width: int, side: int) -> list[Tile]:
     return [Tile(top, left, bottom, right) for top, bottom in cuts(height) for left, right in cuts(width)]
 
 
-class UpscaleEngine:
-    """Enlarges pictures. One at a time: sizes differ, and one fills two cores."""
+class UpscaleEngine(SequentialEngine):
+    """Enlarges pictures tile by tile."""
 
     kind: ClassVar[str] = "upscale"
     request: ClassVar[type[UpscaleRequest]] = UpscaleRequest
-    batch_size: ClassVar[int] = 1
-    stall_seconds: ClassVar[float] = 60.0
 
     def __init__(self) -> None:
         """Load the weights. Raises :class:`workers.weights.WeightsError`."""
@@ -85,16 +83,8 @@ class UpscaleEngine:
         self.tile = TILE_CPU if self.device.type == "cpu" else TILE_GPU
         """Side of the tiles, px of the picture that is being doubled."""
 
-    @staticmethod
-    def batch_key(parameters: Mapping[str, Any]) -> str:
-        """Every picture has its own size, so all that is shared is the model."""
-        return "upscale"
-
-    def run(self, tasks: Sequence[Task]) -> list[Result]:
-        """One result per task, in order."""
-        return run_sequentially(tasks, self._upscale)
-
-    def _upscale(self, task: Task) -> Picture:
+    def make(self, task: Task) -> Picture:
+        """The enlarged picture. Raises InvalidRequest for one that is too small."""
         task.report.phase("loading")
         request = UpscaleRequest.from_parameters(task.parameters)
         factor = int(request.factor)

@@ -1,8 +1,8 @@
-"""Classifier: a residual network that sees paintings, with one head per question (style, painter, genre).
+"""Classifier: a residual network for paintings, with a head for each of style, painter, genre and source.
 
-Residual blocks from He et al. 2016. The heads read means and deviations of three depths, because a manner
-of painting is texture (Gatys et al. 2016) as much as shape.
-The same network gives the embedding that finds similar pictures, and the features that dreams are made of.
+Residual blocks from He et al. 2016. The heads read means and deviations of three depths, because style is
+texture (Gatys et al. 2016) as much as shape. The same network gives the embedding for the search of similar
+pictures, and the features for activation maximisation and for the optimisation of style transfer.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ STRIDE = 16
 
 @dataclass(frozen=True, slots=True)
 class ClassifierConfig:
-    """What rebuilds a Classifier. ``heads``: question -> labels, in order.
+    """The sizes that rebuild a Classifier. ``heads``: head -> labels, in order.
 
-    ``widths``: channels at 1/4, 1/8 and 1/16 of the picture, ``blocks`` how many residual blocks there,
-    ``embedding`` the length of the vector that finds similar pictures.
+    ``widths``: channels at 1/4, 1/8 and 1/16 of the picture, ``blocks``: residual blocks there,
+    ``embedding``: length of the embedding.
     """
 
     heads: Mapping[str, tuple[str, ...]]
@@ -33,7 +33,7 @@ class ClassifierConfig:
     blocks: tuple[int, int, int] = (1, 2, 3)
     embedding: int = 256
     side: int = 144
-    """Pictures are looked at with about ``side * side`` pixels, whatever their source."""
+    """Inputs have about ``side * side`` pixels, whatever the picture's size."""
 
     def to_card(self) -> dict[str, Any]:
         """JSON-safe form for the model card."""
@@ -64,9 +64,9 @@ class Residual(nn.Module):
         self.second = _conv(channels, channels, 3)
 
     def preactivation(self, x: torch.Tensor) -> torch.Tensor:
-        """What the block says before its last ReLU: negative where a channel is far from excited."""
-        driven: torch.Tensor = x + self.second(F.relu(self.first(x)))
-        return driven
+        """The block's value before its last ReLU: negative where a channel is inactive."""
+        summed: torch.Tensor = x + self.second(F.relu(self.first(x)))
+        return summed
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(self.preactivation(x))
@@ -104,7 +104,7 @@ class Classifier(nn.Module):
         return tuple(found)
 
     def embedding(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """What ``features`` gave -> (N, embedding), not normalised."""
+        """Features of :meth:`features` -> (N, embedding), not normalised."""
         pooled = []
         for x in features[1:]:
             mean = x.mean((2, 3))
@@ -113,10 +113,10 @@ class Classifier(nn.Module):
         embedded: torch.Tensor = self.embed(self.norm(torch.cat(pooled, 1)))
         return embedded
 
-    def answer(self, embedding: torch.Tensor) -> dict[str, torch.Tensor]:
+    def logits(self, embedding: torch.Tensor) -> dict[str, torch.Tensor]:
         """(N, embedding) -> logits (N, labels) per head."""
         h = self.drop(F.relu(embedding))
         return {name: head(h) for name, head in self.heads.items()}
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        return self.answer(self.embedding(self.features(images)))
+        return self.logits(self.embedding(self.features(images)))

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 
 
 def softened(images: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) -> the same size without its finest scale, by the binomial filter 1 2 1.
+    """(N, C, H, W) -> the same size without its highest frequencies, by the binomial filter 1 2 1.
 
-    It removes the mesh of two pixels that a pixel shuffle (Shi et al. 2016) draws while it is young.
+    It removes the checkerboard that a pixel shuffle (Shi et al. 2016) leaves early in training.
     """
     steps = images.new_tensor([0.25, 0.5, 0.25])
     kernel = torch.outer(steps, steps).expand(images.shape[1], 1, 3, 3)

@@ -24,7 +24,7 @@ BASE = 4
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
-    """What rebuilds a Painter. ``channels[i]`` is the width at ``4 * 2**i`` px.
+    """The sizes that rebuild a Generator. ``channels[i]`` is the width at ``4 * 2**i`` px.
 
     ``condition`` is the length of the prompt's embedding.
     """
@@ -57,7 +57,7 @@ class GeneratorConfig:
 
     @classmethod
     def from_card(cls, config: Mapping[str, Any]) -> GeneratorConfig:
-        """Raises ValueError or TypeError when the card's config is not one of a Painter."""
+        """Raises ValueError or TypeError when the card's config is not one of a Generator."""
         fields = dict(config)
         channels = tuple(int(c) for c in fields.pop("channels"))
         if len(channels) < 2 or min(channels) < 1:

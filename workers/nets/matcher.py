@@ -1,8 +1,8 @@
-"""Matcher: a recurrent text encoder and a convolutional image encoder whose outputs meet.
+"""Matcher: a recurrent text encoder and a convolutional image encoder with one embedding space.
 
-A painting and its caption get embeddings that are close (contrastive, as in Radford et al. 2021 and the
-sentence level of AttnGAN's DAMSM, Xu et al. 2018). Texts are sequences of the lexicon's words, so a
-synonym or a Chinese term is the same sequence; what order people write them in is the recurrence's to forget.
+A painting and its caption get embeddings that are near (contrastive, as in Radford et al. 2021 and the
+sentence level of AttnGAN's DAMSM, Xu et al. 2018). Texts are sequences of the lexicon's words, so a synonym
+or a Chinese term is the same sequence; training shuffles their order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 PAD = 0
 """Token id of the padding; word ``i`` of the configuration is token ``i + 1``."""
 LONGEST = 32
-"""Words that are read of one text; the rest is left out."""
+"""Words of a text that are encoded; the rest is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class MatcherConfig:
     """Sizes. ``widths``: channels of the image encoder at 1/4, 1/8, 1/16 and 1/32 of ``size``."""
 
     words: tuple[str, ...]
-    embedding: int = 256  # of both encoders, and the painter's condition
+    embedding: int = 256  # of both encoders, and the generator's condition
     token: int = 128
     hidden: int = 192  # of each direction of the recurrent layer
-    size: int = 96  # side at which pictures are looked at, px
+    size: int = 96  # side of the image encoder's input, px
     stem: int = 32
     widths: tuple[int, ...] = (64, 128, 192, 256)
-    features: int = 512  # the image encoder's pooled features, taught by a larger network's
+    features: int = 512  # the image encoder's pooled features, distilled from a larger network
 
     def to_card(self) -> dict[str, Any]:
         """JSON-safe form for the model card."""
@@ -51,7 +51,7 @@ class MatcherConfig:
 
 
 class TextEncoder(nn.Module):
-    """Token ids (N, T), padded with 0 -> unit embeddings (N, E). No token at all is a text, too."""
+    """Token ids (N, T), padded with PAD -> unit embeddings (N, E). An empty text has an embedding, too."""
 
     def __init__(self, config: MatcherConfig) -> None:
         super().__init__()
@@ -63,11 +63,11 @@ class TextEncoder(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         present = (ids != PAD).unsqueeze(-1)  # (N, T, 1)
-        # Packed: the backward direction must not start in a padding that depends on who shares the batch.
+        # Packed: the backward direction must not start in padding, whose length depends on the batch.
         lengths = present.sum((1, 2)).clamp(min=1).cpu()
         packed = pack_padded_sequence(self.token(ids), lengths, batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=ids.shape[1])
-        # The largest over the words: each word is heard, however many there are.
+        # The maximum over the words, so that each counts, however many there are.
         highest = states.masked_fill(~present, -2.0).amax(1)
         pooled = torch.where(present.any(1), highest, self.nothing)
         return F.normalize(self.project(pooled), dim=1)
@@ -112,7 +112,7 @@ class ImageEncoder(nn.Module):
         self.project = nn.Linear(config.features, config.embedding)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Pooled features (N, features) of pictures, not normalised: a perceptual distance is theirs."""
+        """Pooled features (N, features) of pictures, not normalised: for perceptual distances."""
         size = self.config.size
         if images.shape[-2:] != (size, size):
             images = F.interpolate(
@@ -132,7 +132,7 @@ class ImageEncoder(nn.Module):
 
 
 class Matcher(nn.Module):
-    """Both encoders, and the temperature of their products."""
+    """Both encoders, and the logarithm of the inverse temperature of their cosines."""
 
     def __init__(self, config: MatcherConfig) -> None:
         super().__init__()
@@ -151,6 +151,6 @@ def token_ids(config: MatcherConfig, texts: Sequence[Sequence[str]]) -> torch.Te
 
 
 def condition(embedding: torch.Tensor) -> torch.Tensor:
-    """Unit embeddings (N, E) -> a painter's condition (N, E): entries of about unit size."""
+    """Unit embeddings (N, E) -> the generator's condition (N, E): entries of about unit size."""
     scaled: torch.Tensor = embedding * embedding.shape[1] ** 0.5
     return scaled

@@ -1,4 +1,4 @@
-"""Feed-forward style transfer: an encoder turns any picture into a short code, and the code steers a painter.
+"""Feed-forward style transfer: an encoder turns a picture into a code, which conditions an image transformer.
 
 The code predicts the scale and shift of every conditional instance norm of an image-to-image network
 (Dumoulin et al. 2017; Ghiasi et al. 2017). The colours of the style need no learning: the content is
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 COLOUR = 12  # of a code: mean (3) and covariance (9, row by row) of the style's colours
-_NOISE = 1e-3  # variance added to the content's colours: a grey picture must not have its noise amplified
+_NOISE = 1e-3  # variance added to the content's colours, or the noise of a grey picture would be amplified
 
 Progress = Callable[[int, int], None]
 Moments = tuple[torch.Tensor, torch.Tensor]
@@ -30,11 +30,11 @@ class StyleTransferConfig:
     """Sizes of the network. ``widths``: channels at 1/2, 1/4 and 1/8 of the resolution."""
 
     widths: tuple[int, int, int] = (24, 48, 96)
-    full: int = 12  # channels at full resolution: the dearest ones
-    blocks: int = 4  # residual blocks at 1/8: they see 100 px around, where strokes are composed
+    full: int = 12  # channels at full resolution, where they cost most
+    blocks: int = 4  # residual blocks at 1/8, where strokes are composed: they see 100 px around
     code: int = 128  # floats of learned style beside the colours
     style_widths: tuple[int, int, int, int] = (32, 64, 96, 128)
-    hidden: int = 192  # what the painter makes of a code before it steers the norms
+    hidden: int = 192  # of the projected code that conditions the norms
     project: int = 16  # channels of which the style encoder takes second-order statistics
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _root(matrix: torch.Tensor, power: float) -> torch.Tensor:
 
 
 def match_colours(image: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Carry colours of statistics ``source`` (N, 12) onto ``target`` (N, 12): linear, least displacement."""
+    """Map colours of statistics ``source`` (N, 12) to ``target`` (N, 12): the linear optimal transport."""
     eye = torch.eye(3, dtype=torch.float64, device=image.device)
     a = source[:, 3:].double().view(-1, 3, 3)
     b = target[:, 3:].double().view(-1, 3, 3)
@@ -113,8 +113,8 @@ class ConvNorm(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, code: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
-        # No bias: the norm would take it off again. Edges are repeated: with zeros around, the painter took
-        # the frame for its ruler and filled pictures with stripes along it.
+        # No bias: the norm would remove it. Edges are repeated: with zero padding the network aligned
+        # stripes to the border.
         self.conv = nn.Conv2d(
             inputs, outputs, kernel, stride, kernel // 2, bias=False, padding_mode="replicate"
         )
@@ -173,7 +173,7 @@ class StyleEncoder(nn.Module):
 
 
 class TransformNet(nn.Module):
-    """The image-to-image network. A U shape: strokes are composed at 1/8, edges come through the skips."""
+    """The image transformer: a U-Net that composes strokes at 1/8; edges come through the skips."""
 
     def __init__(self, config: StyleTransferConfig) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class TransformNet(nn.Module):
         self.down2 = ConvNorm(half, quarter, code, stride=2)
         self.down3 = ConvNorm(quarter, eighth, code, stride=2)
         self.blocks = nn.ModuleList(Residual(eighth, code) for _ in range(config.blocks))
-        # 1x1 before, not 3x3 after the upsampling: four times cheaper, and the blocks after it blur nothing.
+        # 1x1 before the upsampling, not 3x3 after it: four times cheaper.
         self.up3 = nn.Conv2d(eighth, quarter, 1)
         self.block2 = Residual(quarter, code)
         self.up2 = nn.Conv2d(quarter, half, 1)
@@ -209,7 +209,7 @@ class TransformNet(nn.Module):
         code: torch.Tensor,
         progress: Progress | None = None,
     ) -> torch.Tensor:
-        """``image``, ``coloured`` (N, 3, H, W), H and W multiples of 8 -> the painted picture, unclamped."""
+        """``image``, ``coloured`` (N, 3, H, W), H and W multiples of 8 -> (N, 3, H, W), unclamped."""
         code = F.relu(self.read(code))
         done = 0
 
@@ -232,7 +232,7 @@ class TransformNet(nn.Module):
     def compose(self, first: torch.Tensor, code: torch.Tensor, tell: Callable[[], None]) -> torch.Tensor:
         """Everything below full resolution: (N, half, H/2, W/2) -> (N, full, H/2, W/2).
 
-        ``code`` is what :attr:`read` made of it; ``tell`` is called after each stage but the last.
+        ``code`` is projected by :attr:`read`; ``tell`` is called after each stage but the last.
         """
         second = F.relu(self.down2(first, code))  # (N, quarter, H/4, W/4)
         x = F.relu(self.down3(second, code))  # (N, eighth, H/8, W/8)
@@ -255,13 +255,13 @@ def _twice(x: torch.Tensor) -> torch.Tensor:
 
 
 class StyleTransferNet(nn.Module):
-    """Style encoder and painter. A full style code is ``config.code`` learned floats, then 12 of colour."""
+    """Style encoder and image transformer. A full code: ``config.code`` learned floats, then 12 of colour."""
 
     def __init__(self, config: StyleTransferConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = StyleEncoder(config)
-        self.painter = TransformNet(config)
+        self.painter = TransformNet(config)  # a name in the keys of shipped weights
 
     @property
     def code_size(self) -> int:
@@ -276,10 +276,10 @@ class StyleTransferNet(nn.Module):
     def forward(
         self, content: torch.Tensor, code: torch.Tensor, progress: Progress | None = None
     ) -> torch.Tensor:
-        """Paint ``content`` (N, 3, H, W), sides multiples of 8 and 16 px at least, with codes (N, code_size).
+        """``content`` (N, 3, H, W), sides multiples of 8 and 16 px at least, in styles (N, code_size).
 
         Returns (N, 3, H, W), about [-1, 1], unclamped. ``progress(done, of)`` is called after each
-        stage and may raise to stop the work.
+        stage and may raise to stop.
         """
         coloured = match_colours(content, colour_statistics(content), code[:, self.config.code :])
         painted: torch.Tensor = self.painter(content, coloured, code, progress)

@@ -1,9 +1,9 @@
-"""A large picture through the restyle network in strips: the result of one pass in a fraction of its memory.
+"""Style transfer of a large picture in strips: the result of one pass in a fraction of its memory.
 
-Only full resolution is dear: below it, a picture of 2048 px is as small as one of 1024 px. So the first and
-the last layers run strip by strip, with as many rows beside each strip as their kernels see, and the
-statistics of the last norm are gathered over the whole picture before any strip is finished. Nothing is
-approximated: there are no seams because every pixel is what a single pass would have made it.
+Only full resolution needs much memory: below it, a picture of 2048 px is as small as one of 1024 px. So the
+first and the last layers run strip by strip, with as many rows beside each strip as their kernels see, and
+the statistics of the last norm are gathered over the whole picture before any strip is finished. Nothing is
+approximated: every pixel is that of a single pass, so there are no seams.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import nn
 from workers.nets.style_transfer import Moments, Progress, StyleTransferNet, colour_statistics, match_colours
 
 ROWS = 128
-"""Rows of a strip, even. Memory beside the whole picture's is some 200 floats per pixel of it."""
+"""Rows of a strip, even. A strip needs some 200 floats per pixel beside the whole picture's memory."""
 
 
 def strips_of(height: int, rows: int = ROWS) -> list[tuple[int, int]]:
@@ -37,9 +37,9 @@ def paint_in_strips(
     progress: Progress | None = None,
     rows: int = ROWS,
 ) -> torch.Tensor:
-    """What ``net(content, code)`` gives for one picture (1, 3, H, W), sides multiples of 8.
+    """``net(content, code)`` of one picture (1, 3, H, W), sides multiples of 8. Raises ValueError for more.
 
-    ``progress(done, of)`` is called after each strip and stage and may raise to stop the work.
+    ``progress(done, of)`` is called after each strip and stage and may raise to stop.
     """
     if content.shape[0] != 1:
         raise ValueError(f"one picture at a time, got a batch of {content.shape[0]}")
@@ -68,16 +68,16 @@ def paint_in_strips(
     composed = painter.compose(first, read, tell)
     del first
 
-    def seen(top: int, bottom: int) -> torch.Tensor:
-        """Rows of what the last block sees, each as often as asked for beyond the edges."""
+    def inputs(top: int, bottom: int) -> torch.Tensor:
+        """Rows of the last block's input; rows beyond the edges repeat the edge."""
         return torch.cat([_twice_rows(composed, top, bottom), _rows(both, top, bottom)], 1)
 
     def last(top: int, bottom: int) -> torch.Tensor:
         """Rows of the last block's convolution, inside the picture."""
-        found: torch.Tensor = _valid(painter.full.conv, seen(top - 1, bottom + 1))
+        found: torch.Tensor = _valid(painter.full.conv, inputs(top - 1, bottom + 1))
         return found
 
-    moments = _moments(_told((last(top, bottom) for top, bottom in strips), tell))
+    moments = _moments(_telling((last(top, bottom) for top, bottom in strips), tell))
     painted: torch.Tensor = painter.keep(read)[..., None, None] * coloured
     del coloured
     for top, bottom in strips:
@@ -89,7 +89,7 @@ def paint_in_strips(
     return painted
 
 
-def _told(found: Iterator[torch.Tensor], tell: Callable[[], None]) -> Iterator[torch.Tensor]:
+def _telling(found: Iterator[torch.Tensor], tell: Callable[[], None]) -> Iterator[torch.Tensor]:
     for one in found:
         yield one
         tell()
@@ -123,7 +123,7 @@ def _twice_rows(x: torch.Tensor, top: int, bottom: int) -> torch.Tensor:
 
 
 def _valid(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
-    """A 3x3 convolution that loses a row above and below; columns beyond the edges repeat the edge."""
+    """A convolution without padding of rows; columns beyond the edges repeat the edge."""
     side = conv.kernel_size[0] // 2
     return F.conv2d(F.pad(x, (side, side, 0, 0), mode="replicate"), conv.weight, conv.bias, conv.stride)
 

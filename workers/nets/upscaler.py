@@ -1,11 +1,11 @@
-"""Upscaler: a residual network that doubles a picture and gives it brushwork.
+"""Upscaler: a residual network that doubles a picture and adds fine texture.
 
 Most of the work happens at half the small picture's size, where a convolution sees twice as far for a
-quarter of the price (pixel unshuffle, Wang et al. 2021); a thin path at the small size keeps what is sharp
-already, and the last convolution shuffles pixels (Shi et al. 2016). One number, ``texture``, says how much
-may be invented: 0 is the most faithful picture, 1 the boldest (one network for the whole range, as in
-He et al. 2020, so nothing has to be blended). One plane of noise, scaled by it, is what is invented from;
-it belongs to the request like every other random number.
+quarter of the cost (pixel unshuffle, Wang et al. 2021); a narrow path at the small size keeps what is sharp
+already, and the last convolution shuffles pixels (Shi et al. 2016). One number, ``texture``, controls how
+much is generated: 0 is the most faithful picture, 1 the boldest (one network for the whole range, as in
+He et al. 2020). The generated texture comes from one plane of noise, which it scales and which is drawn from
+the request's seed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from torch import nn
 
 FACTOR = 2
 MARGIN = 12
-"""Pixels painted beyond each edge of the small picture, and cut off again."""
+"""Pixels mirrored beyond each edge of the small picture, and cut off again."""
 TEXTURE = 0.5
-"""How much is invented where nobody says otherwise."""
+"""The texture of paintings, and of training's and the evaluation's sheets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class UpscalerConfig:
 
     @property
     def reach(self) -> int:
-        """How far (px of the small picture) a pixel can influence the result, made even."""
+        """Radius of the receptive field in px of the small picture, made even."""
         # First, two in the fine block, last and the bilinear doubling: one each; at half size twice that.
         reach = 5 + 4 * self.blocks + 1
         return reach + reach % 2
@@ -51,7 +51,7 @@ class UpscalerConfig:
 
 
 class _Block(nn.Module):
-    """A residual block whose branch grows or shrinks with the texture, channel by channel."""
+    """(N, C, H, W) -> the same: a residual block whose branch is scaled by the texture, per channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class _Block(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.gain = nn.Parameter(torch.zeros(1, channels, 1, 1))
         with torch.no_grad():
-            # Not zero: the noise and the skip would take long to find each other.
+            # Small, not zero: from zero, training would take long to use the noise.
             self.second.weight.mul_(0.2)
 
     def forward(self, x: torch.Tensor, texture: torch.Tensor) -> torch.Tensor:
@@ -92,8 +92,8 @@ class Upscaler(nn.Module):
 
     def forward(self, image: torch.Tensor, noise: torch.Tensor, texture: torch.Tensor) -> torch.Tensor:
         amount = texture.to(image).view(-1, 1, 1, 1)
-        told = amount.expand(image.shape[0], 1, *image.shape[2:])
-        x = self.first(torch.cat([image, noise * amount, told], 1))
+        plane = amount.expand(image.shape[0], 1, *image.shape[2:])
+        x = self.first(torch.cat([image, noise * amount, plane], 1))  # (N, fine, H, W)
         h = self.down(F.pixel_unshuffle(F.leaky_relu(x, 0.2), 2))  # (N, channels, H/2, W/2)
         for block in self.blocks:
             h = block(h, amount)
@@ -115,7 +115,7 @@ def draw_noise(size: int | tuple[int, int], generators: list[torch.Generator]) -
 def framed(images: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures with ``MARGIN`` mirrored pixels around them, and noise as large; even sides for an Upscaler.
 
-    The zeros that convolutions see outside would show as a border. Pictures need ``MARGIN + 2`` px a side.
+    Zero padding would show as a border. Pictures need ``MARGIN + 2`` px a side.
     """
     odd = (images.shape[-1] % 2, images.shape[-2] % 2)
     wider = F.pad(images, (MARGIN, MARGIN + odd[0], MARGIN, MARGIN + odd[1]), mode="reflect")
@@ -125,7 +125,7 @@ def framed(images: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, tor
 def enlarge(
     upscaler: Upscaler, images: torch.Tensor, noise: torch.Tensor, texture: float | torch.Tensor = TEXTURE
 ) -> torch.Tensor:
-    """Pictures (N, 3, H, W) in [-1, 1] and noise of :func:`draw_noise` -> (N, 3, 2H, 2W), without a frame.
+    """Pictures (N, 3, H, W) in [-1, 1] and noise of :func:`draw_noise` -> (N, 3, 2H, 2W), without the margin.
 
     ``texture``: one number for all, or one per picture (N,), in [0, 1]. Not clamped.
     """

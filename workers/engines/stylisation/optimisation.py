@@ -154,7 +154,7 @@ def _level(
         return pixels.detach()[:, :, top : top + content.shape[2], left : left + content.shape[3]]
 
     for step in range(steps):
-        # Smaller steps at the end of a level, which is what is seen.
+        # Smaller steps at the end of a level: less noise in its result.
         optimiser.param_groups[0]["lr"] = RATE * (1 - 0.7 * step / steps)
         shift = SHIFTS[step % len(SHIFTS)]
         with torch.enable_grad():

@@ -108,7 +108,7 @@ class PictureAnalyser:
         head the calibrated probabilities (labels,)."""
         net = self.classifier.net
         embedded = net.embedding(net.features(torch.cat([x, x.flip(3)])))
-        logits = {head: found.mean(0) for head, found in net.answer(embedded).items()}
+        logits = {head: found.mean(0) for head, found in net.logits(embedded).items()}
         return embedded, {head: (logits[head] / self._temperature[head]).softmax(0) for head in logits}
 
     def _painting_share(self, shares: Mapping[str, torch.Tensor]) -> float:

@@ -162,7 +162,7 @@ class ClassifierTrainer(Trainer):
         self.net.train()
         with self.setup.autocast():
             embedded = self.net.embedding(self.net.features(x.to(device)))
-            answers = self.net.answer(embedded)
+            answers = self.net.logits(embedded)
         losses = {"distillation": F.smooth_l1_loss(embedded.float(), embedding.to(device))}
         for head, logits in answers.items():
             if bool((labels[head] != UNKNOWN).any()):
