@@ -7,7 +7,7 @@ import os
 import torch
 
 
-def pick() -> torch.device:
+def choose() -> torch.device:
     """CUDA when there is one, else the CPU; ``ARTSITE_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``) overrules."""
     wanted = os.environ.get("ARTSITE_DEVICE", "")
     if wanted:

@@ -33,7 +33,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
-    print(f"{load()}; {devices.describe(devices.pick())}")
+    print(f"{load()}; {devices.describe(devices.choose())}")
     began = time.perf_counter()
     engine, raw = PaintEngine(), RawLoop()
     print(f"loaded in {time.perf_counter() - began:.1f} s")

@@ -59,7 +59,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
-    print(f"{load()}; {devices.describe(devices.pick())}")
+    print(f"{load()}; {devices.describe(devices.choose())}")
     engine = RestyleEngine()
     met = True
     with tempfile.TemporaryDirectory() as folder:

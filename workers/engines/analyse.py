@@ -26,7 +26,7 @@ class AnalyseEngine(SequentialEngine):
 
     def __init__(self) -> None:
         """Load the weights. Raises :class:`workers.weights.WeightsError`."""
-        self.device = devices.pick()
+        self.device = devices.choose()
         self.analyser = PictureAnalyser(self.device)
         classifier = self.analyser.classifier
         self.model_name, self.model_digest = classifier.name, classifier.digest

@@ -64,7 +64,7 @@ class DreamEngine(SequentialEngine):
 
     def __init__(self) -> None:
         """Load the classifier. Raises :class:`workers.weights.WeightsError`."""
-        self.device = devices.pick()
+        self.device = devices.choose()
         classifier = ClassifierModel.load(self.device)
         self.model_name, self.model_digest = classifier.name, classifier.digest
         self._net = classifier.net.to(memory_format=torch.channels_last)

@@ -60,7 +60,7 @@ class RestyleEngine(SequentialEngine):
     def __init__(self) -> None:
         """Load the weights. Raises :class:`workers.weights.WeightsError`."""
         loaded = weights.load(MODEL)
-        self.device = devices.pick()
+        self.device = devices.choose()
         config = dict(loaded.card["config"])
         self.model_name = str(loaded.card["name"])
         self.model_digest = loaded.digest

@@ -71,7 +71,7 @@ class UpscaleEngine(SequentialEngine):
     def __init__(self) -> None:
         """Load the weights. Raises :class:`workers.weights.WeightsError`."""
         loaded = weights.load(MODEL)
-        self.device = devices.pick()
+        self.device = devices.choose()
         self.model_name = str(loaded.card["name"])
         self.model_digest = loaded.digest
         try:

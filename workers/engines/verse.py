@@ -47,7 +47,7 @@ class VerseEngine:
     def __init__(
         self, name: str = "verse", device: torch.device | None = None, english: str = ENGLISH
     ) -> None:
-        self.device = device or devices.pick()
+        self.device = device or devices.choose()
         self.pictures = PictureReader()
         self.chinese = ChineseWriter(self.device, name)
         self.model_name = self.chinese.model_name

@@ -76,7 +76,7 @@ class Embedder:
         from workers import device
         from workers.engines.vision.classifier import ClassifierModel
 
-        return ClassifierModel.load(device.pick())
+        return ClassifierModel.load(device.choose())
 
     def _warn(self, reason: str) -> None:
         """Once for each reason: a picture a second must not fill the log."""

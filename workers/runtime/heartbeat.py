@@ -127,6 +127,6 @@ def _device() -> str:
     try:
         from workers import device
 
-        return device.describe(device.pick())
+        return device.describe(device.choose())
     except Exception as problem:  # a broken driver raises all sorts; the worker has to live and say so
         return f"unusable: {problem}"

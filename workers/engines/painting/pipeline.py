@@ -175,7 +175,7 @@ def open_pipeline(name: str = MODEL) -> PaintingPipeline:
 
     Raises :class:`workers.weights.WeightsError`.
     """
-    device = devices.pick()
+    device = devices.choose()
     loaded = weights.load(name)
     try:
         helpers = loaded.card["helpers"]

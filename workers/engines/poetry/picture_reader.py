@@ -57,10 +57,10 @@ class PictureReader:
             return
         self._asked = True
         try:
-            self._analyser = PictureAnalyser(devices.pick())
+            self._analyser = PictureAnalyser(devices.choose())
         except weights.WeightsError as problem:
             logger.warning("pictures of poems are read by their light and colours: %s", problem)
         try:
-            self._impressions = ZeroShotTagger.load(devices.pick())
+            self._impressions = ZeroShotTagger.load(devices.choose())
         except weights.WeightsError as problem:
             logger.warning("pictures of poems leave no impressions: %s", problem)

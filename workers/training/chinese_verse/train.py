@@ -158,7 +158,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> str:
     facts = {
         "minutes": round(saved["elapsed"] / 60, 1),
         "epochs": round(state["seen"] / sum(corpus.tokens.size for corpus in training), 2),
-        "hardware": f"{devices.describe(devices.pick())}, shared",
+        "hardware": f"{devices.describe(devices.choose())}, shared",
         "began_with": state.get("began", {}),
     }
     config = PoetConfig.from_dict(state["config"])

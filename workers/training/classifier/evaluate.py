@@ -312,7 +312,7 @@ def copies(classifier: ClassifierModel, data: ClassificationData, asked: int) ->
 def main(arguments: argparse.Namespace) -> None:
     """Measure the chosen parts and write them into the card."""
     set_threads(arguments)
-    device = devices.pick()
+    device = devices.choose()
     classifier = ClassifierModel.load(device)
     folder = weights.find(MODEL)
     data = load_classification_data(arguments.data, Teacher(arguments.data).to(device), arguments.cache)

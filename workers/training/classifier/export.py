@@ -150,7 +150,7 @@ def word_thresholds(matcher: MatcherModel, views: CaptionedPictures) -> dict[str
 
 def main(arguments: argparse.Namespace) -> None:
     """Calibrate, embed the known paintings and write weights with their card."""
-    device = devices.pick()
+    device = devices.choose()
     saved = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
     config = ClassifierConfig.from_card(saved["state"]["config"])
     net = Classifier(config)

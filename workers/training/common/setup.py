@@ -133,7 +133,7 @@ class Setup:
 def prepare(arguments: argparse.Namespace) -> Setup:
     """Threads, device, seeds and precision as the options of :func:`run_arguments` say."""
     set_threads(arguments)
-    device = devices.pick()
+    device = devices.choose()
     convolutional = arguments.channels_last is not None
     return Setup(
         device=device,

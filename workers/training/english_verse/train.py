@@ -173,7 +173,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)  # tiny softmax gradients would cost a factor of ten
     if arguments.export:
         saved = torch.load(arguments.out / CHECKPOINT, map_location="cpu", weights_only=True)
-        print(export(arguments.export, saved, arguments.data, devices.describe(devices.pick())))
+        print(export(arguments.export, saved, arguments.data, devices.describe(devices.choose())))
         return
     setup = prepare(arguments)
     words, names, training, held_out = load_corpora(arguments.data, arguments.vocabulary)

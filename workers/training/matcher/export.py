@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure the held-out paintings and write weights with their card."""
-    device = devices.pick()
+    device = devices.choose()
     saved = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
     net = Matcher(MatcherConfig.from_card(saved["state"]["config"]))
     net.load_state_dict(saved["state"]["net"])

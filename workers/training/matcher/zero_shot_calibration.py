@@ -53,7 +53,7 @@ def cosines(
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the table beside the matcher's weights and print how often tags agree with titles."""
-    matcher = MatcherModel.load(MODEL, devices.pick())
+    matcher = MatcherModel.load(MODEL, devices.choose())
     folder = weights.find(MODEL)
     aucs = weights.load_card(folder)["quality"]["word_auc"]
     words = [

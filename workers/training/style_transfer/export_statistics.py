@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Compute the statistics of every style that the restyle network knows, and write them as weights."""
-    classifier = ClassifierModel.load(devices.pick())
+    classifier = ClassifierModel.load(devices.choose())
     known = [str(slug) for slug in weights.load_card(weights.find(RESTYLE))["config"]["styles"]]
     pictures = {entry.slug: entry.path for entry in data.styles(arguments.data)}
     missing = [slug for slug in known if slug not in pictures]

@@ -33,7 +33,7 @@ class RawLoop:
 
     def __init__(self) -> None:
         loaded = weights.load(MODEL)
-        self.device = devices.pick()
+        self.device = devices.choose()
         self.generator = Generator(GeneratorConfig.from_card(loaded.card["config"]))
         self.generator.load_state_dict(loaded.tensors)
         brush = weights.load(str(loaded.card["helpers"]["upscaler"]))
