@@ -38,7 +38,7 @@ class Studio:
 
     def make(
         self, kind: str, owner: str = "ana", request: dict[str, Any] | None = None, **given: Any
-    ) -> list:
+    ) -> list[str]:
         """The ids of the works of a job that is waited for."""
         job = self.stack.submit(kind, owner=owner, request={"seed": 7, **(request or {})}, **given)
         self.stack.wait_state(job, "succeeded", timeout=240)

@@ -96,7 +96,8 @@ def loop_of(engine: BlendEngine, task: Task) -> Animation:
 def steps_of(engine: BlendEngine, frames: tuple[Image.Image, ...]) -> np.ndarray[Any, Any]:
     """Distances in the matcher's features from each frame to the next, around the loop."""
     seen = engine.pipeline.matcher.features(torch.cat([to_tensor(frame) for frame in frames]))
-    return torch.linalg.vector_norm(seen - seen.roll(-1, 0), dim=1).numpy()
+    distances: np.ndarray[Any, Any] = torch.linalg.vector_norm(seen - seen.roll(-1, 0), dim=1).numpy()
+    return distances
 
 
 def test_all_of_one_parent_is_that_parent(engine: BlendEngine, family: Family) -> None:
@@ -137,7 +138,8 @@ def test_four_parents_and_the_next_generation(engine: BlendEngine, family: Famil
 def test_a_depth_of_one_parent_changes_only_its_levels(
     engine: BlendEngine, family: Family, depth: str
 ) -> None:
-    asked = family.task(0, 1, weight_1=1.0, weight_2=0.0, **{f"{depth}_from": "2"})
+    taken: dict[str, Any] = {f"{depth}_from": "2"}
+    asked = family.task(0, 1, weight_1=1.0, weight_2=0.0, **taken)
     (child,) = outputs(engine.run([asked])[0])
     levels = list(depth_groups(TOY.levels)[depth])
     wanted = family.latent(0).styles.clone()
@@ -181,8 +183,8 @@ def test_mutations_grow_with_their_strength(engine: BlendEngine, family: Family)
     def away(strength: float) -> float:
         (child,) = outputs(engine.run([family.task(0, mode="mutate", mutation=strength)])[0])
         found, parent = latent_of(child).styles, family.latent(0).styles
-        lengths = [torch.linalg.vector_norm(styles[:, : TOY.latent], dim=1) for styles in (found, parent)]
-        assert torch.allclose(*lengths, rtol=1e-4)
+        is_now, was = (torch.linalg.vector_norm(styles[:, : TOY.latent], dim=1) for styles in (found, parent))
+        assert torch.allclose(is_now, was, rtol=1e-4)
         return float((found - parent).norm())
 
     strengths = [away(strength) for strength in (0.05, 0.2, 0.5, 1.0)]
@@ -194,9 +196,9 @@ def test_mutations_grow_with_their_strength(engine: BlendEngine, family: Family)
 
 
 def test_a_mutated_mix_without_strength_is_the_mix(engine: BlendEngine, family: Family) -> None:
+    settings: tuple[dict[str, Any], ...] = ({}, {"mutation": 0.0}, {"mutation": 0.3})
     plain, none, some = (
-        latent_of(outputs(engine.run([family.task(0, 1, **more)])[0])[0]).styles
-        for more in ({}, {"mutation": 0.0}, {"mutation": 0.3})
+        latent_of(outputs(engine.run([family.task(0, 1, **more)])[0])[0]).styles for more in settings
     )
     assert torch.equal(plain, none)
     assert not torch.allclose(plain, some)

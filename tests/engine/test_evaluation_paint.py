@@ -24,6 +24,7 @@ from workers.training.generator import evaluate as evaluate_paint
 from workers.training.generator.evaluation import distribution, loop_evenness, plots, prompt_fidelity, speed
 from workers.training.generator.evaluation.prompts import Prompt
 from workers.training.generator.evaluation.sampling import reduced_pictures
+from workers.training.matcher.captions import load_views
 
 FEW = (
     Prompt("blue sea", "蓝色的大海", "blue", "sea", "sea"),
@@ -90,7 +91,7 @@ def test_an_evaluation_without_a_scene_classifier_says_what_to_do(folders: Path)
 
 def test_fidelity_lays_two_languages_side_by_side(folders: Path, tmp_path: Path) -> None:
     engine = PaintEngine()
-    views = evaluate_paint.load_views(folders / "data", 140, Teacher(folders / "data"), folders / "cache")
+    views = load_views(folders / "data", 140, Teacher(folders / "data"), folders / "cache")
     loaded = SceneClassifier.load(folders / "scenes", torch.device("cpu"))
     figures, pictures = prompt_fidelity.measure(engine, engine.pipeline.matcher, loaded, views, 2, FEW)
     assert pictures[FEW[0]].shape == (2, 128, 128, 3)
@@ -114,7 +115,7 @@ def test_fidelity_lays_two_languages_side_by_side(folders: Path, tmp_path: Path)
 
 def test_variety_compares_prompts_with_real_paintings_of_their_words(folders: Path) -> None:
     engine, teacher = PaintEngine(), Teacher(folders / "data")
-    views = evaluate_paint.load_views(folders / "data", 140, teacher, folders / "cache")
+    views = load_views(folders / "data", 140, teacher, folders / "cache")
     reference = distribution.Reference.split(views, 12)
     assert not set(reference.asked) & set(reference.other)
     assert not views.validation[reference.asked].any()

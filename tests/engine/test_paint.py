@@ -101,11 +101,11 @@ def test_nothing_global_decides_or_is_changed(engine: PaintEngine) -> None:
     torch.manual_seed(1)
     (first,) = pixels(engine.run([task(seed=11, refine=2)])[0])
     torch.manual_seed(99)
-    before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    before = torch.random.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].copy()
     (again,) = pixels(engine.run([task(seed=11, refine=2)])[0])
     assert np.array_equal(first, again)
     assert torch.equal(torch.random.get_rng_state(), before[0])
-    assert np.array_equal(np.random.get_state()[1], before[1])
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], before[1])
     (other,) = pixels(engine.run([task(seed=12)])[0])
     assert np.abs(first - other).mean() > 1
 
@@ -134,12 +134,12 @@ def test_more_pictures_keep_the_first_ones(engine: PaintEngine) -> None:
 
 
 def test_company_in_the_batch_does_not_change_a_picture(engine: PaintEngine) -> None:
-    wish = {"seed": 3, "truncation": 0.3, "candidates": 2, "refine": 2}
-    alone = pixels(engine.run([task("snow", **wish)])[0])
+    asked: dict[str, Any] = {"seed": 3, "truncation": 0.3, "candidates": 2, "refine": 2}
+    alone = pixels(engine.run([task("snow", **asked)])[0])
     batch = [
         task("fire at night", seed=n, count=3 * n + 1, size="512" if n == 2 else "256") for n in range(4)
     ]
-    together = engine.run([*batch[:2], task("snow", **wish), *batch[2:]])
+    together = engine.run([*batch[:2], task("snow", **asked), *batch[2:]])
     assert [len(result.outputs) for result in together] == [1, 4, 1, 7, 10]
     assert np.abs(alone[0] - pixels(together[2])[0]).max() <= 2
     assert {output.image.size for output in outputs(together[3])} == {(512, 512)}
@@ -173,8 +173,8 @@ def test_refining_raises_the_fit_and_is_shown(engine: PaintEngine) -> None:
     before, after = (
         Latent.from_details(made.details["latent"], TOY.levels, TOY.style).styles for made in (plain, refined)
     )
-    lengths = [torch.linalg.vector_norm(styles[:, : TOY.latent], dim=1) for styles in (before, after)]
-    assert torch.allclose(*lengths, rtol=1e-3)
+    was, now = (torch.linalg.vector_norm(styles[:, : TOY.latent], dim=1) for styles in (before, after))
+    assert torch.allclose(was, now, rtol=1e-3)
     assert not torch.allclose(before, after)
 
 

@@ -226,7 +226,8 @@ def test_broad_brushes_and_large_patterns_have_small_canvases() -> None:
 
 def test_brush_and_scale_change_the_picture_and_not_its_size(engine: RestyleEngine, tmp_path: Path) -> None:
     usual = image_of(engine.run([task(tmp_path)])[0])
-    for other in ({"brush": 0.0}, {"brush": 1.0}, {"style_scale": 2.0}):
+    others: tuple[dict[str, Any], ...] = ({"brush": 0.0}, {"brush": 1.0}, {"style_scale": 2.0})
+    for other in others:
         made = image_of(engine.run([task(tmp_path, **other)])[0])
         assert made.size == usual.size
         if other != {"brush": 0.0}:  # a small picture's canvas is as large as itself already
@@ -236,7 +237,7 @@ def test_brush_and_scale_change_the_picture_and_not_its_size(engine: RestyleEngi
 def test_a_canvas_in_strips_is_the_canvas_in_one_pass(
     engine: RestyleEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {"size": 512, "brush": 0.0}
+    asked: dict[str, Any] = {"size": 512, "brush": 0.0}
     whole = image_of(engine.run([task(tmp_path, **asked)])[0])
     listener = Listener()
     monkeypatch.setattr(restyle, "STRIPS_FROM", 0)

@@ -183,9 +183,13 @@ def test_statistics_of_ready_styles_are_made_by_a_command(models: Path, tmp_path
             rows.writerow({"file": f"styles/{slug}.png", "artist": "nobody", "title": slug})
     training.main(["style-targets", "--data", str(data), "--to", str(models)])
     engine = RestyleEngine()
+    choices: tuple[dict[str, Any], ...] = (
+        {"style": "waves"},
+        {"style": "stars"},
+        {"style": "waves", "style_2": "stars"},
+    )
     waves, stars, both = (
-        output_of(engine.run([task(tmp_path, steps=4, **chosen)])[0]).image
-        for chosen in ({"style": "waves"}, {"style": "stars"}, {"style": "waves", "style_2": "stars"})
+        output_of(engine.run([task(tmp_path, steps=4, **chosen)])[0]).image for chosen in choices
     )
     assert len({waves.tobytes(), stars.tobytes(), both.tobytes()}) == 3
     # What another classifier saw is of no use.

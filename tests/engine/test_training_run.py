@@ -48,8 +48,8 @@ class Toy(Trainer):
         self.shares.append(progress.share)
         loss = (self.net.weight - 1).square().sum()
         take_step(loss, self.optimiser)
-        odd = {"odd": 1.0} if progress.step % 2 else {}
-        return {"loss": loss, "number": float(progress.step)} | odd
+        figures: dict[str, float | torch.Tensor] = {"loss": loss, "number": float(progress.step)}
+        return figures | ({"odd": 1.0} if progress.step % 2 else {})
 
     def sheet(self, folder: Path, step: int) -> None:
         self.sheets.append(step)
@@ -143,7 +143,12 @@ def test_checkpoints_and_validations_come_when_they_are_due(tmp_path: Path) -> N
     run = limited(tmp_path, 3, save_every=0.0)
     steps: list[int] = []
     save = run.save
-    run.save = lambda state: (steps.append(run.step), save(state))[1]  # type: ignore[method-assign]
+
+    def counted(state: dict[str, Any]) -> None:
+        steps.append(run.step)
+        save(state)
+
+    run.save = counted  # type: ignore[method-assign,assignment]
     run_training(run, trainer, validate_every=0.0)
     assert steps == [1, 2, 3, 3]
     assert trainer.validated == [False, False, False, True]

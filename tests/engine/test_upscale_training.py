@@ -143,7 +143,7 @@ def test_a_run_resumes_and_its_export_is_an_engine(
 ) -> None:
     run, models = tmp_path / "run", tmp_path / "models"
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(models))
-    words = ("--data", str(data), "--out", str(run), "--channels", "8", "--blocks", "1")
+    words: tuple[str, ...] = ("--data", str(data), "--out", str(run), "--channels", "8", "--blocks", "1")
     words += ("--batch", "4", "--crop", "64", "--minutes", "0.05")
     train.main(options(train, *words))
     before = torch.load(run / "checkpoint.pt", weights_only=True)

@@ -21,7 +21,7 @@ from workers.engines.poetry.chinese.themes import simplify
 from workers.engines.verse import VerseEngine
 from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
 from workers.training.chinese_verse import corpus as poems
-from workers.training.chinese_verse.train import ChunkedCrossEntropy
+from workers.training.verse_common.loss import ChunkedCrossEntropy
 
 FORMS = [form.slug for form in prosody.FORMS]
 _SOME = "月秋乡思山江春夏冬风" + "".join(chr(0x4E00 + 7 * i) for i in range(600))

@@ -60,7 +60,7 @@ def _teacher(path: Path) -> None:
         add(f"{name}/conv1x1_2", expand, squeeze, 1)
         add(f"{name}/conv3x3_2", expand, squeeze, 3)
     path.parent.mkdir(parents=True)
-    np.savez(path, **tensors)
+    np.savez(path, allow_pickle=False, **tensors)
 
 
 def write_training_data(folder: Path) -> Path:

@@ -308,7 +308,7 @@ def test_the_studio_is_filled_in_with_the_recipe(old: Path, unlimited: None) -> 
     for job in repeatable():
         browser, address = client_of(job.owner), reverse("studio_kind", args=[job.kind])
         for some_id in (job.pk, job.artworks.order_by("index")[0].pk):
-            page = browser.get(address, {"again": some_id})
+            page = browser.get(address, {"again": str(some_id)})
             assert page.status_code == 200
             fields = StudioFields(page.content.decode()).values
             response = browser.post(address, fields)
