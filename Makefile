@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 ARGS ?=
 PYTEST_ARGS ?=
 JOBS ?= 2
+# Measured when everything runs; lines are listed in test-results/coverage.
+COVERAGE := --cov --cov-report=html:test-results/coverage --cov-fail-under=80
 .DEFAULT_GOAL := run
 .PHONY: run install test lint lint-javascript format format-javascript
 
@@ -18,7 +20,7 @@ run: install
 install: $(VENV)/.installed
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(or $(PYTEST_ARGS),$(COVERAGE))
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
