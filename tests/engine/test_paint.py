@@ -240,7 +240,6 @@ def test_a_cancel_ends_one_task_at_once_and_not_its_neighbours(engine: PaintEngi
         {"count": "2"},
         {"truncation": True},
         {"size": 512},
-        {"surprise": 1},
     ],
 )
 def test_a_request_of_another_form_is_refused_alone(engine: PaintEngine, wrong: dict[str, Any]) -> None:
