@@ -182,8 +182,8 @@ def test_odd_pictures_are_dreamt_of(
     expected: tuple[int, int],
     zoom: bool,
 ) -> None:
-    wish = task(image=picture(tmp_path, *size, mode), octaves=6, steps=1, zoom=zoom)
-    (result,) = engine.run([wish])
+    asked = task(image=picture(tmp_path, *size, mode), octaves=6, steps=1, zoom=zoom)
+    (result,) = engine.run([asked])
     if zoom:
         loop = loop_of(result)
         check_loop(loop.frames, loop.seconds)

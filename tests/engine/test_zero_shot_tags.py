@@ -1,4 +1,4 @@
-"""Impressions: what is unusual in a view, by a toy matcher, and tables that are not its own."""
+"""Zero-shot tags: words that are unusually near to a view, by a toy matcher; tables that are not its own."""
 
 from __future__ import annotations
 
