@@ -15,8 +15,9 @@ from workers.engines.poetry.english import forms
 from workers.engines.poetry.english.annotation import craft
 from workers.engines.poetry.english.lexicon import FIRST_WORD, packed
 from workers.engines.poetry.english.model import EnglishWriter
+from workers.engines.poetry.english.next_token import GUIDANCE, Forecaster, Nodes
 from workers.engines.poetry.english.planning import Draft
-from workers.nets.english_verse_lstm import Lyricist, LyricistConfig
+from workers.nets.english_verse_lstm import Lyricist, LyricistConfig, Reading
 from workers.training.english_verse import rule_checker
 from workers.training.english_verse.corpus import SPECIALS
 from workers.training.english_verse.export import lexicon
@@ -100,6 +101,30 @@ def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishWriter)
     together = write(writer, drafts(writer, "ballad", range(5)))
     assert together[3] == alone
     assert len(set(together)) == 5
+
+
+def test_short_steps_say_what_the_network_says() -> None:
+    torch.manual_seed(0)
+    model = Lyricist(TOY).eval().requires_grad_(False)
+    tokens, before = torch.randint(2, 300, (5, 4)), torch.randint(2, 300, (5, 4))
+    left, theme, author = (
+        torch.randint(1, 12, (5, 4)),
+        torch.randint(2, 300, (5, 3)),
+        torch.tensor([0, 1, 0, 1, 1]),
+    )
+    forecaster = Forecaster(model, torch.device("cpu"))
+    told, plain = model.condition(theme, author), model.condition(theme * 0, author)
+    condition, reminded = forecaster.conditions(theme, author)
+    state = (torch.zeros(1, 5, TOY.hidden), torch.zeros(1, 5, TOY.hidden))
+    nodes = Nodes(state, condition, reminded, tokens[:, 0], before[:, 0])
+    steps = []
+    for i in range(4):
+        nodes.last, nodes.before = tokens[:, i], before[:, i]
+        steps.append(forecaster.expect(nodes, left[:, i], 3, i == 0).guided)
+    fresh = torch.tensor([1, 0, 0, 0]).expand(5, 4)
+    whole, _ = model.features(Reading(tokens, before, left, torch.full_like(left, 3), fresh, told))
+    whole = whole + GUIDANCE * (model.remind(told) - model.remind(plain))[:, None]
+    torch.testing.assert_close(torch.stack(steps, 1), model.log_chances(whole), rtol=1e-4, atol=1e-4)
 
 
 def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: EnglishWriter) -> None:

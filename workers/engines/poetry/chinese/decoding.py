@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 
 from workers.engines.poetry.chinese import prosody
-from workers.engines.poetry.chinese.lstm_stepper import Reader, padded, product
+from workers.engines.poetry.chinese.lstm_stepper import Reader, StepTables
 from workers.engines.poetry.chinese.rhyme_dictionaries import Book
+from workers.engines.poetry.chinese.themes import THEME_SIZE
 from workers.engines.poetry.chinese.vocabulary_masks import Choice, Choices, Rules
+from workers.engines.poetry.fixed_blocks import in_blocks, product
 from workers.engines.poetry.sampling import pick
 from workers.nets.chinese_verse_lstm import START, UNKNOWN, Poet
 
@@ -94,6 +96,7 @@ class Composer:
     def __init__(self, model: Poet, rules: Rules, device: torch.device) -> None:
         self.model, self.rules, self.device = model, rules, device
         self.choices = Choices(model, rules, device)
+        self.tables = StepTables(model)
         self.doubles = rules.doubles.bool()
         self.seasons = torch.tensor(
             [i for i, word in enumerate(rules.words) if word in SEASONS], dtype=torch.int64
@@ -152,10 +155,14 @@ class _Bench:
         """Whoever reads for these drafts. Tang verse is what most readers expect."""
         device, condition = self.composer.device, self.composer.model.condition
         columns = [[d.told_rhyme, d.dynasty, d.author] for d in self.drafts]
-        rhyme, dynasty, author = padded(torch.tensor(columns)).to(device).unbind(1)
-        theme, count = padded(self.theme).to(device), len(columns)
-        told, plain = (condition(one, rhyme, dynasty, author)[:count] for one in (theme, theme * UNKNOWN))
-        return Reader(self.composer.model, told, plain, GUIDANCE)
+        # Always of one width, for a sum over them is not the same when there are more.
+        theme = _padded([draft.theme for draft in self.drafts], THEME_SIZE).to(device)
+
+        def conditions(theme: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+            return condition(theme, *columns.unbind(1)), condition(theme * UNKNOWN, *columns.unbind(1))
+
+        told, plain = in_blocks(conditions, theme, torch.tensor(columns).to(device))
+        return Reader(self.composer.tables, told, plain, GUIDANCE)
 
     def keep(self) -> None:
         """Forget the rows of dropped drafts."""
@@ -215,7 +222,7 @@ class _Bench:
         tokens = self.tokens[members, :rows]
         if slot // self.form.length in prosody.PARALLEL_BELOW.get(self.form.lines, ()):
             above = tokens[:, 0, slot - self.form.length]
-            logits += PARALLEL * product(self.composer.rules.couplet_above[above], choice.below.T)[:, None]
+            logits += PARALLEL * product(self.composer.rules.couplet_above[above], choice.below)[:, None]
         fresh = self._lean(slot, choice, members, tokens, logits)
         blocked = choice.where[
             torch.cat([tokens[..., :slot], self.spoken[members, None].expand(-1, rows, -1)], -1)
@@ -243,7 +250,8 @@ class _Bench:
         picked = pick(chances, draws)
         if place == self.form.length - 1:
             self._avoid_known_lines(slot, members, picked, ids, chances, draws)
-        total = values.logsumexp(-1, keepdim=True)
+        (total,) = in_blocks(lambda block: (block.logsumexp(-1, keepdim=True),), values.flatten(0, 1))
+        total = total.view(*values.shape[:-1], 1)
         chosen = ids.gather(-1, picked).flatten(1)
         gain = (values.gather(-1, picked) - total).flatten(1)
         bound = given[members]
@@ -360,7 +368,7 @@ class _Bench:
                 draft.options.append([(words[token], one) for token, one in found if one > 0])
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
-    """(rows, longest) int64, at least one wide."""
-    size = max(1, *(len(row) for row in rows))
+def _padded(rows: Sequence[Sequence[int]], size: int = 1) -> Tensor:
+    """int64 (rows, longest), ``size`` wide or wider."""
+    size = max(size, *(len(row) for row in rows))
     return torch.tensor([[*row, *[UNKNOWN] * (size - len(row))] for row in rows])

@@ -10,27 +10,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from workers.engines.poetry.fixed_blocks import Table, in_blocks, lstm_cell, product
 from workers.nets.chinese_verse_lstm import Poet
 
-LEAST = 8
-"""Rows of a product for each thread: fewer are multiplied in another order, with other last digits."""
 
+class StepTables:
+    """What :class:`Reader` multiplies with, made once of ``model``."""
 
-def padded(rows: Tensor) -> Tensor:
-    """(N, ...) with rows of zeros behind: then a row's product does not depend on how many there are."""
-    missing = LEAST * torch.get_num_threads() - len(rows)
-    return rows if missing <= 0 else torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])])
-
-
-def product(rows: Tensor, table: Tensor) -> Tensor:
-    """``rows`` (..., K) times ``table`` (K, M), each row the same whoever else is there."""
-    flat = rows.reshape(-1, rows.shape[-1])
-    found: Tensor = (padded(flat) @ table)[: len(flat)]
-    return found.view(*rows.shape[:-1], -1)
+    def __init__(self, model: Poet) -> None:
+        self.model = model
+        self.above, self.project = Table(model.above.weight.T), Table(model.project.weight.T)
+        self.layers = [
+            (Table(inwards.T), Table(recurring.T), inwards_bias + recurring_bias)
+            for inwards, recurring, inwards_bias, recurring_bias in model.lstm.all_weights
+        ]
 
 
 class Reader:
-    """Steps ``model`` for D drafts with C rows each.
+    """StepTables a model for D drafts with C rows each.
 
     ``condition``: float (D, embed) of :meth:`Poet.condition`; ``plain``: the same without a theme. The theme
     reaches the output by two ways, the memory and a direct one; what it adds by the direct one is added
@@ -38,15 +35,19 @@ class Reader:
     finds as many themes for twice the work.
     """
 
-    def __init__(self, model: Poet, condition: Tensor, plain: Tensor, guidance: float) -> None:
-        self.model = model
-        enter, _recur, enter_bias, recur_bias = model.lstm.all_weights[0]
-        self.told = product(condition, enter.T) + enter_bias + recur_bias  # (D, 4 * hidden)
-        remind = model.remind.weight.T
-        reminded = torch.lerp(product(plain, remind), product(condition, remind), 1.0 + guidance)
-        self.reminded = model.project.bias + reminded  # (D, embed)
+    def __init__(self, tables: StepTables, condition: Tensor, plain: Tensor, guidance: float) -> None:
+        self.tables, self.guidance = tables, guidance
+        self.told, self.reminded = in_blocks(self._told, condition, plain)  # (D, 4 * hidden), (D, embed)
         self.state: list[tuple[Tensor, Tensor]] = []
         """Hidden and cell, float (D, C, hidden), of each layer; empty before the first step."""
+
+    def _told(self, condition: Tensor, plain: Tensor) -> tuple[Tensor, Tensor]:
+        """What the conditions add to the gates of the first layer and to the output."""
+        model = self.tables.model
+        enter, _recur, enter_bias, recur_bias = model.lstm.all_weights[0]
+        remind = model.remind.weight.T
+        reminded = torch.lerp(plain @ remind, condition @ remind, 1.0 + self.guidance)
+        return condition @ enter.T + enter_bias + recur_bias, model.project.bias + reminded
 
     def step(self, last: Tensor, above: Tensor, slot: int, codes: Tensor) -> Tensor:
         """Read one character; float (D, C, embed), whose products with the table are logits.
@@ -54,28 +55,27 @@ class Reader:
         ``last``: int64 (D, C), C = 1 while the rows of each draft are the same; it may grow, when the state
         is repeated. ``above``, ``codes``: int64 (D,), what stands in the line before and the pair of codes.
         """
-        model = self.model
+        tables, model = self.tables, self.tables.model
         root = model.config.embed**0.5
         ours = (
-            product(model.character(above) * root, model.above.weight.T)
-            + model.slot.weight[slot]
-            + model.code(codes)
+            product(model.character(above) * root, tables.above) + model.slot.weight[slot] + model.code(codes)
         )
         hidden = model.character(last) * root + ours[:, None]  # (D, C, embed)
+        drafts, rows = last.shape
         after: list[tuple[Tensor, Tensor]] = []
-        for layer, (inwards, recurring, *biases) in enumerate(model.lstm.all_weights):
-            gates = product(hidden, inwards.T)
-            gates += self.told[:, None] if layer == 0 else biases[0] + biases[1]
+        for layer, (inwards, recurring, bias) in enumerate(tables.layers):
+            gates = product(hidden, inwards)
+            gates += self.told[:, None] if layer == 0 else bias
+            cell = None
             if self.state:
-                gates += product(self.state[layer][0], recurring.T)
-            enter, stay, news, leave = gates.chunk(4, -1)
-            cell = enter.sigmoid() * news.tanh()
-            if self.state:
-                cell.addcmul_(stay.sigmoid(), self.state[layer][1].expand_as(cell))
-            hidden = leave.sigmoid() * cell.tanh()
+                before, cell = self.state[layer]
+                gates += product(before, recurring)
+                cell = cell.expand(-1, rows, -1).flatten(0, 1)
+            halves = lstm_cell(gates.flatten(0, 1), cell)
+            hidden, cell = (half.view(drafts, rows, -1) for half in halves)
             after.append((hidden, cell))
         self.state = after
-        return product(hidden, model.project.weight.T) + self.reminded[:, None]
+        return product(hidden, tables.project) + self.reminded[:, None]
 
     def keep(self, drafts: Tensor) -> None:
         """Forget all drafts but ``drafts`` (int64)."""

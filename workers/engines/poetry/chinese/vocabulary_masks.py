@@ -10,8 +10,8 @@ from torch import Tensor
 
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import prosody
-from workers.engines.poetry.chinese.lstm_stepper import product
 from workers.engines.poetry.chinese.rhyme_dictionaries import Book
+from workers.engines.poetry.fixed_blocks import Table, product
 from workers.nets.chinese_verse_lstm import START, UNKNOWN, Poet
 
 RARER = 0.25
@@ -50,23 +50,23 @@ class Rules:
 class Choice:
     """N characters and a last place that stands for all others and is never likely.
 
-    ``ids`` (N + 1,) token ids; ``where`` (V,) the place of each token; ``table`` (N + 1, embed) and ``bias``
-    (N + 1,) on the network's device; ``below`` (N + 1, R) of the table of couplets. ``fits`` (V,) bool.
+    ``ids`` (N + 1,) token ids; ``where`` (V,) the place of each token; ``table`` (embed, N + 1) and ``bias``
+    (N + 1,) on the network's device; ``below`` (R, N + 1) of the table of couplets. ``fits`` (V,) bool.
     """
 
     ids: Tensor
     where: Tensor
     fits: Tensor
-    table: Tensor
+    table: Table
     bias: Tensor
-    below: Tensor
+    below: Table
 
     def __len__(self) -> int:
         return len(self.ids) - 1
 
     def logits(self, vectors: Tensor) -> Tensor:
         """(..., embed) on the device -> float32 (..., N + 1) on the CPU."""
-        return (product(vectors, self.table.T) + self.bias).float().cpu()
+        return (product(vectors, self.table) + self.bias).float().cpu()
 
 
 class Choices:
@@ -100,5 +100,5 @@ class Choices:
         there = ids.to(self.device)
         bias = self.bias[there]
         bias[-1] = -torch.inf
-        table = self.model.character.weight[there]
-        return Choice(ids, where, fits, table, bias, self.rules.couplet_below[ids])
+        table = Table(self.model.character.weight[there].T)
+        return Choice(ids, where, fits, table, bias, Table(self.rules.couplet_below[ids].T))

@@ -17,7 +17,7 @@ from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.english.lexicon import FIRST_WORD, Lexicon
 from workers.engines.poetry.english.line_sampling import Line, Tastes
 from workers.engines.poetry.english.next_token import Forecaster, Nodes
-from workers.engines.poetry.english.planning import Draft, Planner
+from workers.engines.poetry.english.planning import THEME_WORDS, Draft, Planner
 from workers.nets.english_verse_lstm import START, UNKNOWN, Lyricist, State
 
 TOPIC, TOPIC_MOST = 1.3, 3.5
@@ -68,8 +68,10 @@ class Composer:
         Between two words the caller may set ``draft.dropped``. Each draft draws from its own generator, so
         it does not matter who else is in the batch.
         """
-        bench = _Bench(self, [draft for draft in drafts if not draft.dropped])
-        written = 0
+        left = [draft for draft in drafts if not draft.dropped]
+        if not left:
+            return
+        bench, written = _Bench(self, left), 0
         for number, template in enumerate(drafts[0].form.templates):
             bench.keep()
             if not bench.drafts:
@@ -91,26 +93,22 @@ class _Bench:
         count, words = len(drafts), len(composer.lexicon.words)
         self.last = torch.full((count,), START)
         self.used = torch.zeros(count, words, dtype=torch.bool)
-        self.near = torch.stack([composer.near(d.theme) for d in drafts]) if drafts else self.used.float()
+        self.near = torch.stack([composer.near(draft.theme) for draft in drafts])
         # The state begins as zeros, as the network takes it when there is none.
         shape = (1, count, composer.model.config.hidden)
         self.state: State = (
             torch.zeros(shape, device=composer.device),
             torch.zeros(shape, device=composer.device),
         )
-        self.condition, plain = self._conditions()
-        self.louder = composer.forecaster.louder(self.condition, plain)
+        self.condition, self.reminded = self._conditions()
 
     def _conditions(self) -> tuple[Tensor, Tensor]:
-        """(drafts, embed) with theme and author, and with the author alone."""
-        drafts, device = self.drafts, self.composer.device
-        size = max([len(d.theme) for d in drafts], default=1) or 1
-        themes = [[*d.theme, *[UNKNOWN] * (size - len(d.theme))] for d in drafts]
-        theme = torch.tensor(themes, dtype=torch.int64).view(len(drafts), size)
-        author = torch.tensor([d.author for d in drafts], dtype=torch.int64)
-        condition = self.composer.model.condition
-        told = condition(theme.to(device), author.to(device))
-        return told, condition(torch.zeros_like(theme).to(device), author.to(device))
+        """Of every draft what :meth:`Forecaster.conditions` says."""
+        # Always of one width, for a sum over them is not the same when there are more.
+        size = max([THEME_WORDS, *(len(draft.theme) for draft in self.drafts)])
+        themes = [[*draft.theme, *[UNKNOWN] * (size - len(draft.theme))] for draft in self.drafts]
+        authors = [draft.author for draft in self.drafts]
+        return self.composer.forecaster.conditions(torch.tensor(themes), torch.tensor(authors))
 
     def keep(self) -> None:
         """Forget the rows of dropped drafts."""
@@ -120,7 +118,7 @@ class _Bench:
         chosen = torch.tensor(rows, dtype=torch.int64)
         self.last, self.used, self.near = self.last[chosen], self.used[chosen], self.near[chosen]
         there = chosen.to(self.condition.device)
-        self.condition, self.louder = self.condition[there], self.louder[there]
+        self.condition, self.reminded = self.condition[there], self.reminded[there]
         self.state = (self.state[0][:, there], self.state[1][:, there])
         self.drafts = [self.drafts[i] for i in rows]
 
@@ -137,7 +135,7 @@ class _Bench:
             composer.lexicon,
             composer.planner,
             composer.forecaster,
-            Nodes(self.state, self.condition, self.louder, self.last, torch.tensor(words)),
+            Nodes(self.state, self.condition, self.reminded, self.last, torch.tensor(words)),
             tastes,
             composer.of_sense,
         )

@@ -246,7 +246,9 @@ class Line:
     def best(self, known_lines: BloomFilter) -> Tensor:
         """(drafts,) the row of each draft's likeliest line that no poem of the training has."""
         lengths = (self.found != UNKNOWN).sum(1)
-        comparable = (self.score / lengths.clamp_min(1) ** SHORTER).view(-1, CANDIDATES)
+        # A power of many numbers at once may have other last digits than that of few.
+        powers = torch.tensor([1.0, *(length**SHORTER for length in range(1, self.found.shape[1] + 1))])
+        comparable = (self.score / powers[lengths]).view(-1, CANDIDATES)
         ranked = comparable.argsort(dim=1, descending=True, stable=True)
         best = []
         for place, order in enumerate(ranked.tolist()):

@@ -15,13 +15,12 @@ from workers.engines.poetry.english import request
 from workers.engines.poetry.english.annotation import capitalised
 from workers.engines.poetry.english.decoding import Composer
 from workers.engines.poetry.english.lexicon import FIRST_MARK, FIRST_WORD, MARKS, Lexicon, unpacked
-from workers.engines.poetry.english.planning import DeadEnd, Draft
+from workers.engines.poetry.english.planning import THEME_WORDS, DeadEnd, Draft
 from workers.engines.poetry.english.request import Given
 from workers.engines.poetry.english.themes import Mention, mentions, unknown_of
 from workers.nets.english_verse_lstm import Lyricist, LyricistConfig
 
 NAME = "verse-english"
-THEME_WORDS = 8
 
 _SHORT_PAST = re.compile(r"'d$")
 _ENDINGS = (

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.nets.english_verse_lstm import LONGEST, Lyricist, Reading, State
+from workers.engines.poetry.fixed_blocks import Table, in_blocks, lstm_cell, product
+from workers.nets.english_verse_lstm import LONGEST, UNKNOWN, Lyricist, State
 
 GUIDANCE = 0.8
 """How much more the theme says by its direct way to the output than it was trained to say."""
@@ -33,8 +34,8 @@ class Nodes:
     """N different beginnings of lines: what the network has read of each."""
 
     state: State  # twice (1, N, hidden), on the device
-    condition: Tensor  # (N, embed), on the device
-    louder: Tensor  # (N, embed) what the theme adds to the output once more, on the device
+    condition: Tensor  # (N, embed) what is added to each input, on the device
+    reminded: Tensor  # (N, embed) what is added to each output, on the device
     last: Tensor  # (N,) the token that is read next
     before: Tensor  # (N,) the word with which the line above ends
 
@@ -45,49 +46,60 @@ class Nodes:
         """Some of them, in the order of ``nodes``."""
         there = nodes.to(self.condition.device)
         state = (self.state[0][:, there], self.state[1][:, there])
-        return Nodes(state, self.condition[there], self.louder[there], self.last[nodes], self.before[nodes])
+        return Nodes(state, self.condition[there], self.reminded[there], self.last[nodes], self.before[nodes])
 
 
 class Forecaster:
-    """The network with the two levels of its softmax at hand."""
+    """The network, read one token at a time by many nodes at once.
+
+    The same function as :class:`workers.nets.english_verse_lstm.Lyricist`, with what depends on the theme
+    and the author alone worked out once, and the two levels of its softmax at hand.
+    """
 
     def __init__(self, model: Lyricist, device: torch.device) -> None:
         self.model, self.device = model, device
         with torch.inference_mode():
-            self.levels = [(table.clone(), bias.clone()) for table, bias in model.levels()]
+            inwards, recurring, inwards_bias, recurring_bias = model.lstm.all_weights[0]
+            self.inwards, self.recurring = Table(inwards.T), Table(recurring.T)
+            self.lstm_bias = inwards_bias + recurring_bias
+            self.before, self.project = Table(model.before.weight.T), Table(model.project.weight.T)
+            self.levels = [(Table(table.T), bias.clone()) for table, bias in model.levels()]
 
-    def louder(self, condition: Tensor, plain: Tensor) -> Tensor:
-        """What the theme adds to the output once more, (N, embed).
+    def conditions(self, theme: Tensor, author: Tensor) -> tuple[Tensor, Tensor]:
+        """What the theme (N, K) and the author (N,) add: to each input and to each output, (N, embed) each.
 
-        ``condition``, ``plain``: float (N, embed) of :meth:`Lyricist.condition`, with the theme and without.
         The theme reaches the output through the memory and by a direct way; only that is amplified. Guidance
         with a second reading that was told no theme costs twice the work and finds no more themes.
         """
-        added: Tensor = self.model.remind(condition) - self.model.remind(plain)
-        return GUIDANCE * added
+
+        def both(theme: Tensor, author: Tensor) -> tuple[Tensor, Tensor]:
+            condition = self.model.condition(theme, author)
+            told = self.model.remind(condition)
+            plain = self.model.remind(self.model.condition(theme * UNKNOWN, author))
+            return condition, self.model.project.bias + told + GUIDANCE * (told - plain)
+
+        condition, reminded = in_blocks(both, theme.to(self.device), author.to(self.device))
+        return condition, reminded
 
     def expect(self, nodes: Nodes, left: Tensor, stage: int, fresh: bool) -> Expectation:
         """Read the last tokens of ``nodes``, whose states move on; ``left`` (N,) syllables to be written."""
-
-        def there(values: Tensor) -> Tensor:
-            return values[:, None].to(self.device)
-
-        reading = Reading(
-            last=there(nodes.last),
-            before=there(nodes.before),
-            left=there(left.clamp_max(LONGEST)),
-            stage=there(torch.full_like(left, stage)),
-            fresh=there(torch.full_like(left, int(fresh))),
-            condition=nodes.condition,
+        model, device = self.model, self.device
+        root = model.config.embed**0.5
+        inputs = (
+            model.word(nodes.last.to(device)) * root
+            + product(model.word(nodes.before.to(device)) * root, self.before)
+            + model.left(left.clamp_max(LONGEST).to(device))
+            + model.stage.weight[stage]
+            + model.fresh.weight[int(fresh)]
+            + nodes.condition
         )
-        vectors, nodes.state = self.model.features(reading, nodes.state)
+        before, cell = nodes.state[0][0], nodes.state[1][0]
+        gates = product(inputs, self.inwards) + self.lstm_bias
+        gates += product(before, self.recurring)
+        hidden, cell = lstm_cell(gates, cell)
+        nodes.state = (hidden[None], cell[None])
+        vectors = product(hidden, self.project) + nodes.reminded
         first, second = (
-            self._logits(vectors[:, 0] + nodes.louder, table, bias).log_softmax(-1).float().cpu()
-            for table, bias in self.levels
+            (product(vectors, table) + bias).log_softmax(-1).float().cpu() for table, bias in self.levels
         )
         return Expectation(torch.cat([first[:, :-1], second.add_(first[:, -1:])], 1))
-
-    @staticmethod
-    def _logits(vectors: Tensor, table: Tensor, bias: Tensor) -> Tensor:
-        """(rows, words). The large table comes first: with few rows that is up to twice as fast on a CPU."""
-        return torch.addmm(bias[:, None], table, vectors.T).T.contiguous()

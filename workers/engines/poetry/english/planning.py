@@ -11,6 +11,8 @@ from torch import Tensor
 from workers.engines.poetry.english.forms import UNRHYMED, Form, fillable, fits
 from workers.engines.poetry.english.lexicon import FIRST_WORD, LETTERS, NO_RHYME, Lexicon
 
+THEME_WORDS = 8
+"""Most words of a theme."""
 CHOICE = 8
 """Answers that a rhyme should have beyond those it needs, where the line's other rules leave so many."""
 
