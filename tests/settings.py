@@ -13,7 +13,7 @@ from pathlib import Path
 TEST_DATA = Path(tempfile.mkdtemp(prefix="artsite-tests-"))
 atexit.register(shutil.rmtree, TEST_DATA, ignore_errors=True)
 (TEST_DATA / "static").mkdir()  # WhiteNoise warns when its folder is missing
-# These are for the tests themselves (tests/live/faults.py and test_faults_chaos.py).
+# These are for the tests themselves (tests/live/faults/supervision.py and test_chaos.py).
 OURS = ("ARTSITE_FAULT_REPEATS", "ARTSITE_CHAOS_SECONDS", "ARTSITE_CHAOS_SEED")
 for _name in [name for name in os.environ if name.startswith("ARTSITE_") and name not in OURS]:
     del os.environ[_name]
