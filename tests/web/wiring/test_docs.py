@@ -93,5 +93,21 @@ def test_runnable_commands_run(page: str, command: str) -> None:
     assert done.returncode == 0, f"{page}: {command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
+NAMED = re.compile(r"`([\w-]+)`(?: and `([\w-]+)`)? (?:in|of) `([\w/.-]+\.\w+)`")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        (name, file)
+        for *names, file in NAMED.findall((ROOT / "docs/where.md").read_text("utf-8"))
+        for name in names
+        if name
+    ],
+)
+def test_what_one_changes_is_where_the_page_says(name: str, file: str) -> None:
+    assert name in (ROOT / file).read_text("utf-8")
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 200

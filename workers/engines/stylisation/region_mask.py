@@ -10,24 +10,14 @@ FEATHER = 1 / 150
 """Width of the soft edge as a share of the long side; it lies inside of the region."""
 TOLERANCE = 24
 """Distance from black or white, of 255, within which a mask counts as black or white: JPEG is not exact."""
-ASPECT = 0.03
-"""Largest relative difference of the aspects of mask and picture: sides are rounded when they shrink."""
 
 
 def feathered_region(mask: Image.Image, size: tuple[int, int], invert: bool = False) -> Image.Image:
     """The opacity of a change at each pixel, 0..255 (mode L, ``size``): exactly 0 outside.
 
-    White in ``mask`` is inside, black with ``invert``. Raises InvalidRequest when nothing is inside, and for
-    a mask of another shape.
+    White in ``mask`` is inside, black with ``invert``. The kind has compared the shapes of mask and picture;
+    here the mask is resized to the picture. Raises InvalidRequest when nothing is inside.
     """
-    squeezed = (mask.width * size[1]) / (mask.height * size[0])
-    # A mask is small: one pixel of rounding may be more than the tolerance.
-    rounding = 1 / min(mask.size) + 1 / min(size)
-    if abs(squeezed - 1) > ASPECT + rounding:
-        raise InvalidRequest(
-            f"mask of {mask.size} for a picture of {size}",
-            visitor="The region has another shape than the picture. Paint it on this picture.",
-        )
     grey = mask.convert("L")
     if invert:
         grey = grey.point(lambda value: 255 - value)
