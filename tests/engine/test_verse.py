@@ -18,7 +18,7 @@ from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Poem,
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import prosody
 from workers.engines.poetry.chinese.lstm_stepper import Reader, StepTables
-from workers.engines.poetry.chinese.themes import simplify
+from workers.engines.poetry.prompt_tokens import simplify
 from workers.engines.verse import VerseEngine
 from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
 from workers.training.chinese_verse import corpus as poems

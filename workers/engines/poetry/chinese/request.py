@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers.engines.base import InvalidRequest
+from workers.engines.language.han import is_chinese
 from workers.engines.poetry.chinese import prosody
-from workers.engines.poetry.chinese.themes import acrostic_characters, is_chinese, simplify
+from workers.engines.poetry.chinese.themes import acrostic_characters
+from workers.engines.poetry.prompt_tokens import simplify
 from workers.engines.poetry.request import ANY, VerseRequest, chosen
 
 OPEN_SIGNS = frozenset("□＿_*＊○")

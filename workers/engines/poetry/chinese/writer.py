@@ -10,15 +10,16 @@ import torch
 from workers import device as devices
 from workers import weights
 from workers.engines.base import Poem, Task
-from workers.engines.poetry import picture_theme
 from workers.engines.poetry.bloom_filter import BloomFilter
-from workers.engines.poetry.chinese import prosody, rhyme_dictionaries, themes
+from workers.engines.poetry.chinese import picture_theme, prosody, rhyme_dictionaries, themes
 from workers.engines.poetry.chinese.annotation import craft
 from workers.engines.poetry.chinese.decoding import Composer, Draft
 from workers.engines.poetry.chinese.planning import Plan, plan
 from workers.engines.poetry.chinese.request import ChineseVerseRequest
 from workers.engines.poetry.chinese.rhyme_dictionaries import Book
 from workers.engines.poetry.chinese.vocabulary_masks import Rules
+from workers.engines.poetry.picture_content import PictureContent
+from workers.engines.poetry.prompt_tokens import simplify
 from workers.engines.poetry.protocol import Look
 from workers.engines.poetry.request import VerseRequest
 from workers.nets.chinese_verse_lstm import UNKNOWN, Poet, PoetConfig
@@ -34,7 +35,7 @@ class ChineseOrder:
     task: Task
     theme: themes.Theme
     request: ChineseVerseRequest
-    seen: picture_theme.Seen | None = None
+    seen: PictureContent | None = None
     drafts: list[Draft] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
 
@@ -148,8 +149,7 @@ class ChineseWriter:
         """Plan one more poem of an order."""
         request = order.request
         tokens = {
-            slot: self.index.get(themes.simplify(character), UNKNOWN)
-            for slot, character in request.given.items()
+            slot: self.index.get(simplify(character), UNKNOWN) for slot, character in request.given.items()
         }
         theme = tuple(self.index[character] for character in order.theme.characters)
         book = self.book(request.rhyme_book)

@@ -9,14 +9,13 @@ import torch
 
 from workers import device as devices
 from workers.engines.base import Poem, Task
-from workers.engines.poetry import picture_theme
-from workers.engines.poetry.english import themes
+from workers.engines.poetry.english import picture_theme, themes
 from workers.engines.poetry.english.annotation import craft
 from workers.engines.poetry.english.lexicon import MARKS
 from workers.engines.poetry.english.model import NAME, EnglishWriter, Theme
 from workers.engines.poetry.english.planning import Draft
 from workers.engines.poetry.english.request import EnglishVerseRequest
-from workers.engines.poetry.picture_theme import Seen
+from workers.engines.poetry.picture_content import PictureContent
 from workers.engines.poetry.protocol import Look
 from workers.engines.poetry.request import VerseRequest
 
@@ -29,7 +28,7 @@ class EnglishOrder:
     task: Task
     theme: Theme
     request: EnglishVerseRequest
-    seen: Seen | None = None
+    seen: PictureContent | None = None
     drafts: list[Draft] = field(default_factory=list)
     shown: int = 0
 
@@ -54,7 +53,7 @@ class EnglishOrder:
         lines, form = self.writer.lines(draft), draft.form
         title = themes.title(self.request.prompt)
         if not title and self.seen is not None:
-            title = picture_theme.english_title_of(self.seen)
+            title = picture_theme.title_of(self.seen)
         details = {
             "form": form.slug,
             "form_name": form.name,
@@ -104,7 +103,7 @@ class EnglishOrders:
         if order.seen is not None:
             # What a person said comes first: of the poem, then of the painting; then what a network saw.
             painted = themes.mentions(order.seen.prompt)
-            saw = [themes.Mention(word, (word,)) for word in picture_theme.english_words_of(order.seen)]
+            saw = [themes.Mention(word, (word,)) for word in picture_theme.words_of(order.seen)]
             order.theme = self.writer.theme([*named, *painted, *saw])
         for draft in order.drafts:
             draft.theme = order.theme.tokens
