@@ -16,8 +16,8 @@ from statistics import median
 
 import torch
 
-from gallery.kinds.verse import VERSE
 from tests.bench.studio import load
+from tests.engine.parameters import complete
 from workers.engines.base import SilentReport, Task
 from workers.engines.verse import VerseEngine
 
@@ -60,9 +60,8 @@ class Watch(SilentReport):
 
 def request(number: int) -> Task:
     """What the page sends when somebody only gives a theme and a form."""
-    defaults = {param.name: param.default for param in VERSE.params}
-    wish = {"prompt": THEMES[number % len(THEMES)], "form": "7jueju", "count": 1}
-    return Task(defaults | wish, 1000 + number, SilentReport())
+    parameters = complete("verse", prompt=THEMES[number % len(THEMES)], form="7jueju")
+    return Task(parameters, 1000 + number, SilentReport())
 
 
 def write(engine: VerseEngine, batches: Sequence[Sequence[Task]]) -> tuple[float, float]:

@@ -20,13 +20,14 @@ from workers.engines.base import (
     TooLarge,
     step_all,
 )
-from workers.engines.poetry.chinese import request
+from workers.engines.poetry.chinese.request import form_slug
 from workers.engines.poetry.chinese.writer import ChineseWriter
 from workers.engines.poetry.english.forms import FORM_BY_SLUG as ENGLISH_FORMS
 from workers.engines.poetry.english.model import NAME as ENGLISH
 from workers.engines.poetry.english.writer import EnglishOrders
 from workers.engines.poetry.picture_reader import PictureReader
 from workers.engines.poetry.protocol import Order, Writer
+from workers.engines.poetry.request import VerseRequest
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class VerseEngine:
     """
 
     kind: ClassVar[str] = "verse"
+    request: ClassVar[type[VerseRequest]] = VerseRequest
     batch_size: ClassVar[int] = 100  # a hundred together are written at ten times the rate of one at a time
     stall_seconds: ClassVar[float] = 30.0
 
@@ -58,7 +60,7 @@ class VerseEngine:
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
         """Poems of one form keep step with each other; everything else may differ."""
-        return request.form_slug(parameters)
+        return form_slug(parameters)
 
     def model_of(self, parameters: Mapping[str, Any]) -> tuple[str, str]:
         """The name and the digest of the weights that write a poem; the digest is "" where there are none."""
@@ -75,11 +77,7 @@ class VerseEngine:
     def run(self, tasks: Sequence[Task]) -> list[Result]:
         """One result per task, in order; see :class:`workers.engines.base.Engine`.
 
-        Parameters: ``prompt``, ``form``, ``count`` (1..8), ``opening`` (a draft), ``acrostic``,
-        ``temperature`` (0.3..1.5); for Chinese forms those of
-        :func:`workers.engines.poetry.chinese.request.read`, for English ones those of
-        :func:`workers.engines.poetry.english.request.read`. A picture in the role ``image``
-        adds to the theme.
+        Parameters are those of :class:`VerseRequest`. A picture in the role ``image`` adds to the theme.
         """
         forms = {self.batch_key(task.parameters) for task in tasks}
         if len(forms) > 1:
@@ -123,7 +121,7 @@ class VerseEngine:
 
 
 def _is_english(parameters: Mapping[str, Any]) -> bool:
-    return str(parameters.get("form", "")) in ENGLISH_FORMS
+    return parameters["form"] in ENGLISH_FORMS
 
 
 def _written(writer: Writer[Any], orders: Mapping[int, Order]) -> dict[int, Result]:

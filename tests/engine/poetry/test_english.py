@@ -67,7 +67,10 @@ def writer(models: Path) -> EnglishWriter:
 
 
 def drafts(writer: EnglishWriter, form: str, seeds: range, acrostic: str = "") -> list[Draft]:
-    return [writer.draft(form, torch.Generator().manual_seed(s), acrostic=acrostic) for s in seeds]
+    return [
+        writer.draft(form, torch.Generator().manual_seed(s), acrostic=acrostic, temperature=1.0)
+        for s in seeds
+    ]
 
 
 def write(writer: EnglishWriter, wanted: list[Draft]) -> list[tuple[str, ...]]:
@@ -131,7 +134,7 @@ def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: Englis
     first = write(writer, drafts(writer, "quatrain", range(1)))[0]
     end = " ".join(first[2].split()[-2:])
     kept = {1: first[1], 2: end}
-    draft = writer.draft("quatrain", torch.Generator().manual_seed(9), given=kept)
+    draft = writer.draft("quatrain", torch.Generator().manual_seed(9), given=kept, temperature=1.0)
     again = write(writer, [draft])[0]
     assert again[1] == first[1]
     assert again[2].lower().endswith(end.lower())
@@ -154,7 +157,7 @@ def test_kept_lines_that_break_the_form_are_refused(
     writer: EnglishWriter, given: dict[int, str], said: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        writer.draft("quatrain", torch.Generator(), given=given)
+        writer.draft("quatrain", torch.Generator(), given=given, temperature=1.0)
     assert said in refused.value.visitor
 
 
@@ -232,14 +235,14 @@ def test_wishes_that_nobody_can_keep_are_refused(
     writer: EnglishWriter, wish: dict[str, str], said: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        writer.draft(**{"form": "quatrain", **wish}, generator=torch.Generator())  # type: ignore[arg-type]
+        writer.draft(**{"form": "quatrain", **wish}, generator=torch.Generator(), temperature=1.0)  # type: ignore[arg-type]
     assert said in refused.value.visitor
 
 
 def test_a_letter_that_begins_no_word_is_refused_before_writing(tmp_path: Path, models: Path) -> None:
     save_toy(models, [word for word in WORDS if word in SPECIALS or word[0] != "k"])
     with pytest.raises(InvalidRequest) as refused:
-        EnglishWriter(torch.device("cpu")).draft("haiku", torch.Generator(), acrostic="ink")
+        EnglishWriter(torch.device("cpu")).draft("haiku", torch.Generator(), acrostic="ink", temperature=1.0)
     assert "“K”" in refused.value.visitor
 
 

@@ -11,7 +11,8 @@ from workers.engines.base import InvalidRequest
 from workers.engines.language.theme_lexicon import CHINESE, ENGLISH, TRADITIONAL
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import prosody
-from workers.engines.poetry.chinese.themes import acrostic_characters, simplify, title, understand
+from workers.engines.poetry.chinese.themes import acrostic_characters, title, understand
+from workers.engines.poetry.prompt_tokens import simplify
 
 VOCABULARY = set("月秋乡思山江海雨雪花春夏冬风云夜故人大笔机相茶王")
 

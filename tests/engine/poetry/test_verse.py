@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.engine.parameters import complete
 from workers import weights
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Poem, Result, SilentReport, Task
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import prosody
 from workers.engines.poetry.chinese.lstm_stepper import Reader, StepTables
-from workers.engines.poetry.chinese.themes import simplify
+from workers.engines.poetry.prompt_tokens import simplify
 from workers.engines.verse import VerseEngine
 from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
 from workers.training.chinese_verse import corpus as poems
@@ -106,8 +107,8 @@ class Recorder(SilentReport):
 
 
 def task(seed: int = 7, report: SilentReport | None = None, **changes: Any) -> Task:
-    parameters = {"prompt": "秋月", "form": "5jueju", "acrostic": "", "temperature": 1.0, "count": 1}
-    return Task(parameters | changes, seed, report or SilentReport())
+    given = {"prompt": "秋月", "form": "5jueju", "temperature": 1.0} | changes
+    return Task(complete("verse", **given), seed, report or SilentReport())
 
 
 def written(result: Result) -> tuple[Poem, ...]:
@@ -194,7 +195,7 @@ def test_a_bad_acrostic_fails_alone(engine: VerseEngine) -> None:
     assert len(written(good)) == 1
     (unknown,) = engine.run([task(form="epic")])
     assert isinstance(unknown.error, InvalidRequest)
-    assert all(slug in unknown.error.visitor for slug in ("7jueju", "couplet", "sonnet"))
+    assert "“epic”" in unknown.error.visitor
 
 
 def test_unknown_words_are_told_and_ignored(engine: VerseEngine) -> None:

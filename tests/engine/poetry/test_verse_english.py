@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.engine.parameters import complete
 from tests.engine.poetry import test_english, test_verse
 from tests.engine.poetry.test_verse import Recorder, written
 from workers import weights
@@ -67,8 +68,8 @@ def engine(models: Path, loaded: VerseEngine) -> VerseEngine:
 
 
 def task(seed: int = 7, report: SilentReport | None = None, **changes: Any) -> Task:
-    parameters = {"prompt": "the sea at night", "form": "quatrain", "temperature": 1.0, "count": 1}
-    return Task(parameters | changes, seed, report or SilentReport())
+    given = {"prompt": "the sea at night", "form": "quatrain", "temperature": 1.0} | changes
+    return Task(complete("verse", **given), seed, report or SilentReport())
 
 
 def one(engine: VerseEngine, seed: int = 7, **wish: Any) -> Poem:
@@ -280,11 +281,6 @@ def test_titles(engine: VerseEngine, prompt: str, title: str | None) -> None:
         ({"opening": "the night " * 4, "acrostic": "S"}, "Line 1 must begin with “S”"),
         ({"opening": "_ the night the sea the night the sea", "acrostic": "S"}, "begin with “S”"),
         ({"opening": "sea the night the sea the night the"}, "does not fall on the beats of line 1"),
-        ({"poet": "李白"}, "“Poet” is a wish for Chinese forms; “Quatrain”"),
-        ({"dynasty": "song"}, "Dynasty"),
-        ({"rhyme": "一东"}, "Rhyme"),
-        ({"rhyme_book": "modern"}, "Rhyme book"),
-        ({"form": "7jueju", "english_poet": "John Clare"}, "English forms only"),
         ({"form": "7jueju", "opening": "The sea"}, "“T”"),
         ({"form": "7jueju", "acrostic": "sea"}, "“s”"),
         ({"form": "7jueju", "acrostic": "ﷺ"}, "Chinese characters"),

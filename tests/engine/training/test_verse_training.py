@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.engine.parameters import complete
 from workers import weights
 from workers.engines.base import SilentReport, Task
 from workers.engines.poetry.chinese import prosody
@@ -88,7 +89,7 @@ def test_a_corpus_becomes_an_engine(data: Path, tmp_path: Path, monkeypatch: pyt
     kinds = {word: tones[i] for i, word in enumerate(engine.chinese.words)}
     assert {kinds[c] for c in OBLIQUE if c in kinds} == {prosody.TONE_OBLIQUE}
     assert {kinds[c] for c in LEVEL[0] + LEVEL[1] if c in kinds} == {prosody.TONE_LEVEL}
-    parameters = {"prompt": LEVEL[0][0], "form": "7lvshi", "acrostic": "", "temperature": 1.0, "count": 1}
+    parameters = complete("verse", prompt=LEVEL[0][0], form="7lvshi")
     (result,) = engine.run([Task(parameters, 1, SilentReport())])
     assert result.error is None
     assert len(result.outputs) == 1

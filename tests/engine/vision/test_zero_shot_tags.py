@@ -13,8 +13,9 @@ from PIL import Image
 from tests.engine.poetry.test_picture_theme import EVERY
 from tests.engine.toy_painting import write_models
 from workers import images, weights
+from workers.engines.poetry.chinese.picture_theme import theme_of
 from workers.engines.poetry.chinese.themes import Theme
-from workers.engines.poetry.picture_theme import Seen, theme_of
+from workers.engines.poetry.picture_content import PictureContent
 from workers.engines.vision.text_image_matcher import MODEL, MatcherModel
 from workers.engines.vision.zero_shot_tags import MIN_DEVIATIONS, MOST, USUAL_FILE, ZeroShotTagger
 
@@ -95,6 +96,8 @@ def test_the_shipped_table_is_the_shipped_matchers_and_every_word_of_it_is_in_po
     words = json.loads((weights.find(MODEL) / USUAL_FILE).read_text("utf-8"))["words"]
     assert len(words) > 10
     silent = [
-        word for word in words if not theme_of(Seen(perhaps=(word,)), Theme("", (), ()), EVERY).characters
+        word
+        for word in words
+        if not theme_of(PictureContent(impressions=(word,)), Theme("", (), ()), EVERY).characters
     ]
     assert silent == []

@@ -7,7 +7,7 @@ import logging
 from workers import device as devices
 from workers import images, weights
 from workers.engines.base import Task
-from workers.engines.poetry.picture_theme import Seen, prompt_of, telling_colours
+from workers.engines.poetry.picture_content import PictureContent, prompt_of, telling_colours
 from workers.engines.vision.analysis_schema import PictureReading, reading_from_details
 from workers.engines.vision.colour_analysis import light_level, main_colours, measure_composition
 from workers.engines.vision.picture_analysis import LONGEST, VIEWS, PictureAnalyser
@@ -23,10 +23,10 @@ class PictureReader:
 
     def __init__(self) -> None:
         self._analyser: PictureAnalyser | None = None
-        self._impressions: ZeroShotTagger | None = None
+        self._tagger: ZeroShotTagger | None = None
         self._asked = False
 
-    def read(self, task: Task) -> Seen | None:
+    def read(self, task: Task) -> PictureContent | None:
         """What is in the picture in the role ``image``; None without one.
 
         A work that was analysed is not looked at again. Where the network's weights are missing, only light
@@ -47,10 +47,10 @@ class PictureReader:
             reading = self._analyser.read(image)
         elif reading is None:
             reading = PictureReading(light=light_level(measure_composition(image)))
-        perhaps: tuple[str, ...] = ()
-        if self._impressions is not None and reading.genre in (None, *VIEWS):
-            perhaps = self._impressions.tags(image)
-        return Seen(reading, perhaps, telling_colours(main_colours(image)), prompt_of(details))
+        impressions: tuple[str, ...] = ()
+        if self._tagger is not None and reading.genre in (None, *VIEWS):
+            impressions = self._tagger.tags(image)
+        return PictureContent(reading, impressions, telling_colours(main_colours(image)), prompt_of(details))
 
     def _load(self) -> None:
         if self._asked:
@@ -61,6 +61,6 @@ class PictureReader:
         except weights.WeightsError as problem:
             logger.warning("pictures of poems are read by their light and colours: %s", problem)
         try:
-            self._impressions = ZeroShotTagger.load(devices.choose())
+            self._tagger = ZeroShotTagger.load(devices.choose())
         except weights.WeightsError as problem:
             logger.warning("pictures of poems leave no impressions: %s", problem)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from workers.engines.base import Poem, Task
-from workers.engines.poetry.picture_theme import Seen
+from workers.engines.poetry.picture_content import PictureContent
 
-Look = Callable[[Task], Seen | None]
+Look = Callable[[Task], PictureContent | None]
 """Reads the picture of a task. Raises JobCanceled, JobReleased."""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from workers.engines.language.character_variants import fold
+from workers.engines.language.han import is_chinese
 from workers.engines.poetry.chinese import prosody
 
 Ids = npt.NDArray[np.int64]
@@ -44,7 +44,6 @@ POETS = (
 _TITLE_STOP = frozenset(
     "其一二三四五六七八九十百首韵次和题作见以有公绝句之用又再○□诗因戏呈也者于偈颂咏篇前后同"
 )
-_CJK = re.compile(r"[㐀-䶿一-鿿\U00020000-\U0003ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def encode(poems: Sequence[PoemText], words: Sequence[str], held_out: bool) -> l
         tokens = np.array([[index[c] for c in p.text] for p in chosen], np.int64).reshape(count, form.slots)
         titles = np.zeros((count, TITLE_SIZE), np.int64)
         for row, poem in enumerate(chosen):
-            known = [index[c] for c in poem.title if _CJK.match(c) and c not in _TITLE_STOP and c in index]
+            known = [index[c] for c in poem.title if is_chinese(c) and c not in _TITLE_STOP and c in index]
             titles[row, : len(known[:TITLE_SIZE])] = known[:TITLE_SIZE]
         dynasty = np.array([DYNASTIES.get(p.dynasty, 0) for p in chosen], np.int64)
         author = np.array([author_of.get(p.author, 0) for p in chosen], np.int64)

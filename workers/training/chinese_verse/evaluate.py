@@ -80,9 +80,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1)
 
 
-def _task(prompt: str, form: str, seed: int, count: int = 1, **wish: str) -> Task:
-    parameters = {"prompt": prompt, "form": form, "temperature": 1.0, "count": count}
-    return Task(parameters | wish, seed, SilentReport())
+def _task(prompt: str, form: str, seed: int, count: int = 1, opening: str = "", acrostic: str = "") -> Task:
+    parameters = {
+        "prompt": prompt,
+        "form": form,
+        "opening": opening,
+        "count": count,
+        "acrostic": acrostic,
+        "english_poet": "any",
+        "poet": "any",
+        "dynasty": "tang",
+        "rhyme_book": "pingshui",
+        "rhyme": "any",
+        "temperature": 1.0,
+    }
+    return Task(parameters, seed, SilentReport())
 
 
 def _poems(engine: VerseEngine, tasks: Sequence[Task]) -> list[Poem]:

@@ -45,6 +45,8 @@ THEMES = (
 )  # fmt: skip
 BATCH = 20
 """Poems that are written at once."""
+TEMPERATURE = 1.0
+"""Of all poems that are measured: what the network was trained to say."""
 POETS = 300
 """Held-out pieces by poets that the model is conditioned on, for author attribution."""
 PROTOCOL = (
@@ -126,7 +128,7 @@ def _drafts(writer: EnglishWriter, form: str, themes: Sequence[str], count: int)
         tokens = writer.understand(prompt).tokens
         for copy in range(count):
             generator = torch.Generator().manual_seed(1000 * number + copy)
-            found.append((number, writer.draft(form, generator, theme=tokens)))
+            found.append((number, writer.draft(form, generator, theme=tokens, temperature=TEMPERATURE)))
     return found
 
 
@@ -252,7 +254,10 @@ def _held_out_lines(poems: Sequence[corpus.EnglishPoem]) -> Iterator[list[str]]:
 
 def _speed(writer: EnglishWriter, form: str) -> dict[str, float]:
     def drafts(count: int) -> list[Draft]:
-        return [writer.draft(form, torch.Generator().manual_seed(i)) for i in range(count)]
+        return [
+            writer.draft(form, torch.Generator().manual_seed(i), temperature=TEMPERATURE)
+            for i in range(count)
+        ]
 
     started = time.perf_counter()
     alone_draft = drafts(1)
@@ -280,7 +285,11 @@ def sheet(writer: EnglishWriter, digest: str, forms: Sequence[str], count: int) 
         form, prompt = forms[number % len(forms)], THEMES[number % len(THEMES)]
         author = writer.authors[number % len(writer.authors)] if number % 4 == 0 else ""
         draft = writer.draft(
-            form, devices.generator(number), theme=writer.understand(prompt).tokens, author=author
+            form,
+            devices.generator(number),
+            theme=writer.understand(prompt).tokens,
+            author=author,
+            temperature=TEMPERATURE,
         )
         lines = next(lines for _, lines in _write(writer, [draft]))
         manner = f", in the manner of {author}" if author else ""

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from workers.engines.language.han import HAN
 from workers.engines.language.prompt_lexicon import nearest
 from workers.engines.language.prompt_lexicon.characters import EMOJI, simplified
 from workers.engines.language.prompt_lexicon.terms import CHINESE, ENGLISH, FOREIGN, Meaning, Terms, plain
 from workers.engines.language.prompt_lexicon.words import GROUPS
 
-_HAN = "㐀-鿿豈-﫿\U00020000-\U000323af"
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0e31-\u0e4e\u3099\u309a"
-_LETTER = rf"[^\W\d_{_HAN}]"
+_LETTER = rf"[^\W\d_{HAN}]"
 _TOKENS = re.compile(
-    rf"(?P<han>[{_HAN}]+)|(?P<letters>{_LETTER}(?:{_LETTER}|[{_MARKS}])*)|(?P<emoji>[{''.join(EMOJI)}]\ufe0f?)"
+    rf"(?P<han>[{HAN}]+)|(?P<letters>{_LETTER}(?:{_LETTER}|[{_MARKS}])*)|(?P<emoji>[{''.join(EMOJI)}]\ufe0f?)"
 )
 _LATIN = re.compile(r"[a-z]+")
 _LINK = re.compile(r"[ \t\u00a0\-'’._·‐–]{1,3}")

@@ -1,4 +1,4 @@
-"""Before a poem is written: its scheme and its rhyme, and what of a wish cannot hold.
+"""Before a poem is written: its scheme and its rhyme, and what of a request cannot hold.
 
 Given characters are kept whatever they are. Where they break every scheme, the one with the fewest
 breaches is taken and the breaches are said; they are never hidden and never an error.
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from workers.engines.poetry.chinese import prosody
-from workers.engines.poetry.chinese.request import Wish
+from workers.engines.poetry.chinese.request import ChineseVerseRequest
 from workers.engines.poetry.chinese.rhyme_dictionaries import Book
 from workers.nets.chinese_verse_lstm import UNKNOWN
 
@@ -43,7 +43,7 @@ class Plan:
 
 
 def plan(
-    wish: Wish,
+    request: ChineseVerseRequest,
     tokens: Mapping[int, int],
     book: Book,
     old: Book,
@@ -53,28 +53,28 @@ def plan(
 ) -> Plan:
     """Choose scheme and rhyme as often as poets do, among those that the given characters break least.
 
-    ``tokens``: ids of the given characters by slot; ``old``: the book whose names wishes use.
+    ``tokens``: ids of the given characters by slot; ``old``: the book whose names requests use.
     ``pattern_weights`` (4,). Draws twice from ``generator``.
     """
     tones = {slot: int(book.tones[token]) if token != UNKNOWN else 0 for slot, token in tokens.items()}
-    relaxed = _unknown(wish, tones)
-    if wish.form.lines == 2:
-        return _couplet(wish, tokens, tones, relaxed)
-    weights = book.weights[prosody.FORMS.index(wish.form)].clone()
+    relaxed = _unknown(request, tones)
+    if request.form.lines == 2:
+        return _couplet(request, tokens, tones, relaxed)
+    weights = book.weights[prosody.FORMS.index(request.form)].clone()
     for token in theme:
         weights[book.rhymes[token]] *= FAVOUR
-    needed = wish.form.lines // 2 + 1
+    needed = request.form.lines // 2 + 1
     sizes = book.rhymes.sum(0)
     possible = sizes >= min(needed, int(sizes.max()))
-    if wish.rhyme:
-        wanted = old.names.index(wish.rhyme)
+    if request.rhyme:
+        wanted = old.names.index(request.rhyme)
         if book is not old:
             wanted = int((old.rhymes[:, wanted, None] & book.rhymes).sum(0).argmax())
             relaxed.append({"code": "rhyme_by_book", "rhyme": book.names[wanted]})
         possible = torch.zeros_like(possible)
         possible[wanted] = True
-    schemes = [prosody.slot_codes(wish.form, pattern, tones) for pattern in range(1, 5)]
-    costs = torch.tensor([_tone_cost(tones, codes, wish.form) for codes in schemes])
+    schemes = [prosody.slot_codes(request.form, pattern, tones) for pattern in range(1, 5)]
+    costs = torch.tensor([_tone_cost(tones, codes, request.form) for codes in schemes])
     misses = torch.stack([_rhyme_misses(tokens, codes, book) for codes in schemes])  # (4, R)
     misses = misses.masked_fill(~possible, torch.inf)
     total = costs + misses.amin(1)
@@ -84,19 +84,22 @@ def plan(
     breaches = prosody.tone_breaches(tones, marks)
     unrhymed = _unrhymed(tokens, marks, book, rhyme)
     if breaches:
-        relaxed.append({"code": "given_tones", "characters": _named(wish, breaches)})
+        relaxed.append({"code": "given_tones", "characters": _named(request, breaches)})
     if rest := [slot for slot in unrhymed if slot not in breaches]:
-        relaxed.append({"code": "given_rhymes", "characters": _named(wish, rest)})
+        relaxed.append({"code": "given_rhymes", "characters": _named(request, rest)})
     codes = tuple(prosody.ANY if slot in breaches else code for slot, code in enumerate(marks))
     return Plan(pattern + 1, rhyme, codes, marks, relaxed=tuple(relaxed))
 
 
 def _couplet(
-    wish: Wish, tokens: Mapping[int, int], tones: Mapping[int, int], relaxed: list[Mapping[str, Any]]
+    request: ChineseVerseRequest,
+    tokens: Mapping[int, int],
+    tones: Mapping[int, int],
+    relaxed: list[Mapping[str, Any]],
 ) -> Plan:
     """The answer to a given line: opposite tones, doubled where the line is doubled."""
-    length = wish.form.length
-    if wish.rhyme:
+    length = request.form.length
+    if request.rhyme:
         relaxed.append({"code": "couplet_rhyme"})
     line = [tones[slot] for slot in range(length)]
     if line[-1] in (prosody.TONE_UNKNOWN, prosody.TONE_BOTH):
@@ -105,8 +108,8 @@ def _couplet(
     marks = (*prosody.answer_codes(_opposite(answer)), *answer)
     breaches = prosody.tone_breaches(tones, marks)
     if breaches:
-        relaxed.append({"code": "given_tones", "characters": _named(wish, breaches)})
-    text = [wish.given[slot] for slot in range(length)]
+        relaxed.append({"code": "given_tones", "characters": _named(request, breaches)})
+    text = [request.given[slot] for slot in range(length)]
     mirror = {
         length + slot: length + text.index(character)
         for slot, character in enumerate(text)
@@ -121,13 +124,13 @@ def _opposite(codes: Sequence[int]) -> list[int]:
     return [tones.get(code, prosody.TONE_UNKNOWN) for code in codes]
 
 
-def _unknown(wish: Wish, tones: Mapping[int, int]) -> list[Mapping[str, Any]]:
+def _unknown(request: ChineseVerseRequest, tones: Mapping[int, int]) -> list[Mapping[str, Any]]:
     strange = [slot for slot, tone in sorted(tones.items()) if tone == prosody.TONE_UNKNOWN]
-    return [{"code": "unknown_tones", "characters": _named(wish, strange)}] if strange else []
+    return [{"code": "unknown_tones", "characters": _named(request, strange)}] if strange else []
 
 
-def _named(wish: Wish, slots: Sequence[int]) -> str:
-    return "".join(dict.fromkeys(wish.given[slot] for slot in slots))
+def _named(request: ChineseVerseRequest, slots: Sequence[int]) -> str:
+    return "".join(dict.fromkeys(request.given[slot] for slot in slots))
 
 
 def _tone_cost(tones: Mapping[int, int], codes: Sequence[int], form: prosody.Form) -> float:

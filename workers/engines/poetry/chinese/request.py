@@ -7,18 +7,21 @@ locked line, "again from here" and an acrostic are all given characters, by slot
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workers.engines.base import InvalidRequest
-from workers.engines.poetry.chinese import prosody, rhyme_dictionaries
-from workers.engines.poetry.chinese.themes import acrostic_characters, is_chinese, simplify
-from workers.engines.poetry.english.forms import FORM_BY_SLUG as ENGLISH_FORMS
+from workers.engines.language.han import is_chinese
+from workers.engines.poetry.chinese import prosody
+from workers.engines.poetry.chinese.themes import acrostic_characters
+from workers.engines.poetry.prompt_tokens import simplify
+from workers.engines.poetry.request import ANY, VerseRequest, chosen
 
 OPEN_SIGNS = frozenset("□＿_*＊○")
 TANG, SONG = 1, 2
-DYNASTIES = {"any": 0, "tang": TANG, "song": SONG}
+DYNASTIES = {ANY: 0, "tang": TANG, "song": SONG}
+"""The dynasties of the kind's choice, by their numbers for the network."""
 SONG_POETS = frozenset(
     {
         "苏轼", "陆游", "杨万里", "王安石", "黄庭坚", "范成大", "欧阳修", "梅尧臣", "邵雍", "朱熹", "文天祥",
@@ -27,92 +30,86 @@ SONG_POETS = frozenset(
 )  # fmt: skip
 """Of the poets whose manner can be asked for, those of the Song; the others are of the Tang."""
 COUPLET = "couplet"
-ANY = "any"
-"""What stands for no wish in every choice."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ChineseVerseRequest:
     """``given``: characters as they were typed, by slot. ``rhyme``: a Pingshui rhyme's name, or empty.
 
-    ``poet``: whose manner it has, or empty; he brings his dynasty with him. Of a couplet the given line is
-    the first, whether it will stand above or below.
+    ``dynasty``: its number for the network. ``poet``: in whose manner the poem is written, or empty; his
+    dynasty is that of the poem, too. Of a couplet the given line is the first, whether it will stand above
+    or below.
     """
 
+    prompt: str
     form: prosody.Form
+    count: int
     given: Mapping[int, str]
     acrostic: str
     dynasty: int
-    book: str
+    rhyme_book: str
     rhyme: str
     temperature: float
-    poet: str = ""
+    poet: str
 
+    @classmethod
+    def parse(
+        cls, request: VerseRequest, rhymes: Collection[str], poets: Collection[str]
+    ) -> ChineseVerseRequest:
+        """What ``request`` asks for, its draft and acrostic parsed.
 
-def read(parameters: Mapping[str, Any], rhymes: tuple[str, ...], poets: tuple[str, ...] = ()) -> Wish:
-    """The wish in ``parameters``: ``form`` (a slug of prosody.FORMS, or ``couplet``), ``opening`` (a draft),
-    ``acrostic``, ``dynasty``, ``poet``, ``rhyme``, ``rhyme_book`` and ``temperature``.
-
-    ``rhymes`` and ``poets`` are the names that there are. Raises InvalidRequest for unknown names, drafts
-    that do not fit the form, and contradictions.
-    """
-    if str(parameters.get("english_poet", ANY)) not in (ANY, ""):
-        raise InvalidRequest(
-            f"english_poet {parameters['english_poet']!r} of a Chinese poem",
-            visitor="An English poet's manner can be asked for in English forms only.",
+        ``rhymes`` and ``poets``: the names that the weights have. Raises InvalidRequest for other names, an
+        unknown form, drafts that do not fit the form, and an acrostic that contradicts the draft.
+        """
+        draft = _segments(request.opening)
+        form = _couplet(draft) if request.form == COUPLET else prosody.FORM_BY_SLUG.get(request.form)
+        if form is None:
+            raise InvalidRequest(
+                f"form {request.form!r}", visitor=f"The studio knows no form “{request.form[:40]}”."
+            )
+        acrostic = acrostic_characters(request.acrostic, form.lines)
+        poet = _one_of("poet", chosen(request.poet), poets)
+        return cls(
+            prompt=request.prompt,
+            form=form,
+            count=request.count,
+            given=_with_acrostic(_slots(draft, form), acrostic, form),
+            acrostic=acrostic,
+            dynasty=(SONG if poet in SONG_POETS else TANG) if poet else DYNASTIES[request.dynasty],
+            rhyme_book=request.rhyme_book,
+            rhyme=_one_of("rhyme", chosen(request.rhyme), rhymes),
+            temperature=request.temperature,
+            poet=poet,
         )
-    slug, draft = str(parameters["form"]), _segments(str(parameters.get("opening", "")))
-    form = _couplet(draft) if slug == COUPLET else prosody.FORM_BY_SLUG.get(slug)
-    if form is None:
-        raise InvalidRequest(
-            f"form {slug!r}",
-            visitor=f"The form must be one of {', '.join([*prosody.FORM_BY_SLUG, COUPLET, *ENGLISH_FORMS])}.",
-        )
-    acrostic = acrostic_characters(str(parameters.get("acrostic", "")), form.lines)
-    given = _slots(draft, form)
+
+
+def form_slug(parameters: Mapping[str, Any]) -> str:
+    """The form that poems of complete ``parameters`` will have: of one form they can be written together."""
+    slug = str(parameters["form"])
+    if slug != COUPLET:
+        return slug
+    try:
+        return _couplet(_segments(str(parameters["opening"]))).slug
+    except InvalidRequest:
+        return slug
+
+
+def _one_of(name: str, value: str, known: Collection[str]) -> str:
+    """``value``, which the weights must know unless it is empty."""
+    if value and value not in known:
+        raise InvalidRequest(f"{name} {value!r}", visitor=f"The {name} must be one of {', '.join(known)}.")
+    return value
+
+
+def _with_acrostic(given: dict[int, str], acrostic: str, form: prosody.Form) -> dict[int, str]:
+    """``given`` and the characters with which an acrostic begins the lines."""
     for line, character in enumerate(acrostic):
         there = given.setdefault(line * form.length, character)
         if simplify(there) != simplify(character):
             raise _bad(
                 f"Line {line + 1} must begin with “{character}” for the acrostic, but “{there}” stands there."
             )
-    poet = _one_of("poet", str(parameters.get("poet", ANY)), (ANY, *poets)).removeprefix(ANY)
-    dynasty = DYNASTIES[_one_of("dynasty", str(parameters.get("dynasty", "tang")), tuple(DYNASTIES))]
-    if poet:
-        dynasty = SONG if poet in SONG_POETS else TANG
-    return Wish(
-        form,
-        given,
-        acrostic,
-        dynasty,
-        _one_of(
-            "rhyme_book",
-            str(parameters.get("rhyme_book", rhyme_dictionaries.PINGSHUI)),
-            rhyme_dictionaries.BOOKS,
-        ),
-        _one_of("rhyme", str(parameters.get("rhyme", ANY)), (ANY, *rhymes)).removeprefix(ANY),
-        float(parameters.get("temperature", 1.0)),
-        poet,
-    )
-
-
-def form_slug(parameters: Mapping[str, Any]) -> str:
-    """The form that ``parameters`` will have, as far as poems of one form can be written together."""
-    slug = str(parameters["form"])
-    if slug != COUPLET:
-        return slug
-    try:
-        return _couplet(_segments(str(parameters.get("opening", "")))).slug
-    except InvalidRequest:
-        return slug
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise InvalidRequest(
-            f"{name} {value!r}", visitor=f"The {name.replace('_', ' ')} must be one of {', '.join(allowed)}."
-        )
-    return value
+    return given
 
 
 def _bad(sentence: str) -> InvalidRequest:

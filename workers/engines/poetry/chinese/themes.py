@@ -8,30 +8,21 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from workers.engines.base import InvalidRequest
-from workers.engines.language.character_variants import fold
-from workers.engines.language.theme_lexicon import CHINESE, EMOJI, ENGLISH, TRADITIONAL
+from workers.engines.language.han import is_chinese
+from workers.engines.language.theme_lexicon import CHINESE, EMOJI, ENGLISH
+from workers.engines.poetry.prompt_tokens import (
+    ENGLISH_GRAMMAR,
+    GRAMMAR,
+    READ_AT_MOST,
+    has_request,
+    simplify,
+    tokens,
+    without_request,
+)
 
 THEME_SIZE = 8
-READ_AT_MOST = 2000
-"""Characters of a prompt that are read; a theme has at most eight, so a book need not be searched."""
 UNKNOWN_AT_MOST = 20
 TITLE_AT_MOST = 16
-
-_HAN = "㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff"
-_TOKEN = re.compile(rf"[{_HAN}]+|[^\W\d_{_HAN}]+(?:['’-][^\W\d_{_HAN}]+)*|[^\s\w]", re.UNICODE)
-_HAN_RUN = re.compile(rf"[{_HAN}]+")
-# The request around a theme, e.g. in 请以“落叶”为题写一首七言绝句.
-_REQUEST = re.compile(
-    r"^(?:请|帮我|给我|为我|我想要?|想要)+|[写作做赋来]?[一几两]?首(?=关于|有关|[五七]言|诗)|[写作做赋来]一首|^一首|[写作做赋]诗"
-    r"|^[写咏]|[五七]言(?:绝句|律诗)?|的?(?:绝句|律诗|古诗|诗歌|小诗)|关于|有关|描写|描述|(?:主题|题目)[是为]?|^以|为题|的?诗$"
-)
-# Grammar, not theme.
-GRAMMAR = frozenset("的了是我你您他她它们在和与及着吗呢吧啊呀这那有为给让把被就也都很个些之而其以于诗题")
-ENGLISH_GRAMMAR = frozenset(
-    """a an the of in on at with and or but from near by to under over into through for as is are was were
-    be it its i me my we our you your he she his her they their this that these those there here about write
-    please make compose want like some any no not so very verse chinese classical tang style s t""".split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +32,6 @@ class Theme:
     characters: str
     words: tuple[str, ...]
     unknown: tuple[str, ...]
-
-
-def tokens(prompt: str) -> list[str]:
-    """Runs of Chinese characters, words of other scripts and single signs, in their order."""
-    return _TOKEN.findall(unicodedata.normalize("NFC", prompt[:READ_AT_MOST]))
-
-
-def asked_for(run: str) -> str:
-    """A run of Chinese characters (simplified) without the request around its theme."""
-    return _REQUEST.sub("", run)
-
-
-def simplify(text: str) -> str:
-    """Traditional and variant characters as the vocabulary spells them; the length stays."""
-    return fold(text.translate(TRADITIONAL))
-
-
-def is_chinese(character: str) -> bool:
-    """Whether it is one Chinese character, known or not."""
-    return bool(_HAN_RUN.fullmatch(character)) and len(character) == 1
 
 
 def _stem(word: str) -> str:
@@ -107,7 +78,7 @@ def understand(prompt: str, vocabulary: Container[str]) -> Theme:
     unknown: list[str] = []
     for token in tokens(prompt):
         if is_chinese(token[0]):
-            known, strange = _chinese_words(asked_for(simplify(token)), vocabulary)
+            known, strange = _chinese_words(without_request(simplify(token)), vocabulary)
             words += known
             unknown += strange
             continue
@@ -141,7 +112,7 @@ def acrostic_characters(acrostic: str, lines: int) -> str:
     Raises InvalidRequest for anything that is not a Chinese character, or for more than there are lines.
     """
     wanted = "".join(c for c in acrostic if not c.isspace() and unicodedata.category(c)[0] != "P")
-    strange = next((c for c in wanted if not _HAN_RUN.fullmatch(c)), "")
+    strange = next((c for c in wanted if not is_chinese(c)), "")
     if strange:
         raise InvalidRequest(
             f"acrostic with U+{ord(strange):04X}",
@@ -165,8 +136,8 @@ _PLACES = (("山", "山中"), ("江", "江上"), ("湖", "湖上"), ("溪", "溪
 def title(prompt: str, theme: Theme, acrostic: str, poem: str) -> str:
     """A short title: the prompt when it is short and Chinese, else its theme, else what the poem shows."""
     asked = " ".join(prompt[:READ_AT_MOST].split())
-    chinese = all(_HAN_RUN.fullmatch(c) or c in "，、· " for c in asked)
-    if asked and len(asked) <= TITLE_AT_MOST and chinese and not _REQUEST.search(simplify(asked)):
+    chinese = all(is_chinese(c) or c in "，、· " for c in asked)
+    if asked and len(asked) <= TITLE_AT_MOST and chinese and not has_request(simplify(asked)):
         return asked
     if theme.words:
         joined = "".join(theme.words)[:6]

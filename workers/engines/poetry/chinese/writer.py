@@ -10,15 +10,18 @@ import torch
 from workers import device as devices
 from workers import weights
 from workers.engines.base import Poem, Task
-from workers.engines.poetry import picture_theme
 from workers.engines.poetry.bloom_filter import BloomFilter
-from workers.engines.poetry.chinese import prosody, request, rhyme_dictionaries, themes
+from workers.engines.poetry.chinese import picture_theme, prosody, rhyme_dictionaries, themes
 from workers.engines.poetry.chinese.annotation import craft
 from workers.engines.poetry.chinese.decoding import Composer, Draft
 from workers.engines.poetry.chinese.planning import Plan, plan
+from workers.engines.poetry.chinese.request import ChineseVerseRequest
 from workers.engines.poetry.chinese.rhyme_dictionaries import Book
 from workers.engines.poetry.chinese.vocabulary_masks import Rules
+from workers.engines.poetry.picture_content import PictureContent
+from workers.engines.poetry.prompt_tokens import simplify
 from workers.engines.poetry.protocol import Look
+from workers.engines.poetry.request import VerseRequest
 from workers.nets.chinese_verse_lstm import UNKNOWN, Poet, PoetConfig
 
 TABLES = ("tones", "rhymes", "doubles", "couplet_above", "couplet_below", "known_lines")
@@ -31,8 +34,8 @@ class ChineseOrder:
     writer: ChineseWriter
     task: Task
     theme: themes.Theme
-    wish: request.Wish
-    seen: picture_theme.Seen | None = None
+    request: ChineseVerseRequest
+    seen: PictureContent | None = None
     drafts: list[Draft] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
 
@@ -43,13 +46,13 @@ class ChineseOrder:
 
     def show(self, done: int) -> None:
         """A line is chosen as a whole; it appears while the next one is being written."""
-        self._show(done - self.wish.form.length)
+        self._show(done - self.request.form.length)
 
     def _show(self, characters: int) -> None:
         """Report the first ``characters`` of each poem, one line of verse per line of text."""
         if characters <= 0:
             return
-        length = self.wish.form.length
+        length = self.request.form.length
         for index, draft in enumerate(self.drafts):
             visible = draft.text[:characters]
             lines = [visible[i : i + length] for i in range(0, len(visible), length)]
@@ -57,14 +60,14 @@ class ChineseOrder:
 
     def poems(self) -> tuple[Poem, ...]:
         """The finished poems, after the rest of them was shown."""
-        form = self.wish.form
+        form = self.request.form
         for shown in range(form.slots - form.length + 1, form.slots + 1):
             self._show(shown)
         return tuple(self._poem(*made) for made in zip(self.drafts, self.plans, strict=True))
 
     def _poem(self, draft: Draft, planned: Plan) -> Poem:
-        prompt, seen = str(self.task.parameters.get("prompt", "")), self.seen
-        title = themes.title(prompt, self.theme, self.wish.acrostic, draft.text)
+        prompt, seen = self.request.prompt, self.seen
+        title = themes.title(prompt, self.theme, self.request.acrostic, draft.text)
         if seen is not None and not prompt.strip():
             title = picture_theme.title_of(seen)
         return Poem(
@@ -76,9 +79,9 @@ class ChineseOrder:
                 "pattern": prosody.pattern_name(draft.form, planned.pattern) if planned.pattern else "",
                 "rhyme": "" if planned.rhyme is None else draft.book.names[planned.rhyme],
                 "rhyme_book": draft.book.slug,
-                "author": self.wish.poet,
+                "author": self.request.poet,
                 "theme": self.theme.characters,
-                "acrostic": self.wish.acrostic,
+                "acrostic": self.request.acrostic,
                 "craft": craft(draft, planned, self.writer.index),
             }
             | ({"picture": seen.to_details()} if seen is not None else {}),
@@ -123,17 +126,16 @@ class ChineseWriter:
 
     def order(self, task: Task, look: Look) -> ChineseOrder:
         """Understand a task and plan its poems. Raises InvalidRequest, JobCanceled, JobReleased."""
-        parameters = task.parameters
-        rhymes = tuple(self.books[rhyme_dictionaries.PINGSHUI].names)
-        wish = request.read(parameters, rhymes, self.poets)
-        theme = themes.understand(str(parameters.get("prompt", "")), self.index)
+        rhymes = self.books[rhyme_dictionaries.PINGSHUI].names
+        request = ChineseVerseRequest.parse(VerseRequest.from_parameters(task.parameters), rhymes, self.poets)
+        theme = themes.understand(request.prompt, self.index)
         if theme.unknown:
             task.report.note("unknown_words", words=list(theme.unknown))
         seen = look(task)
         if seen is not None:
             theme = picture_theme.theme_of(seen, theme, self.index)
-        order = ChineseOrder(self, task, theme, wish, seen)
-        for number in range(int(parameters.get("count", 1))):
+        order = ChineseOrder(self, task, theme, request, seen)
+        for number in range(request.count):
             self._draft(order, devices.generator(task.seed, number))
         return order
 
@@ -145,29 +147,28 @@ class ChineseWriter:
 
     def _draft(self, order: ChineseOrder, generator: torch.Generator) -> None:
         """Plan one more poem of an order."""
-        wish = order.wish
+        request = order.request
         tokens = {
-            slot: self.index.get(themes.simplify(character), UNKNOWN)
-            for slot, character in wish.given.items()
+            slot: self.index.get(simplify(character), UNKNOWN) for slot, character in request.given.items()
         }
         theme = tuple(self.index[character] for character in order.theme.characters)
-        book = self.book(wish.book)
-        weights_of_form = self._pattern_weights[prosody.network_number(wish.form)]
+        book = self.book(request.rhyme_book)
+        weights_of_form = self._pattern_weights[prosody.network_number(request.form)]
         old = self.books[rhyme_dictionaries.PINGSHUI]
-        planned = plan(wish, tokens, book, old, weights_of_form, theme, generator)
+        planned = plan(request, tokens, book, old, weights_of_form, theme, generator)
         draft = Draft(
-            wish.form,
+            request.form,
             book,
             planned.rhyme,
             planned.codes,
             theme,
-            {slot: (tokens[slot], character) for slot, character in wish.given.items()},
-            wish.temperature,
+            {slot: (tokens[slot], character) for slot, character in request.given.items()},
+            request.temperature,
             generator,
-            wish.dynasty,
+            request.dynasty,
             planned.mirror,
             planned.swap,
-            author=1 + self.poets.index(wish.poet) if wish.poet else 0,
+            author=1 + self.poets.index(request.poet) if request.poet else 0,
         )
         order.plans.append(planned)
         order.drafts.append(draft)

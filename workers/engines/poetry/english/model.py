@@ -104,13 +104,13 @@ class EnglishWriter:
         form: str,
         generator: torch.Generator,
         *,
+        temperature: float,
         theme: Sequence[int] = (),
         author: str = "",
         acrostic: str = "",
-        temperature: float = 1.0,
         given: Mapping[int, str | Given] | None = None,
     ) -> Draft:
-        """A poem to be written. Raises InvalidRequest for wishes that no poem can keep.
+        """A poem to be written. Raises InvalidRequest for what no poem can keep.
 
         ``given``: of some lines (numbers from 0) the words, or the text of its end, to which the poem keeps:
         a locked line, or the words that follow one that is to be chosen again.

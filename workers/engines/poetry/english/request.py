@@ -10,18 +10,15 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from workers.engines.base import InvalidRequest
 from workers.engines.poetry.english.forms import FORM_BY_SLUG, Form
 from workers.engines.poetry.english.themes import unaccented
+from workers.engines.poetry.request import VerseRequest, chosen
 
 NO_MARK = "_"
 """The token for an end of a line without a mark."""
 MARKS = ",;:.!?"
-OTHERS = {"dynasty": ("any", "tang"), "poet": ("any",), "rhyme": ("any",), "rhyme_book": ("pingshui",)}
-"""Wishes of Chinese verse, with the values that stand for none."""
-
 _BREAK = re.compile(r"\r\n|[/\n\r\v\f\x85\u2028\u2029]")
 _OPENED = re.compile(r"^\s*(?:_+|…+|\.{3,})\s*")
 _PIECE = re.compile(r"'?[a-z]+(?:'[a-z]+)*'?|[,;:.!?]")
@@ -39,41 +36,43 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """``given``: by number of the line from 0. ``acrostic``: letters. ``poet``: whose manner, or empty."""
+class EnglishVerseRequest:
+    """``given``: by number of the line from 0. ``acrostic``: letters. ``poet``: in whose manner, or empty."""
 
+    prompt: str
     form: Form
+    count: int
     given: Mapping[int, Given]
     acrostic: str
     poet: str
     temperature: float
 
+    @classmethod
+    def parse(cls, request: VerseRequest) -> EnglishVerseRequest:
+        """What ``request`` asks for, its draft and acrostic parsed.
 
-def read(parameters: Mapping[str, Any]) -> Wish:
-    """The wish in ``parameters``: ``form`` (a slug of english.forms), ``opening`` (a draft), ``acrostic``,
-    ``english_poet`` and ``temperature``.
-
-    Raises InvalidRequest for what is not English and for wishes that contradict each other. Whether the
-    words of a draft are known and keep the form is not looked at here.
-    """
-    form = form_of(str(parameters["form"]))
-    for name, none in OTHERS.items():
-        if str(parameters.get(name, none[0]) or none[0]) not in none:
-            raise InvalidRequest(
-                f"{name} {parameters[name]!r} of an English poem",
-                visitor=f"“{name.replace('_', ' ').capitalize()}” is a wish for Chinese forms; "
-                f"“{form.name}” is an English one.",
-            )
-    given = draft(str(parameters.get("opening", "")), form)
-    letters = initials(str(parameters.get("acrostic", "")), form.lines)
-    for line, letter in enumerate(letters):
-        first = next((p for p in given[line].pieces if p[0] not in MARKS), "") if line in given else ""
-        if first and given[line].whole and first.lstrip("'")[0].upper() != letter:
-            raise _bad(
-                f"Line {line + 1} must begin with “{letter}” for the acrostic, but “{first}” stands there."
-            )
-    poet = str(parameters.get("english_poet", "any")).removeprefix("any")
-    return Wish(form, given, letters, poet, float(parameters.get("temperature", 1.0)))
+        Raises InvalidRequest for an unknown form, what is not English, drafts that do not fit the form, and
+        an acrostic that contradicts the draft. Whether the words of a draft are known and keep the form is
+        not looked at here.
+        """
+        form = form_of(request.form)
+        given, letters = draft(request.opening, form), initials(request.acrostic, form.lines)
+        for line, letter in enumerate(letters):
+            first = next((p for p in given[line].pieces if p[0] not in MARKS), "") if line in given else ""
+            if first and given[line].whole and first.lstrip("'")[0].upper() != letter:
+                raise _bad(
+                    f"Line {line + 1} must begin with “{letter}” for the acrostic, "
+                    f"but “{first}” stands there."
+                )
+        return cls(
+            prompt=request.prompt,
+            form=form,
+            count=request.count,
+            given=given,
+            acrostic=letters,
+            poet=chosen(request.english_poet),
+            temperature=request.temperature,
+        )
 
 
 def form_of(slug: str) -> Form:

@@ -7,16 +7,16 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workers.engines.language.han import is_chinese
 from workers.engines.language.theme_lexicon import EMOJI
-from workers.engines.poetry.chinese.themes import (
+from workers.engines.poetry.english import translation
+from workers.engines.poetry.prompt_tokens import (
     ENGLISH_GRAMMAR,
     READ_AT_MOST,
-    asked_for,
-    is_chinese,
     simplify,
     tokens,
+    without_request,
 )
-from workers.engines.poetry.english import translation
 
 TITLE_AT_MOST = 60
 LONGEST_WORD = 40
@@ -81,7 +81,7 @@ def mentions(prompt: str) -> list[Mention]:
 
 def _without_request(run: str) -> str:
     """A run of Chinese characters without the request around its theme."""
-    return asked_for(_CHINESE_REQUEST.sub("", run))
+    return without_request(_CHINESE_REQUEST.sub("", run))
 
 
 def _called(word: str) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def title(prompt: str) -> str:
     request = _REQUEST.match(asked)
     if request and request["verb"]:
         asked = asked[request.end() :]
-    if all(is_chinese(c) for c in asked):
+    if is_chinese(asked):
         asked = _without_request(asked)
     asked = asked.strip(" .,;:")
     if len(asked) > TITLE_AT_MOST or not _FIRST_LETTER.search(asked):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workers.engines.language.theme_lexicon import CHINESE, ENGLISH
-from workers.engines.poetry.chinese.themes import GRAMMAR
+from workers.engines.poetry.prompt_tokens import GRAMMAR
 
 # Where the way back would lead elsewhere, or there is none; the likelier word first.
 _TABLE = """

@@ -9,14 +9,15 @@ import torch
 
 from workers import device as devices
 from workers.engines.base import Poem, Task
-from workers.engines.poetry import picture_theme
-from workers.engines.poetry.english import request, themes
+from workers.engines.poetry.english import picture_theme, themes
 from workers.engines.poetry.english.annotation import craft
 from workers.engines.poetry.english.lexicon import MARKS
 from workers.engines.poetry.english.model import NAME, EnglishWriter, Theme
 from workers.engines.poetry.english.planning import Draft
-from workers.engines.poetry.picture_theme import Seen
+from workers.engines.poetry.english.request import EnglishVerseRequest
+from workers.engines.poetry.picture_content import PictureContent
 from workers.engines.poetry.protocol import Look
+from workers.engines.poetry.request import VerseRequest
 
 
 @dataclass(slots=True)
@@ -26,8 +27,8 @@ class EnglishOrder:
     writer: EnglishWriter
     task: Task
     theme: Theme
-    wish: request.Wish
-    seen: Seen | None = None
+    request: EnglishVerseRequest
+    seen: PictureContent | None = None
     drafts: list[Draft] = field(default_factory=list)
     shown: int = 0
 
@@ -50,17 +51,17 @@ class EnglishOrder:
 
     def _poem(self, draft: Draft) -> Poem:
         lines, form = self.writer.lines(draft), draft.form
-        title = themes.title(str(self.task.parameters.get("prompt", "")))
+        title = themes.title(self.request.prompt)
         if not title and self.seen is not None:
-            title = picture_theme.english_title_of(self.seen)
+            title = picture_theme.title_of(self.seen)
         details = {
             "form": form.slug,
             "form_name": form.name,
             "language": "en",
             "scheme": form.scheme,
             "stanzas": list(form.stanzas),
-            "author": self.wish.poet,
-            "acrostic": self.wish.acrostic,
+            "author": self.request.poet,
+            "acrostic": self.request.acrostic,
             "theme": [self.writer.lexicon.words[token] for token in draft.theme],
             "craft": craft(draft, self.writer.lexicon),
         }
@@ -81,29 +82,28 @@ class EnglishOrders:
 
     def order(self, task: Task, look: Look) -> EnglishOrder:
         """Understand a task and plan its poems. Raises InvalidRequest, JobCanceled, JobReleased."""
-        parameters = task.parameters
-        wish = request.read(parameters)
-        named = themes.mentions(str(parameters.get("prompt", "")))
+        request = EnglishVerseRequest.parse(VerseRequest.from_parameters(task.parameters))
+        named = themes.mentions(request.prompt)
         theme = self.writer.theme(named)
         if theme.unknown:
             task.report.note("unknown_words", words=list(theme.unknown))
-        order = EnglishOrder(self.writer, task, theme, wish)
-        for number in range(int(parameters.get("count", 1))):
+        order = EnglishOrder(self.writer, task, theme, request)
+        for number in range(request.count):
             order.drafts.append(
                 self.writer.draft(
-                    wish.form.slug,
+                    request.form.slug,
                     devices.generator(task.seed, number),
-                    author=wish.poet,
-                    acrostic=wish.acrostic,
-                    temperature=wish.temperature,
-                    given=wish.given,
+                    author=request.poet,
+                    acrostic=request.acrostic,
+                    temperature=request.temperature,
+                    given=request.given,
                 )
             )
         order.seen = look(task)
         if order.seen is not None:
             # What a person said comes first: of the poem, then of the painting; then what a network saw.
             painted = themes.mentions(order.seen.prompt)
-            saw = [themes.Mention(word, (word,)) for word in picture_theme.english_words_of(order.seen)]
+            saw = [themes.Mention(word, (word,)) for word in picture_theme.words_of(order.seen)]
             order.theme = self.writer.theme([*named, *painted, *saw])
         for draft in order.drafts:
             draft.theme = order.theme.tokens
