@@ -22,8 +22,7 @@ def requests() -> dict[str, type[Request]]:
     found = {}
     for kind, path in ENGINES:
         module, _, name = path.partition(":")
-        if taken := getattr(getattr(importlib.import_module(module), name), "request", None):
-            found[kind] = taken
+        found[kind] = getattr(importlib.import_module(module), name).request
     return found
 
 
