@@ -24,9 +24,9 @@ from workers.engines.poetry.chinese.request import form_slug
 from workers.engines.poetry.chinese.writer import ChineseWriter
 from workers.engines.poetry.english.forms import FORM_BY_SLUG as ENGLISH_FORMS
 from workers.engines.poetry.english.model import NAME as ENGLISH
-from workers.engines.poetry.english.writer import EnglishOrders
+from workers.engines.poetry.english.writer import EnglishWriter
 from workers.engines.poetry.picture_reader import PictureReader
-from workers.engines.poetry.protocol import Order, Writer
+from workers.engines.poetry.protocol import VerseTask, Writer
 from workers.engines.poetry.request import VerseRequest
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class VerseEngine:
 
     kind: ClassVar[str] = "verse"
     request: ClassVar[type[VerseRequest]] = VerseRequest
-    batch_size: ClassVar[int] = 100  # a hundred together are written at ten times the rate of one at a time
+    batch_size: ClassVar[int] = 100  # tests/bench/verse.py: about ten times the rate of one at a time
     stall_seconds: ClassVar[float] = 30.0
 
     def __init__(
@@ -55,7 +55,7 @@ class VerseEngine:
         self.model_name = self.chinese.model_name
         self.model_digest = self.chinese.model_digest
         self._english_name = english
-        self._english: EnglishOrders | None = None
+        self._english: EnglishWriter | None = None
 
     @staticmethod
     def batch_key(parameters: Mapping[str, Any]) -> str:
@@ -75,7 +75,7 @@ class VerseEngine:
         return str(card["name"]), str(card["sha256"])
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
-        """One result per task, in order; see :class:`workers.engines.base.Engine`.
+        """One result per task, in verse_task; see :class:`workers.engines.base.Engine`.
 
         Parameters are those of :class:`VerseRequest`. A picture in the role ``image`` adds to the theme.
         """
@@ -87,29 +87,29 @@ class VerseEngine:
         except EngineError as error:
             return [Result(error=error) for _ in tasks]
         results: dict[int, Result] = {}
-        orders: dict[int, Order] = {}
+        prepared: dict[int, VerseTask] = {}
         for number, task in enumerate(tasks):
             try:
-                orders[number] = writer.order(task, self.pictures.read)
+                prepared[number] = writer.prepare(task, self.pictures.read)
                 task.report.phase("writing")
             except (InvalidRequest, JobCanceled, JobReleased) as error:
                 results[number] = Result(error=error)
-        if orders:
+        if prepared:
             try:
-                results |= _written(writer, orders)
+                results |= _written(writer, prepared)
             except torch.OutOfMemoryError as error:
                 raise TooLarge(str(error)) from error
         return [results[number] for number in range(len(tasks))]
 
     def _writer(self, tasks: Sequence[Task]) -> Writer[Any]:
-        """Whoever writes the form of these tasks. Raises EngineError when their weights cannot be loaded."""
+        """The writer of the form of these tasks. Raises EngineError when their weights cannot be loaded."""
         if not _is_english(tasks[0].parameters):
             return self.chinese
         if self._english is None:
             for task in tasks:
                 task.report.phase("loading")
             try:
-                self._english = EnglishOrders(self.device, self._english_name)
+                self._english = EnglishWriter(self.device, self._english_name)
             except weights.WeightsError as problem:
                 logger.error("English verse cannot be written: %s", problem)
                 raise EngineError(
@@ -124,19 +124,19 @@ def _is_english(parameters: Mapping[str, Any]) -> bool:
     return parameters["form"] in ENGLISH_FORMS
 
 
-def _written(writer: Writer[Any], orders: Mapping[int, Order]) -> dict[int, Result]:
-    """Write all orders side by side; who stops does not harm the others."""
-    numbers, wanted = list(orders), list(orders.values())
+def _written(writer: Writer[Any], prepared: Mapping[int, VerseTask]) -> dict[int, Result]:
+    """Write all prepared side by side; who stops does not harm the others."""
+    numbers, wanted = list(prepared), list(prepared.values())
     stopped: dict[int, Exception] = {}
-    tasks = [order.task for order in wanted]
+    tasks = [verse_task.task for verse_task in wanted]
     for done, steps in writer.write(wanted):
         going_on = step_all(tasks, stopped, done, steps)
-        for place, order in enumerate(wanted):
+        for place, verse_task in enumerate(wanted):
             if place in stopped:
-                order.drop()
+                verse_task.drop()
             elif place in going_on:
-                order.show(done)
+                verse_task.show(done)
     return {
-        number: Result(error=stopped[place]) if place in stopped else Result(order.poems())
-        for place, (number, order) in enumerate(zip(numbers, wanted, strict=True))
+        number: Result(error=stopped[place]) if place in stopped else Result(verse_task.poems())
+        for place, (number, verse_task) in enumerate(zip(numbers, wanted, strict=True))
     }

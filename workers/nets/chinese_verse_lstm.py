@@ -1,4 +1,4 @@
-"""A recurrent language model of regulated verse: an LSTM that is told the theme and the form's rules.
+"""A recurrent language model of regulated verse: an LSTM conditioned on the theme and the form's rules.
 
 At every step the network reads the last character, the character that stands above the coming one
 in the line before (couplets are parallel), the slot (form and position), what tone the slot and
@@ -13,14 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workers.nets.stored_keys import store_as
+
 State = tuple[Tensor, Tensor]
 
 UNKNOWN, START = 0, 1
-"""Token ids before the characters: an unknown character (also padding in themes), and "nothing yet"."""
+"""Token ids before the characters: an unknown character (also padding in themes), the start of a poem."""
 
 
 @dataclass(frozen=True, slots=True)
-class PoetConfig:
+class ChineseVerseLSTMConfig:
     """Sizes. ``vocabulary`` counts the two special tokens."""
 
     vocabulary: int
@@ -39,17 +41,17 @@ class PoetConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> PoetConfig:
+    def from_dict(cls, values: dict[str, Any]) -> ChineseVerseLSTMConfig:
         """Rebuild from a card; keys that belong to others are ignored."""
         return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
 
 
 @dataclass(slots=True)
-class Reading:
+class LSTMInputs:
     """What the network reads at T steps of B poems (all int64 but the condition).
 
     ``last``, ``above``: (B, T) character ids; ``slot``: (T,) or (B, T) in [0, forms * slots);
-    ``code``: (B, T) in [0, codes); ``condition``: float (B, embed) from :meth:`Poet.condition`.
+    ``code``: (B, T) in [0, codes); ``condition``: float (B, embed) from :meth:`ChineseVerseLSTM.condition`.
     """
 
     last: Tensor
@@ -59,10 +61,10 @@ class Reading:
     condition: Tensor
 
 
-class Poet(nn.Module):
+class ChineseVerseLSTM(nn.Module):
     """Next-character distributions over the vocabulary."""
 
-    def __init__(self, config: PoetConfig) -> None:
+    def __init__(self, config: ChineseVerseLSTMConfig) -> None:
         super().__init__()
         self.config = config
         width = config.embed
@@ -73,7 +75,7 @@ class Poet(nn.Module):
         self.rhyme = nn.Embedding(config.rhymes, width)
         self.dynasty = nn.Embedding(config.dynasties, width)
         self.author = nn.Embedding(config.authors, width)
-        self.weigh = nn.Linear(width, 1)
+        self.theme_weight = nn.Linear(width, 1)
         self.theme = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.lstm = nn.LSTM(
             width,
@@ -84,8 +86,9 @@ class Poet(nn.Module):
         )
         self.drop = nn.Dropout(config.dropout)
         self.project = nn.Linear(config.hidden, width)
-        self.remind = nn.Linear(width, width, bias=False)
+        self.condition_skip = nn.Linear(width, width, bias=False)
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
+        store_as(self, {"theme_weight": "weigh", "condition_skip": "remind"})
         self._initialise()
 
     def _initialise(self) -> None:
@@ -93,7 +96,7 @@ class Poet(nn.Module):
         nn.init.normal_(self.character.weight, std=width**-0.5)
         for table in (self.slot, self.code, self.rhyme, self.dynasty):
             nn.init.normal_(table.weight, std=0.3)
-        # Few poems have a poet who is told: a manner grows from none.
+        # Few training poems have an author: a manner is learned as a difference from none.
         nn.init.zeros_(self.author.weight)
         # An open forget gate at the start: the memory of the theme should survive the poem.
         for name, parameter in self.lstm.named_parameters():
@@ -111,24 +114,24 @@ class Poet(nn.Module):
         present = (theme != UNKNOWN).unsqueeze(-1)  # (B, K, 1)
         characters = self._embed(theme)  # (B, K, embed)
         # A learned weight per character: "moon" says more than "miscellaneous".
-        weight = torch.sigmoid(self.weigh(characters)) * present
+        weight = torch.sigmoid(self.theme_weight(characters)) * present
         mixed = (characters * weight).sum(1) / (weight.sum(1) + 0.1)
         summed: Tensor = self.theme(mixed) + self.rhyme(rhyme) + self.dynasty(dynasty) + self.author(author)
         return summed
 
-    def features(self, reading: Reading, state: State | None = None) -> tuple[Tensor, State]:
+    def features(self, inputs: LSTMInputs, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, embed) vectors whose products with the character table are logits, and the new state."""
-        condition = reading.condition.unsqueeze(1)  # (B, 1, embed)
-        inputs = (
-            self._embed(reading.last)
-            + self.above(self._embed(reading.above))
-            + self.slot(reading.slot)
-            + self.code(reading.code)
+        condition = inputs.condition.unsqueeze(1)  # (B, 1, embed)
+        embedded = (
+            self._embed(inputs.last)
+            + self.above(self._embed(inputs.above))
+            + self.slot(inputs.slot)
+            + self.code(inputs.code)
             + condition
         )
-        hidden, after = self.lstm(inputs, state)  # (B, T, hidden)
-        vectors: Tensor = self.project(self.drop(hidden)) + self.remind(condition)
-        return vectors, after
+        hidden, after = self.lstm(embedded, state)  # (B, T, hidden)
+        outputs: Tensor = self.project(self.drop(hidden)) + self.condition_skip(condition)
+        return outputs, after
 
     def logits(self, vectors: Tensor) -> Tensor:
         """(..., embed) -> (..., vocabulary)."""

@@ -1,6 +1,6 @@
 """A recurrent language model of English verse that writes every line backwards, its last word first.
 
-The rhyme is then the first thing decided and the line grows towards it, so rhyme and sense agree
+The rhyme is then decided first and the line is written towards it, so rhyme and sense agree
 (Jhamtani et al. 2019 and Van de Cruys 2020 generate so). Lines follow each other in reading order.
 Words are read and written through one table; the softmax has two levels, the frequent words and the
 rest (Grave et al. 2017, with both levels in one width), which is a third of the work.
@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workers.nets.stored_keys import store_as
+
 State = tuple[Tensor, Tensor]
 
 UNKNOWN, START = 0, 1
-"""Token ids before the marks and words: a word outside the vocabulary (also padding), "nothing yet"."""
+"""Token ids before the marks and words: a word outside the vocabulary (also padding), the start."""
 
 LONGEST = 15
 """Syllables left in a line beyond this count as this; 0 is unknown."""
@@ -26,7 +28,7 @@ STAGES = 9
 
 
 @dataclass(frozen=True, slots=True)
-class LyricistConfig:
+class EnglishVerseLSTMConfig:
     """Sizes. ``vocabulary`` counts the special tokens and the marks."""
 
     vocabulary: int
@@ -39,19 +41,19 @@ class LyricistConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> LyricistConfig:
+    def from_dict(cls, values: dict[str, Any]) -> EnglishVerseLSTMConfig:
         """Rebuild from a card; keys that belong to others are ignored."""
         return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
 
 
 @dataclass(slots=True)
-class Reading:
+class LSTMInputs:
     """What the network reads at T steps of B poems (all int64 but the condition).
 
     ``last``: (B, T) the token before, in the order of writing; ``before``: (B, T) the word with which
     the line above ends, START in the first line; ``left``: (B, T) syllables still to be written in
     this line; ``stage``: (B, T) lines left in the stanza; ``fresh``: (B, T) 1 at the first step of a line;
-    ``condition``: float (B, embed) from :meth:`Lyricist.condition`.
+    ``condition``: float (B, embed) from :meth:`EnglishVerseLSTM.condition`.
     """
 
     last: Tensor
@@ -62,10 +64,10 @@ class Reading:
     condition: Tensor
 
 
-class Lyricist(nn.Module):
+class EnglishVerseLSTM(nn.Module):
     """Distributions over the next token of a line that is written from its end."""
 
-    def __init__(self, config: LyricistConfig) -> None:
+    def __init__(self, config: EnglishVerseLSTMConfig) -> None:
         super().__init__()
         if not 0 < config.head < config.vocabulary:
             raise ValueError(f"head {config.head} of a vocabulary of {config.vocabulary}")
@@ -77,13 +79,14 @@ class Lyricist(nn.Module):
         self.stage = nn.Embedding(STAGES, width)
         self.fresh = nn.Embedding(2, width)
         self.author = nn.Embedding(config.authors, width)
-        self.weigh = nn.Linear(width, 1)
+        self.theme_weight = nn.Linear(width, 1)
         self.theme = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.lstm = nn.LSTM(width, config.hidden, batch_first=True)
         self.project = nn.Linear(config.hidden, width)
-        self.remind = nn.Linear(width, width, bias=False)
+        self.condition_skip = nn.Linear(width, width, bias=False)
         self.rare = nn.Linear(width, 1)  # the logit of "none of the frequent words"
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
+        store_as(self, {"theme_weight": "weigh", "condition_skip": "remind"})
         self._initialise()
 
     def _initialise(self) -> None:
@@ -106,25 +109,25 @@ class Lyricist(nn.Module):
         present = (theme != UNKNOWN).unsqueeze(-1)  # (B, K, 1)
         words = self._embed(theme)  # (B, K, embed)
         # A learned weight per word: "moon" says more than "great".
-        weight = torch.sigmoid(self.weigh(words)) * present
+        weight = torch.sigmoid(self.theme_weight(words)) * present
         mixed = (words * weight).sum(1) / (weight.sum(1) + 0.1)
         summed: Tensor = self.theme(mixed) + self.author(author)
         return summed
 
-    def features(self, reading: Reading, state: State | None = None) -> tuple[Tensor, State]:
+    def features(self, inputs: LSTMInputs, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, embed) vectors from which :meth:`log_chances` follow, and the new state."""
-        condition = reading.condition.unsqueeze(1)  # (B, 1, embed)
-        inputs = (
-            self._embed(reading.last)
-            + self.before(self._embed(reading.before))
-            + self.left(reading.left)
-            + self.stage(reading.stage)
-            + self.fresh(reading.fresh)
+        condition = inputs.condition.unsqueeze(1)  # (B, 1, embed)
+        embedded = (
+            self._embed(inputs.last)
+            + self.before(self._embed(inputs.before))
+            + self.left(inputs.left)
+            + self.stage(inputs.stage)
+            + self.fresh(inputs.fresh)
             + condition
         )
-        hidden, after = self.lstm(inputs, state)  # (B, T, hidden)
-        vectors: Tensor = self.project(hidden) + self.remind(condition)
-        return vectors, after
+        hidden, after = self.lstm(embedded, state)  # (B, T, hidden)
+        outputs: Tensor = self.project(hidden) + self.condition_skip(condition)
+        return outputs, after
 
     def levels(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """(weights, bias) of the first level (head + 1, embed), its last row "rare", and of the second."""

@@ -12,12 +12,12 @@ from workers import weights
 from workers.engines.base import InvalidRequest
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.english import forms
-from workers.engines.poetry.english.annotation import craft
-from workers.engines.poetry.english.lexicon import FIRST_WORD, packed
-from workers.engines.poetry.english.model import EnglishWriter
-from workers.engines.poetry.english.next_token import GUIDANCE, Forecaster, Nodes
+from workers.engines.poetry.english.annotation import annotate
+from workers.engines.poetry.english.lexicon import FIRST_WORD, pack_columns
+from workers.engines.poetry.english.model import EnglishVerseModel
+from workers.engines.poetry.english.next_token import GUIDANCE, NextTokenPredictor, Nodes
 from workers.engines.poetry.english.planning import Draft
-from workers.nets.english_verse_lstm import Lyricist, LyricistConfig, Reading
+from workers.nets.english_verse_lstm import EnglishVerseLSTM, EnglishVerseLSTMConfig, LSTMInputs
 from workers.training.english_verse import rule_checker
 from workers.training.english_verse.corpus import SPECIALS
 from workers.training.english_verse.export import lexicon
@@ -28,17 +28,17 @@ FORMS = [form.slug for form in forms.FORMS]
 _SHORT = sorted(w for w in dictionary() if w.isalpha() and len(w) in (3, 4))[::5]
 _LONG = sorted(w for w in dictionary() if w.isalpha() and len(w) in (7, 8) and w[0] != "z")[::60]
 WORDS = [*SPECIALS, *dict.fromkeys(["the", "a", "an", "of", "sea", "night", *_SHORT, *_LONG])]
-TOY = LyricistConfig(vocabulary=len(WORDS), head=200, embed=12, hidden=16, authors=2)
+TOY = EnglishVerseLSTMConfig(vocabulary=len(WORDS), head=200, embed=12, hidden=16, authors=2)
 
 
 def save_toy(folder: Path, words: list[str] = WORDS, known_lines: bytes = bytes(8)) -> None:
     torch.manual_seed(0)
-    config = LyricistConfig.from_dict(TOY.as_dict() | {"vocabulary": len(words)})
-    model = Lyricist(config)
+    config = EnglishVerseLSTMConfig.from_dict(TOY.as_dict() | {"vocabulary": len(words)})
+    model = EnglishVerseLSTM(config)
     with torch.no_grad():
         model.bias.normal_(std=2.0)
     tensors = model.state_dict() | {
-        "lexicon": packed(lexicon(words, {"i"})),
+        "lexicon": pack_columns(lexicon(words, {"i"})),
         "topics": torch.randn(len(words), 4),
         "known_lines": torch.frombuffer(bytearray(known_lines), dtype=torch.uint8),
     }
@@ -62,18 +62,18 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def writer(models: Path) -> EnglishWriter:
-    return EnglishWriter(torch.device("cpu"))
+def writer(models: Path) -> EnglishVerseModel:
+    return EnglishVerseModel(torch.device("cpu"))
 
 
-def drafts(writer: EnglishWriter, form: str, seeds: range, acrostic: str = "") -> list[Draft]:
+def drafts(writer: EnglishVerseModel, form: str, seeds: range, acrostic: str = "") -> list[Draft]:
     return [
         writer.draft(form, torch.Generator().manual_seed(s), acrostic=acrostic, temperature=1.0)
         for s in seeds
     ]
 
 
-def write(writer: EnglishWriter, wanted: list[Draft]) -> list[tuple[str, ...]]:
+def write(writer: EnglishVerseModel, wanted: list[Draft]) -> list[tuple[str, ...]]:
     for _ in writer.write(wanted):
         pass
     return [writer.lines(draft) for draft in wanted]
@@ -81,7 +81,7 @@ def write(writer: EnglishWriter, wanted: list[Draft]) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_syllables_rhymes_and_beats_are_right_whatever_the_model_says(
-    writer: EnglishWriter, form: str
+    writer: EnglishVerseModel, form: str
 ) -> None:
     for lines in write(writer, drafts(writer, form, range(4))):
         verdict = rule_checker.check(lines, form)
@@ -92,14 +92,16 @@ def test_syllables_rhymes_and_beats_are_right_whatever_the_model_says(
 @pytest.mark.parametrize(
     ("form", "acrostic"), [("quatrain", "Moon"), ("sonnet", "SPRING"), ("haiku", "a b.c!")]
 )
-def test_lines_begin_with_the_letters_of_an_acrostic(writer: EnglishWriter, form: str, acrostic: str) -> None:
+def test_lines_begin_with_the_letters_of_an_acrostic(
+    writer: EnglishVerseModel, form: str, acrostic: str
+) -> None:
     letters = "".join(c for c in acrostic.lower() if c.isalpha())
     for lines in write(writer, drafts(writer, form, range(3), acrostic)):
         assert rule_checker.acrostic(lines).lower().startswith(letters)
         assert rule_checker.check(lines, form).right, lines
 
 
-def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishWriter) -> None:
+def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishVerseModel) -> None:
     alone = write(writer, drafts(writer, "ballad", range(3, 4)))[0]
     together = write(writer, drafts(writer, "ballad", range(5)))
     assert together[3] == alone
@@ -108,29 +110,29 @@ def test_a_poem_is_its_seeds_whoever_is_written_beside_it(writer: EnglishWriter)
 
 def test_short_steps_say_what_the_network_says() -> None:
     torch.manual_seed(0)
-    model = Lyricist(TOY).eval().requires_grad_(False)
+    model = EnglishVerseLSTM(TOY).eval().requires_grad_(False)
     tokens, before = torch.randint(2, 300, (5, 4)), torch.randint(2, 300, (5, 4))
     left, theme, author = (
         torch.randint(1, 12, (5, 4)),
         torch.randint(2, 300, (5, 3)),
         torch.tensor([0, 1, 0, 1, 1]),
     )
-    forecaster = Forecaster(model, torch.device("cpu"))
+    predictor = NextTokenPredictor(model, torch.device("cpu"))
     told, plain = model.condition(theme, author), model.condition(theme * 0, author)
-    condition, reminded = forecaster.conditions(theme, author)
+    condition, skipped_condition = predictor.conditions(theme, author)
     state = (torch.zeros(1, 5, TOY.hidden), torch.zeros(1, 5, TOY.hidden))
-    nodes = Nodes(state, condition, reminded, tokens[:, 0], before[:, 0])
+    nodes = Nodes(state, condition, skipped_condition, tokens[:, 0], before[:, 0])
     steps = []
     for i in range(4):
         nodes.last, nodes.before = tokens[:, i], before[:, i]
-        steps.append(forecaster.expect(nodes, left[:, i], 3, i == 0).guided)
+        steps.append(predictor.predict(nodes, left[:, i], 3, i == 0).guided)
     fresh = torch.tensor([1, 0, 0, 0]).expand(5, 4)
-    whole, _ = model.features(Reading(tokens, before, left, torch.full_like(left, 3), fresh, told))
-    whole = whole + GUIDANCE * (model.remind(told) - model.remind(plain))[:, None]
+    whole, _ = model.features(LSTMInputs(tokens, before, left, torch.full_like(left, 3), fresh, told))
+    whole = whole + GUIDANCE * (model.condition_skip(told) - model.condition_skip(plain))[:, None]
     torch.testing.assert_close(torch.stack(steps, 1), model.log_chances(whole), rtol=1e-4, atol=1e-4)
 
 
-def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: EnglishWriter) -> None:
+def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: EnglishVerseModel) -> None:
     first = write(writer, drafts(writer, "quatrain", range(1)))[0]
     end = " ".join(first[2].split()[-2:])
     kept = {1: first[1], 2: end}
@@ -154,25 +156,25 @@ def test_lines_are_kept_and_the_others_written_to_rhyme_with_them(writer: Englis
     ],
 )
 def test_kept_lines_that_break_the_form_are_refused(
-    writer: EnglishWriter, given: dict[int, str], said: str
+    writer: EnglishVerseModel, given: dict[int, str], said: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
         writer.draft("quatrain", torch.Generator(), given=given, temperature=1.0)
     assert said in refused.value.visitor
 
 
-def test_every_word_tells_what_else_was_likely(writer: EnglishWriter) -> None:
+def test_every_word_tells_what_else_was_likely(writer: EnglishVerseModel) -> None:
     draft = drafts(writer, "haiku", range(1))[0]
     write(writer, [draft])
-    for tokens, choices in zip(draft.tokens, draft.choices, strict=True):
-        assert len(choices) == len(tokens)
-        for choice in choices:
+    for tokens, alternatives in zip(draft.tokens, draft.alternatives, strict=True):
+        assert len(alternatives) == len(tokens)
+        for choice in alternatives:
             shares = [share for _, share in choice]
             assert shares == sorted(shares, reverse=True)
             assert 0 < sum(shares) <= 1.001
 
 
-def test_a_dropped_draft_does_not_disturb_the_others(writer: EnglishWriter) -> None:
+def test_a_dropped_draft_does_not_disturb_the_others(writer: EnglishVerseModel) -> None:
     wanted = drafts(writer, "quatrain", range(3))
     for syllables in writer.write(wanted):
         wanted[1].dropped = syllables >= 16
@@ -180,13 +182,13 @@ def test_a_dropped_draft_does_not_disturb_the_others(writer: EnglishWriter) -> N
     assert writer.lines(wanted[2]) == write(writer, drafts(writer, "quatrain", range(2, 3)))[0]
 
 
-def test_the_print_has_capitals_marks_and_an_end(writer: EnglishWriter) -> None:
+def test_the_print_has_capitals_marks_and_an_end(writer: EnglishVerseModel) -> None:
     for draft in drafts(writer, "quatrain", range(4)):
         lines = write(writer, [draft])[0]
         assert all(next(c for c in line if c.isalpha()).isupper() for line in lines)
         assert lines[-1][-1] in ".!?"
         assert not any("_" in line or "  " in line or " ," in line for line in lines)
-        facts = craft(draft, writer.lexicon)
+        facts = annotate(draft, writer.lexicon)
         stresses = [[piece["stress"] for piece in line] for line in facts["lines"]]
         assert [sum(map(len, line)) for line in stresses] == [8, 8, 8, 8]
 
@@ -197,7 +199,7 @@ def test_articles_agree_and_pauses_follow_words_of_weight(models: Path) -> None:
     bias = loaded.tensors["bias"]
     bias[[WORDS.index("a"), WORDS.index("an"), WORDS.index("of"), WORDS.index(",")]] += 5.0
     weights.save(models, loaded.tensors, {k: v for k, v in loaded.card.items() if k != "sha256"})
-    writer = EnglishWriter(torch.device("cpu"))
+    writer = EnglishVerseModel(torch.device("cpu"))
     text = "\n".join(line for lines in write(writer, drafts(writer, "quatrain", range(6))) for line in lines)
     followed = re.findall(r"\b(a|an) ([a-z']+)", text.lower())
     assert {article for article, _ in followed} == {"a", "an"}
@@ -208,7 +210,7 @@ def test_articles_agree_and_pauses_follow_words_of_weight(models: Path) -> None:
     assert not re.search(r"\b(a|an|of|the),", text.lower())
 
 
-def test_the_theme_is_read_by_its_words_of_sense(writer: EnglishWriter) -> None:
+def test_the_theme_is_read_by_its_words_of_sense(writer: EnglishVerseModel) -> None:
     def words(prompt: str) -> list[str]:
         return [writer.lexicon.words[token] for token in writer.understand(prompt).tokens]
 
@@ -232,7 +234,7 @@ def test_the_theme_is_read_by_its_words_of_sense(writer: EnglishWriter) -> None:
     ],
 )
 def test_wishes_that_nobody_can_keep_are_refused(
-    writer: EnglishWriter, wish: dict[str, str], said: str
+    writer: EnglishVerseModel, wish: dict[str, str], said: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
         writer.draft(**{"form": "quatrain", **wish}, generator=torch.Generator(), temperature=1.0)  # type: ignore[arg-type]
@@ -242,7 +244,9 @@ def test_wishes_that_nobody_can_keep_are_refused(
 def test_a_letter_that_begins_no_word_is_refused_before_writing(tmp_path: Path, models: Path) -> None:
     save_toy(models, [word for word in WORDS if word in SPECIALS or word[0] != "k"])
     with pytest.raises(InvalidRequest) as refused:
-        EnglishWriter(torch.device("cpu")).draft("haiku", torch.Generator(), acrostic="ink", temperature=1.0)
+        EnglishVerseModel(torch.device("cpu")).draft(
+            "haiku", torch.Generator(), acrostic="ink", temperature=1.0
+        )
     assert "“K”" in refused.value.visitor
 
 
@@ -251,27 +255,27 @@ def test_a_letter_with_one_word_is_reached_from_any_length(models: Path) -> None
     known = dictionary()
     some = [w for w in WORDS[FIRST_WORD:] if w[0] != "x" and known[w][0].syllables in (1, 3)]
     save_toy(models, [*SPECIALS, *some, "xerox"])
-    writer = EnglishWriter(torch.device("cpu"))
+    writer = EnglishVerseModel(torch.device("cpu"))
     for lines in write(writer, drafts(writer, "haiku", range(4), "XXX")):
         assert all(line.startswith("Xerox") for line in lines)
         assert rule_checker.check(lines, "haiku").right
 
 
 def test_a_line_of_the_training_is_left_for_another_candidate(models: Path) -> None:
-    writer = EnglishWriter(torch.device("cpu"))
+    writer = EnglishVerseModel(torch.device("cpu"))
     first = write(writer, drafts(writer, "haiku", range(1)))[0][0]
     known = BloomFilter.of({" ".join(rule_checker.words(first))}, 4096)
     save_toy(models, known_lines=bytes(known.data))
-    again = EnglishWriter(torch.device("cpu"))
+    again = EnglishVerseModel(torch.device("cpu"))
     assert write(again, drafts(again, "haiku", range(1)))[0][0] != first
 
 
 def test_tables_of_another_vocabulary_are_refused(models: Path) -> None:
     loaded = weights.load("verse-english")
-    tensors = loaded.tensors | {"lexicon": packed(lexicon(WORDS[:-1], set()))}
+    tensors = loaded.tensors | {"lexicon": pack_columns(lexicon(WORDS[:-1], set()))}
     weights.save(models, tensors, {k: v for k, v in loaded.card.items() if k != "sha256"})
     with pytest.raises(weights.WeightsCorrupt):
-        EnglishWriter(torch.device("cpu"))
+        EnglishVerseModel(torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

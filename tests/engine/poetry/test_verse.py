@@ -17,10 +17,11 @@ from workers import weights
 from workers.engines.base import InvalidRequest, JobCanceled, JobReleased, Poem, Result, SilentReport, Task
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import prosody
-from workers.engines.poetry.chinese.lstm_stepper import Reader, StepTables
+from workers.engines.poetry.chinese.lstm_stepper import LSTMStepper, LSTMTables
 from workers.engines.poetry.prompt_tokens import simplify
 from workers.engines.verse import VerseEngine
-from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
+from workers.nets.chinese_verse_lstm import ChineseVerseLSTM, ChineseVerseLSTMConfig, LSTMInputs
+from workers.nets.english_verse_lstm import EnglishVerseLSTM, EnglishVerseLSTMConfig
 from workers.training.chinese_verse import corpus as poems
 from workers.training.verse_common.loss import ChunkedCrossEntropy
 
@@ -29,7 +30,7 @@ _SOME = "月秋乡思山江春夏冬风" + "".join(chr(0x4E00 + 7 * i) for i in 
 # What a draft is read as: a poem of other characters could not be given back.
 CHARACTERS = "".join(dict.fromkeys(simplify(_SOME)))
 WORDS = ["□", "^", *CHARACTERS]
-TOY = PoetConfig(vocabulary=len(WORDS), embed=16, hidden=24)
+TOY = ChineseVerseLSTMConfig(vocabulary=len(WORDS), embed=16, hidden=24)
 
 
 def tables() -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,7 +48,7 @@ def save_toy(
 ) -> None:
     torch.manual_seed(0)
     toy = replace(TOY, authors=1 + len(poets))
-    model = Poet(toy)
+    model = ChineseVerseLSTM(toy)
     with torch.no_grad():
         model.bias.normal_(std=2.0)
     tones, rhymes = tables()
@@ -265,15 +266,15 @@ def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_network_steps_as_it_reads() -> None:
     torch.manual_seed(0)
-    model = Poet(TOY).eval()
+    model = ChineseVerseLSTM(TOY).eval()
     ids = torch.randint(2, len(WORDS), (2, 6))
     condition = model.condition(ids[:, :3], torch.tensor([1, 0]), torch.tensor([1, 2]), torch.tensor([0, 0]))
     slots, codes = torch.arange(6).expand(2, 6), torch.randint(0, 25, (2, 6))
-    whole, _ = model.features(Reading(ids, ids.flip(1), slots, codes, condition))
+    whole, _ = model.features(LSTMInputs(ids, ids.flip(1), slots, codes, condition))
     state, steps = None, []
     for i in range(6):
         part = slice(i, i + 1)
-        reading = Reading(ids[:, part], ids.flip(1)[:, part], slots[:, part], codes[:, part], condition)
+        reading = LSTMInputs(ids[:, part], ids.flip(1)[:, part], slots[:, part], codes[:, part], condition)
         vectors, state = model.features(reading, state)
         steps.append(vectors)
     torch.testing.assert_close(torch.cat(steps, 1), whole, rtol=1e-4, atol=1e-5)
@@ -281,6 +282,20 @@ def test_the_network_steps_as_it_reads() -> None:
     padded = torch.cat([ids[:, :3].flip(1), torch.zeros(2, 2, dtype=torch.int64)], 1)
     again = model.condition(padded, torch.tensor([1, 0]), torch.tensor([1, 2]), torch.tensor([0, 0]))
     torch.testing.assert_close(again, condition)
+
+
+def test_stored_weights_keep_their_keys() -> None:
+    """Those of the shipped models, whatever the attributes are called."""
+    for name, model in (
+        ("verse", ChineseVerseLSTM(TOY)),
+        ("verse-english", EnglishVerseLSTM(EnglishVerseLSTMConfig(vocabulary=20, head=5))),
+    ):
+        keys = model.state_dict().keys()
+        assert {"weigh.weight", "weigh.bias", "remind.weight"} <= keys
+        assert keys <= weights.load(name).tensors.keys()
+        other = type(model)(model.config)  # type: ignore[arg-type]
+        other.load_state_dict(model.state_dict())
+        assert torch.equal(other.condition_skip.weight, model.condition_skip.weight)
 
 
 def test_the_chunked_loss_is_cross_entropy() -> None:
@@ -321,20 +336,20 @@ def test_patterns_and_rhymes_are_found_in_poems() -> None:
 @pytest.mark.parametrize("layers", [1, 2])
 def test_short_steps_say_what_the_network_says(layers: int) -> None:
     torch.manual_seed(0)
-    model = Poet(replace(TOY, layers=layers)).eval().requires_grad_(False)
+    model = ChineseVerseLSTM(replace(TOY, layers=layers)).eval().requires_grad_(False)
     ids = torch.randint(2, len(WORDS), (3, 2, 5))  # three drafts of two rows
     above, codes = torch.randint(2, len(WORDS), (3, 5)), torch.randint(0, 25, (3, 5))
     ids[:, 1, :2] = ids[:, 0, :2]
     none = torch.zeros(3, dtype=torch.int64)
     condition = model.condition(ids[:, 0], none, none, none)
-    reader = Reader(StepTables(model), condition, condition, 0.9)
+    reader = LSTMStepper(LSTMTables(model), condition, condition, 0.9)
     steps = []
     for i in range(5):
         # As long as the rows are the same, one is enough.
         last = ids[:, :, i] if i > 1 else ids[:, :1, i]
         steps.append(reader.step(last, above[:, i], i, codes[:, i]).expand(3, 2, -1))
     rows = [tensor.repeat_interleave(2, 0) for tensor in (above, codes, condition)]
-    reading = Reading(ids.flatten(0, 1), rows[0], torch.arange(5).expand(6, 5), rows[1], rows[2])
+    reading = LSTMInputs(ids.flatten(0, 1), rows[0], torch.arange(5).expand(6, 5), rows[1], rows[2])
     whole, _ = model.features(reading)
     torch.testing.assert_close(torch.stack(steps, 2).flatten(0, 1), whole, rtol=1e-4, atol=1e-5)
     # The third draft goes on alone, with its second row.
@@ -342,20 +357,23 @@ def test_short_steps_say_what_the_network_says(layers: int) -> None:
     reader.keep(torch.tensor([2]))
     more = ids[2:, 1, :1]
     again = torch.cat([reading.last[5:], more], 1), torch.cat([rows[0][5:], more], 1)
-    long = Reading(*again, torch.arange(6)[None], torch.cat([rows[1][5:], codes[2:, :1]], 1), condition[2:])
+    long = LSTMInputs(
+        *again, torch.arange(6)[None], torch.cat([rows[1][5:], codes[2:, :1]], 1), condition[2:]
+    )
     stepped = reader.step(more, more[:, 0], 5, codes[2:, 0])
     torch.testing.assert_close(stepped[:, 0], model.features(long)[0][:, 5], rtol=1e-4, atol=1e-5)
 
 
 def test_guidance_urges_what_the_theme_adds() -> None:
     torch.manual_seed(0)
-    model = Poet(TOY).eval().requires_grad_(False)
+    model = ChineseVerseLSTM(TOY).eval().requires_grad_(False)
     none, ids = torch.zeros(1, dtype=torch.int64), torch.tensor([[5, 6]])
     told, plain = (model.condition(theme, none, none, none) for theme in (ids, ids * 0))
     mild, urged = (
-        Reader(StepTables(model), told, plain, much).step(ids[:, :1], none, 0, none) for much in (0.0, 2.0)
+        LSTMStepper(LSTMTables(model), told, plain, much).step(ids[:, :1], none, 0, none)
+        for much in (0.0, 2.0)
     )
-    torch.testing.assert_close((urged - mild)[:, 0], 2 * model.remind(told - plain))
+    torch.testing.assert_close((urged - mild)[:, 0], 2 * model.condition_skip(told - plain))
 
 
 @pytest.mark.parametrize("slug", [*FORMS, "quatrain", "limerick"])

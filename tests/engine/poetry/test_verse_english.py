@@ -153,11 +153,11 @@ def test_an_acrostic_and_a_poet(engine: VerseEngine) -> None:
 
 
 def test_a_chinese_poet_brings_his_dynasty(engine: VerseEngine) -> None:
-    orders = {
-        poet: engine.chinese.order(task(form="7jueju", poet=poet, dynasty="any"), lambda _: None)
+    prepared = {
+        poet: engine.chinese.prepare(task(form="7jueju", poet=poet, dynasty="any"), lambda _: None)
         for poet in ("any", "李白", "苏轼")
     }
-    told = [(order.drafts[0].author, order.drafts[0].dynasty) for order in orders.values()]
+    told = [(one.drafts[0].author, one.drafts[0].dynasty) for one in prepared.values()]
     assert told == [(0, 0), (1, 1), (2, 2)]
     assert one(engine, form="5jueju", poet="苏轼").details["author"] == "苏轼"
     assert "李白" in refused(engine, form="5jueju", poet="John Clare").visitor

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from workers.engines.poetry.english.model import EnglishWriter
-from workers.nets.english_verse_lstm import START, UNKNOWN, Lyricist, LyricistConfig
+from workers.engines.poetry.english.model import EnglishVerseModel
+from workers.nets.english_verse_lstm import START, UNKNOWN, EnglishVerseLSTM, EnglishVerseLSTMConfig
 from workers.training.english_verse import corpus, rule_checker, train
 from workers.training.english_verse import evaluate as evaluate_english
 from workers.training.english_verse.evaluate import trigram_nats
@@ -64,7 +64,9 @@ def test_chunks_hold_each_line_from_its_end(data: Path) -> None:
 def test_the_softmax_of_two_levels_is_a_distribution_and_the_loss_its_logarithm(data: Path) -> None:
     words, names, training, _ = train.load_corpora(data, 100)
     torch.manual_seed(0)
-    model = Lyricist(LyricistConfig(len(words), 12, embed=8, hidden=8, authors=1 + len(names)))
+    model = EnglishVerseLSTM(
+        EnglishVerseLSTMConfig(len(words), 12, embed=8, hidden=8, authors=1 + len(names))
+    )
     batch = corpus.Batches(training, words, seed=1).draw([0, 1, 2], conditioned=True)
     inputs, target = train.reading(model, batch, torch.device("cpu"))
     chances = model.log_chances(model.features(inputs)[0])
@@ -95,7 +97,7 @@ def test_a_run_learns_goes_on_and_writes(data: Path, tmp_path: Path, monkeypatch
         train.main(options(data, out, "--steps", "9", "--vocabulary", "5", "--head", "3"))
     train.main(options(data, out, "--export", str(tmp_path / "verse-english")))
     monkeypatch.setenv("ARTSITE_MODELS_DIR", str(tmp_path))
-    writer = EnglishWriter(torch.device("cpu"))
+    writer = EnglishVerseModel(torch.device("cpu"))
     evaluate(tmp_path, data)
     draft = writer.draft("haiku", torch.Generator().manual_seed(1), author="Poet 1", temperature=1.0)
     assert max(writer.write([draft])) == sum(draft.form.syllables)

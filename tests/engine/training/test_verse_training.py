@@ -18,7 +18,7 @@ from workers import weights
 from workers.engines.base import SilentReport, Task
 from workers.engines.poetry.chinese import prosody
 from workers.engines.verse import VerseEngine
-from workers.nets.chinese_verse_lstm import Poet, PoetConfig
+from workers.nets.chinese_verse_lstm import ChineseVerseLSTM, ChineseVerseLSTMConfig
 from workers.training.__main__ import main
 from workers.training.chinese_verse import evaluate, train
 from workers.training.verse_common import author_attribution
@@ -118,7 +118,7 @@ def test_a_poet_whose_manner_was_learned_is_attributed() -> None:
 def test_held_out_poems_are_read_in_every_manner(data: Path) -> None:
     words, _tables, _training, held_out = train.load_corpora(data, 230)
     torch.manual_seed(1)
-    model = Poet(PoetConfig(len(words), 8, 8, authors=3)).eval()
+    model = ChineseVerseLSTM(ChineseVerseLSTMConfig(len(words), 8, 8, authors=3)).eval()
     for corpus in held_out:
         corpus.author[:] = 1 + np.arange(len(corpus.author)) % 2
     with torch.no_grad():

@@ -12,8 +12,7 @@ from workers.engines.vision.analysis_schema import PaletteColour, PictureReading
 OBJECTS = 4
 """Most objects that go into a theme, which has eight words: season and light shall find room beside them."""
 LEAST_SHARE = 0.15
-"""Share of the picture from which on a colour is named; chosen by eye, so that a sky counts and a sail does
-not."""
+"""Share of the picture from which on a colour is named; set by hand."""
 COLOURS = 3
 """Most colours that are named."""
 FEW_WORDS = 3

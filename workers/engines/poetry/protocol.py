@@ -1,4 +1,4 @@
-"""What the engine of verse asks of a language: one writer for each, and the orders that it takes."""
+"""What the engine of verse needs of each language: a writer, and the tasks that it prepares."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import Protocol, TypeVar
 from workers.engines.base import Poem, Task
 from workers.engines.poetry.picture_content import PictureContent
 
-Look = Callable[[Task], PictureContent | None]
+ReadPicture = Callable[[Task], PictureContent | None]
 """Reads the picture of a task. Raises JobCanceled, JobReleased."""
 
 
-class Order(Protocol):
-    """A task and its poems in the making."""
+class VerseTask(Protocol):
+    """A task and the drafts of its poems."""
 
     @property
     def task(self) -> Task:
         """The request that it came from."""
 
     def drop(self) -> None:
-        """Write no more of it: somebody stopped it. The other orders of its batch are not changed."""
+        """Stop writing its poems. Those of other tasks in the batch stay the same."""
 
     def show(self, done: int) -> None:
         """Report the poems as far as they may be seen after ``done`` steps of :meth:`Writer.write`."""
 
     def poems(self) -> tuple[Poem, ...]:
-        """The finished poems, when :meth:`Writer.write` has ended. Shows what was not shown yet."""
+        """The finished poems, when :meth:`Writer.write` has ended. Reports what was not reported yet."""
 
 
-OrderT = TypeVar("OrderT", bound=Order)
+VerseTaskT = TypeVar("VerseTaskT", bound=VerseTask)
 
 
-class Writer(Protocol[OrderT]):
-    """Writes the verse of one language with one model, whose name and digest it tells."""
+class Writer(Protocol[VerseTaskT]):
+    """Writes the verse of one language with one model, of this name and digest."""
 
     model_name: str
     model_digest: str
 
-    def order(self, task: Task, look: Look) -> OrderT:
+    def prepare(self, task: Task, read_picture: ReadPicture) -> VerseTaskT:
         """Understand a task and plan its poems.
 
-        Raises InvalidRequest for wishes that no poem can keep, JobCanceled and JobReleased.
+        Raises InvalidRequest for what no poem can keep, JobCanceled and JobReleased.
         """
 
-    def write(self, orders: Sequence[OrderT]) -> Iterator[tuple[int, int]]:
-        """Write the poems of orders that share a form; yields (steps done, steps) many times a second."""
+    def write(self, tasks: Sequence[VerseTaskT]) -> Iterator[tuple[int, int]]:
+        """Write the poems of tasks that share a form; yields (steps done, steps) many times a second."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def pick(chances: Tensor, draws: Tensor) -> Tensor:
+def sample_categorical(chances: Tensor, draws: Tensor) -> Tensor:
     """Indices (..., S) by inverse transform sampling: ``chances`` (..., K) need not sum to one."""
     totals = chances.double().cumsum(-1)
     places = torch.searchsorted(totals, draws.double() * totals[..., -1:], right=True)

@@ -280,7 +280,7 @@ def line_above(tokens: Ids, length: int, start: int = 1) -> Ids:
 
 @dataclass(slots=True)
 class Batch:
-    """What :class:`workers.nets.chinese_verse_lstm.Reading` and the loss need, int64 (B, T) or (B,)."""
+    """What :class:`workers.nets.chinese_verse_lstm.LSTMInputs` and the loss need, int64 (B, T) or (B,)."""
 
     last: Ids
     above: Ids

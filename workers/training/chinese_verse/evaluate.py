@@ -23,7 +23,7 @@ from workers.engines.base import Poem, SilentReport, Task
 from workers.engines.poetry.chinese import prosody
 from workers.engines.poetry.chinese.decoding import CANDIDATES
 from workers.engines.verse import VerseEngine
-from workers.nets.chinese_verse_lstm import Poet
+from workers.nets.chinese_verse_lstm import ChineseVerseLSTM
 from workers.training.chinese_verse import corpus as poems
 from workers.training.chinese_verse.export import training_lines
 from workers.training.chinese_verse.rule_checker import RuleChecker, shares
@@ -212,7 +212,7 @@ def associations(engine: VerseEngine, corpora: Sequence[poems.FormCorpus], found
 
 
 def author_figures(
-    model: Poet, corpora: Sequence[poems.FormCorpus], words: int, most: int
+    model: ChineseVerseLSTM, corpora: Sequence[poems.FormCorpus], words: int, most: int
 ) -> dict[str, float]:
     """Author attribution of at most ``most`` poems by poets that the model is conditioned on."""
     batches, device = poems.Batches(corpora, words, seed=1), model.bias.device

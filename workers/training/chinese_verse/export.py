@@ -12,7 +12,7 @@ import torch
 from workers import weights
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import prosody
-from workers.nets.chinese_verse_lstm import START, UNKNOWN, Poet, PoetConfig
+from workers.nets.chinese_verse_lstm import START, UNKNOWN, ChineseVerseLSTM, ChineseVerseLSTMConfig
 from workers.training.chinese_verse import corpus as poems
 
 KNOWN_LINES_BYTES = 1_000_000
@@ -45,7 +45,7 @@ LIMITS = [
 def export(
     folder: Path,
     state: dict[str, torch.Tensor],
-    config: PoetConfig,
+    config: ChineseVerseLSTMConfig,
     words: Sequence[str],
     tables: poems.Tables,
     training: Sequence[poems.FormCorpus],
@@ -58,7 +58,7 @@ def export(
     ``known_lines``, a Bloom filter of the training lines by which the engine avoids repeating one.
     """
     tensors = {name: tensor.clone() for name, tensor in state.items()}
-    Poet(config).load_state_dict(tensors)  # refuses what does not fit
+    ChineseVerseLSTM(config).load_state_dict(tensors)  # refuses what does not fit
     # An unknown character is never seen in training: it reads as an average one.
     character = tensors["character.weight"]
     character[UNKNOWN] = character[START + 1 :].mean(0)

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from workers import device as devices
 from workers import weights
-from workers.nets.chinese_verse_lstm import Poet, PoetConfig, Reading
+from workers.nets.chinese_verse_lstm import ChineseVerseLSTM, ChineseVerseLSTMConfig, LSTMInputs
 from workers.training.chinese_verse import corpus as poems
 from workers.training.chinese_verse.export import export
 from workers.training.common.run import CHECKPOINT, Figures, TrainingRun, run_training
@@ -42,18 +42,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", type=Path, help="only write the newest checkpoint to this folder")
 
 
-def reading(model: Poet, batch: poems.Batch, device: torch.device) -> tuple[Reading, Tensor]:
+def reading(model: ChineseVerseLSTM, batch: poems.Batch, device: torch.device) -> tuple[LSTMInputs, Tensor]:
     """The network's input for a whole batch of poems, and the targets (B, T)."""
 
     def move(array: poems.Ids) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     condition = model.condition(move(batch.theme), move(batch.rhyme), move(batch.dynasty), move(batch.author))
-    inputs = Reading(move(batch.last), move(batch.above), move(batch.slot), move(batch.code), condition)
+    inputs = LSTMInputs(move(batch.last), move(batch.above), move(batch.slot), move(batch.code), condition)
     return inputs, move(batch.target)
 
 
-def loss_of(model: Poet, batch: poems.Batch, device: torch.device) -> Tensor:
+def loss_of(model: ChineseVerseLSTM, batch: poems.Batch, device: torch.device) -> Tensor:
     """Mean negative log likelihood per character, in nats."""
     inputs, target = reading(model, batch, device)
     vectors, _ = model.features(inputs)
@@ -66,7 +66,11 @@ def loss_of(model: Poet, batch: poems.Batch, device: torch.device) -> Tensor:
 
 @torch.no_grad()
 def validate(
-    model: Poet, batches: poems.Batches, device: torch.device, exact: bool = True, limit: int | None = None
+    model: ChineseVerseLSTM,
+    batches: poems.Batches,
+    device: torch.device,
+    exact: bool = True,
+    limit: int | None = None,
 ) -> float:
     """Nats per character over the held-out poems (at most ``limit`` per form)."""
     model.eval()
@@ -96,7 +100,7 @@ def load_corpora(
     return words, tables, training, held_out
 
 
-def begin_with(model: Poet, name: str, words: Sequence[str]) -> dict[str, Any]:
+def begin_with(model: ChineseVerseLSTM, name: str, words: Sequence[str]) -> dict[str, Any]:
     """Take over what fits of finished weights; returns how those were trained, for the card.
 
     Raises SystemExit when their vocabulary is another one.
@@ -115,7 +119,7 @@ class ChineseVerseTrainer(LanguageModelTrainer[poems.Batch]):
 
     def __init__(
         self,
-        model: Poet,
+        model: ChineseVerseLSTM,
         training: Sequence[poems.FormCorpus],
         held_out: Sequence[poems.FormCorpus],
         setup: Setup,
@@ -161,7 +165,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> str:
         "hardware": f"{devices.describe(devices.choose())}, shared",
         "began_with": state.get("began", {}),
     }
-    config = PoetConfig.from_dict(state["config"])
+    config = ChineseVerseLSTMConfig.from_dict(state["config"])
     return export(arguments.export, state["model"], config, words, tables, training, saved["step"], facts)
 
 
@@ -173,7 +177,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)  # tiny softmax gradients would cost a factor of ten
     setup = prepare(arguments)
     words, _tables, training, held_out = load_corpora(arguments.data, arguments.vocabulary)
-    config = PoetConfig(
+    config = ChineseVerseLSTMConfig(
         len(words),
         arguments.embed,
         arguments.hidden,
@@ -181,7 +185,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.dropout,
         authors=1 + len(poems.POETS),
     )
-    model = Poet(config).to(setup.device)
+    model = ChineseVerseLSTM(config).to(setup.device)
     trainer = ChineseVerseTrainer(
         model, training, held_out, setup, batch=arguments.batch, rate=arguments.rate
     )

@@ -22,9 +22,9 @@ from workers import device as devices
 from workers import weights
 from workers.engines.poetry.english.forms import FORM_BY_SLUG
 from workers.engines.poetry.english.line_sampling import CANDIDATES
-from workers.engines.poetry.english.model import NAME, EnglishWriter
+from workers.engines.poetry.english.model import NAME, EnglishVerseModel
 from workers.engines.poetry.english.planning import Draft
-from workers.nets.english_verse_lstm import UNKNOWN, Lyricist
+from workers.nets.english_verse_lstm import UNKNOWN, EnglishVerseLSTM
 from workers.training.common.setup import data_argument
 from workers.training.english_verse import corpus, rule_checker
 from workers.training.english_verse.export import training_lines
@@ -93,7 +93,7 @@ def trigram_nats(training: Sequence[corpus.Chunk], held_out: Sequence[corpus.Chu
 
 
 def author_figures(
-    model: Lyricist, chunks: Sequence[corpus.Chunk], words: Sequence[str], most: int
+    model: EnglishVerseLSTM, chunks: Sequence[corpus.Chunk], words: Sequence[str], most: int
 ) -> dict[str, float]:
     """Author attribution of at most ``most`` pieces of poems by poets that the model is conditioned on."""
     batches, device = corpus.Batches(chunks, words, seed=1), model.bias.device
@@ -113,7 +113,7 @@ def author_figures(
     return attribution(drawn, model.config.authors, cost)
 
 
-def _write(writer: EnglishWriter, drafts: Sequence[Draft]) -> Iterator[tuple[Draft, tuple[str, ...]]]:
+def _write(writer: EnglishVerseModel, drafts: Sequence[Draft]) -> Iterator[tuple[Draft, tuple[str, ...]]]:
     for start in range(0, len(drafts), BATCH):
         batch = drafts[start : start + BATCH]
         for _ in writer.write(batch):
@@ -121,7 +121,9 @@ def _write(writer: EnglishWriter, drafts: Sequence[Draft]) -> Iterator[tuple[Dra
         yield from ((draft, writer.lines(draft)) for draft in batch)
 
 
-def _drafts(writer: EnglishWriter, form: str, themes: Sequence[str], count: int) -> list[tuple[int, Draft]]:
+def _drafts(
+    writer: EnglishVerseModel, form: str, themes: Sequence[str], count: int
+) -> list[tuple[int, Draft]]:
     """``count`` drafts of every theme, with the theme's number."""
     found = []
     for number, prompt in enumerate(themes):
@@ -136,7 +138,7 @@ class Retrieval:
     """Which theme a text is nearest to: TF-IDF of the training poems that hold one of its words."""
 
     def __init__(
-        self, poems: Sequence[corpus.EnglishPoem], writer: EnglishWriter, themes: Sequence[str]
+        self, poems: Sequence[corpus.EnglishPoem], writer: EnglishVerseModel, themes: Sequence[str]
     ) -> None:
         index, size = writer.lexicon.index, len(writer.lexicon.words)
         bags = []
@@ -170,13 +172,13 @@ def main(arguments: argparse.Namespace) -> None:
     """Measure, print, write the figures into the card and ``poems.md`` beside it."""
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
-    writer = EnglishWriter(torch.device("cpu"), arguments.model)
+    writer = EnglishVerseModel(torch.device("cpu"), arguments.model)
     poems = corpus.read(arguments.data)
     words = writer.lexicon.words
     training = corpus.encode([p for p in poems if not p.held_out], words, writer.authors)
     held_out = corpus.encode([p for p in poems if p.held_out], words, writer.authors)
     checks = corpus.Batches(held_out, words, seed=1)
-    model, device = writer.composer.model, torch.device("cpu")
+    model, device = writer.decoder.model, torch.device("cpu")
     quality: dict[str, Any] = {
         "perplexity": math.exp(validate(model, checks, device, conditioned=True)),
         "perplexity_untold": math.exp(validate(model, checks, device, conditioned=False)),
@@ -205,7 +207,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _measure(
-    writer: EnglishWriter,
+    writer: EnglishVerseModel,
     poems: Sequence[corpus.EnglishPoem],
     forms: Sequence[str],
     themes: Sequence[str],
@@ -252,7 +254,7 @@ def _held_out_lines(poems: Sequence[corpus.EnglishPoem]) -> Iterator[list[str]]:
             yield from (corpus.words_of(line) for line in poem.lines)
 
 
-def _speed(writer: EnglishWriter, form: str) -> dict[str, float]:
+def _speed(writer: EnglishVerseModel, form: str) -> dict[str, float]:
     def drafts(count: int) -> list[Draft]:
         return [
             writer.draft(form, torch.Generator().manual_seed(i), temperature=TEMPERATURE)
@@ -277,7 +279,7 @@ def _speed(writer: EnglishWriter, form: str) -> dict[str, float]:
     }
 
 
-def sheet(writer: EnglishWriter, digest: str, forms: Sequence[str], count: int) -> str:
+def sheet(writer: EnglishVerseModel, digest: str, forms: Sequence[str], count: int) -> str:
     """``count`` poems, unpicked, as Markdown: forms and themes in turn, every fourth in a poet's manner."""
     by = f"By `{NAME}` ({digest[:12]}) at temperature 1; the number is the seed."
     parts = [f"# {count} poems, unpicked\n\n{by}\n"]

@@ -13,8 +13,8 @@ import torch
 
 from workers import weights
 from workers.engines.poetry.bloom_filter import BloomFilter
-from workers.engines.poetry.english.lexicon import FIRST_WORD, packed
-from workers.nets.english_verse_lstm import UNKNOWN, Lyricist, LyricistConfig
+from workers.engines.poetry.english.lexicon import FIRST_WORD, pack_columns
+from workers.nets.english_verse_lstm import UNKNOWN, EnglishVerseLSTM, EnglishVerseLSTMConfig
 from workers.training.english_verse import corpus
 from workers.training.english_verse.pronunciation import WEAK, dictionary
 
@@ -55,13 +55,13 @@ def export(folder: Path, checkpoint: Mapping[str, Any], data: Path, hardware: st
     repeating one.
     """
     state = checkpoint["state"]
-    config, words = LyricistConfig.from_dict(state["config"]), state["words"]
+    config, words = EnglishVerseLSTMConfig.from_dict(state["config"]), state["words"]
     tensors = {name: tensor.clone() for name, tensor in state["model"].items()}
-    Lyricist(config).load_state_dict(tensors)  # refuses what does not fit
+    EnglishVerseLSTM(config).load_state_dict(tensors)  # refuses what does not fit
     # An unknown word is never a target: as an input it reads as an average one.
     tensors["word.weight"][UNKNOWN] = tensors["word.weight"][FIRST_WORD:].mean(0)
     # Tables for a machine, not for a reader of the card.
-    tensors["lexicon"] = packed(lexicon(words, capitalised(corpus.raw(data))))
+    tensors["lexicon"] = pack_columns(lexicon(words, capitalised(corpus.raw(data))))
     poems = corpus.read(data)
     tensors["topics"] = topics([poem for poem in poems if not poem.held_out], words)
     known = BloomFilter.of(training_lines(poems), KNOWN_LINES_BYTES)

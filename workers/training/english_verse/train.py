@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workers import device as devices
-from workers.nets.english_verse_lstm import UNKNOWN, Lyricist, LyricistConfig, Reading
+from workers.nets.english_verse_lstm import UNKNOWN, EnglishVerseLSTM, EnglishVerseLSTMConfig, LSTMInputs
 from workers.training.common.run import CHECKPOINT, Figures, TrainingRun, run_training
 from workers.training.common.setup import Setup, prepare
 from workers.training.english_verse import corpus
@@ -41,14 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", type=Path, help="only write the newest checkpoint to this folder")
 
 
-def reading(model: Lyricist, batch: corpus.Batch, device: torch.device) -> tuple[Reading, Tensor]:
+def reading(model: EnglishVerseLSTM, batch: corpus.Batch, device: torch.device) -> tuple[LSTMInputs, Tensor]:
     """The network's input for a batch of chunks, and the targets (B, T)."""
 
     def move(array: corpus.Ids) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     condition = model.condition(move(batch.theme), move(batch.author))
-    inputs = Reading(
+    inputs = LSTMInputs(
         last=move(batch.last),
         before=move(batch.before),
         left=move(batch.left),
@@ -59,7 +59,7 @@ def reading(model: Lyricist, batch: corpus.Batch, device: torch.device) -> tuple
     return inputs, move(batch.target)
 
 
-def loss_of(model: Lyricist, batch: corpus.Batch, device: torch.device) -> tuple[Tensor, int]:
+def loss_of(model: EnglishVerseLSTM, batch: corpus.Batch, device: torch.device) -> tuple[Tensor, int]:
     """Mean negative log likelihood per known token, in nats, and how many tokens that are."""
     inputs, target = reading(model, batch, device)
     vectors, _ = model.features(inputs)
@@ -84,7 +84,7 @@ def loss_of(model: Lyricist, batch: corpus.Batch, device: torch.device) -> tuple
 
 @torch.no_grad()
 def validate(
-    model: Lyricist,
+    model: EnglishVerseLSTM,
     batches: corpus.Batches,
     device: torch.device,
     conditioned: bool,
@@ -123,7 +123,7 @@ class EnglishVerseTrainer(LanguageModelTrainer[corpus.Batch]):
 
     def __init__(
         self,
-        model: Lyricist,
+        model: EnglishVerseLSTM,
         words: list[str],
         names: list[str],
         training: Sequence[corpus.Chunk],
@@ -178,8 +178,8 @@ def main(arguments: argparse.Namespace) -> None:
     setup = prepare(arguments)
     words, names, training, held_out = load_corpora(arguments.data, arguments.vocabulary)
     head = min(arguments.head, len(words) - 1)
-    config = LyricistConfig(len(words), head, arguments.embed, arguments.hidden, 1 + len(names))
-    model = Lyricist(config).to(setup.device)
+    config = EnglishVerseLSTMConfig(len(words), head, arguments.embed, arguments.hidden, 1 + len(names))
+    model = EnglishVerseLSTM(config).to(setup.device)
     trainer = EnglishVerseTrainer(
         model, words, names, training, held_out, setup, batch=arguments.batch, rate=arguments.rate
     )

@@ -1,4 +1,4 @@
-"""How a poem was made, for those who want to look: tones, rhymes, breaches, readings, alternatives.
+"""How a poem was made: tones, rhymes, breaches, readings, alternatives.
 
 Everything is in the order of reading and small enough to keep with the poem: at most 56 characters
 with six alternatives each.
@@ -24,7 +24,7 @@ _TONES = {
 _MARKS = {0: "中", prosody.ANY: "中", prosody.LEVEL: "平", prosody.OBLIQUE: "仄", prosody.RHYME: "韵"}
 
 
-def craft(draft: Draft, plan: Plan, index: Mapping[str, int]) -> dict[str, Any]:
+def annotate(draft: Draft, plan: Plan, index: Mapping[str, int]) -> dict[str, Any]:
     """The JSON-safe facts of a finished draft. ``index``: token ids by character.
 
     ``tones`` and ``marks`` (what the scheme asks: 平 仄 中 韵) are one string a line; ``pinyin`` one list a

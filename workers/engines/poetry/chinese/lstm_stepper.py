@@ -1,8 +1,8 @@
-"""The network of verse, read one character at a time by many rows at once.
+"""The network of Chinese verse, stepped one character at a time for many rows at once.
 
-The same function as :class:`workers.nets.chinese_verse_lstm.Poet`, in an order that suits short steps: what
-depends on the draft alone is worked out once, and the products with the table are left to those who know
-which characters a place allows.
+The same function as :class:`workers.nets.chinese_verse_lstm.ChineseVerseLSTM`, arranged for short steps: what
+depends on the draft alone is computed once, and the products with the character table are left to the
+caller, who knows which characters a place allows.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from workers.engines.poetry.fixed_blocks import Table, in_blocks, lstm_cell, product
-from workers.nets.chinese_verse_lstm import Poet
+from workers.nets.chinese_verse_lstm import ChineseVerseLSTM
 
 
-class StepTables:
-    """What :class:`Reader` multiplies with, made once of ``model``."""
+class LSTMTables:
+    """What :class:`LSTMStepper` multiplies with, made once of ``model``."""
 
-    def __init__(self, model: Poet) -> None:
+    def __init__(self, model: ChineseVerseLSTM) -> None:
         self.model = model
         self.above, self.project = Table(model.above.weight.T), Table(model.project.weight.T)
         self.layers = [
@@ -26,31 +26,33 @@ class StepTables:
         ]
 
 
-class Reader:
-    """StepTables a model for D drafts with C rows each.
+class LSTMStepper:
+    """Steps a model for D drafts with C rows each.
 
-    ``condition``: float (D, embed) of :meth:`Poet.condition`; ``plain``: the same without a theme. The theme
-    reaches the output by two ways, the memory and a direct one; what it adds by the direct one is added
-    ``guidance`` times more. Guidance as it is usually done, with a second reading that was told no theme,
-    finds as many themes for twice the work.
+    ``condition``: float (D, embed) of :meth:`ChineseVerseLSTM.condition`; ``plain``: the same without a
+    theme. The theme reaches the output by two ways, the memory and the skip connection; what it adds by the
+    latter is added ``guidance`` times more. Usual guidance (Ho and Salimans 2022), with a second,
+    unconditioned pass, finds as many themes for twice the work.
     """
 
-    def __init__(self, tables: StepTables, condition: Tensor, plain: Tensor, guidance: float) -> None:
+    def __init__(self, tables: LSTMTables, condition: Tensor, plain: Tensor, guidance: float) -> None:
         self.tables, self.guidance = tables, guidance
-        self.told, self.reminded = in_blocks(self._told, condition, plain)  # (D, 4 * hidden), (D, embed)
+        self.condition_gates, self.condition_outputs = in_blocks(
+            self._conditions, condition, plain
+        )  # (D, 4 * hidden), (D, embed)
         self.state: list[tuple[Tensor, Tensor]] = []
-        """Hidden and cell, float (D, C, hidden), of each layer; empty before the first step."""
+        """Hidden state and cell, float (D, C, hidden), of each layer; empty before the first step."""
 
-    def _told(self, condition: Tensor, plain: Tensor) -> tuple[Tensor, Tensor]:
+    def _conditions(self, condition: Tensor, plain: Tensor) -> tuple[Tensor, Tensor]:
         """What the conditions add to the gates of the first layer and to the output."""
         model = self.tables.model
         enter, _recur, enter_bias, recur_bias = model.lstm.all_weights[0]
-        remind = model.remind.weight.T
-        reminded = torch.lerp(plain @ remind, condition @ remind, 1.0 + self.guidance)
-        return condition @ enter.T + enter_bias + recur_bias, model.project.bias + reminded
+        skip = model.condition_skip.weight.T
+        skipped = torch.lerp(plain @ skip, condition @ skip, 1.0 + self.guidance)
+        return condition @ enter.T + enter_bias + recur_bias, model.project.bias + skipped
 
     def step(self, last: Tensor, above: Tensor, slot: int, codes: Tensor) -> Tensor:
-        """Read one character; float (D, C, embed), whose products with the table are logits.
+        """Take one character in; float (D, C, embed), whose products with the character table are logits.
 
         ``last``: int64 (D, C), C = 1 while the rows of each draft are the same; it may grow, when the state
         is repeated. ``above``, ``codes``: int64 (D,), what stands in the line before and the pair of codes.
@@ -65,7 +67,7 @@ class Reader:
         after: list[tuple[Tensor, Tensor]] = []
         for layer, (inwards, recurring, bias) in enumerate(tables.layers):
             gates = product(hidden, inwards)
-            gates += self.told[:, None] if layer == 0 else bias
+            gates += self.condition_gates[:, None] if layer == 0 else bias
             cell = None
             if self.state:
                 before, cell = self.state[layer]
@@ -75,11 +77,14 @@ class Reader:
             hidden, cell = (half.view(drafts, rows, -1) for half in halves)
             after.append((hidden, cell))
         self.state = after
-        return product(hidden, tables.project) + self.reminded[:, None]
+        return product(hidden, tables.project) + self.condition_outputs[:, None]
 
     def keep(self, drafts: Tensor) -> None:
         """Forget all drafts but ``drafts`` (int64)."""
-        self.told, self.reminded = self.told[drafts], self.reminded[drafts]
+        self.condition_gates, self.condition_outputs = (
+            self.condition_gates[drafts],
+            self.condition_outputs[drafts],
+        )
         self.state = [(hidden[drafts], cell[drafts]) for hidden, cell in self.state]
 
     def choose(self, best: Tensor) -> None:

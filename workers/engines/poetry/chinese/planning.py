@@ -1,7 +1,7 @@
-"""Before a poem is written: its scheme and its rhyme, and what of a request cannot hold.
+"""Planning a poem: its tonal scheme and its rhyme, and what of a request they cannot keep.
 
 Given characters are kept whatever they are. Where they break every scheme, the one with the fewest
-breaches is taken and the breaches are said; they are never hidden and never an error.
+breaches is taken and the breaches are reported; they are never an error.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from torch import Tensor
 
 from workers.engines.poetry.chinese import prosody
 from workers.engines.poetry.chinese.request import ChineseVerseRequest
-from workers.engines.poetry.chinese.rhyme_dictionaries import Book
+from workers.engines.poetry.chinese.rhyme_dictionaries import RhymeBook
 from workers.nets.chinese_verse_lstm import UNKNOWN
 
-FAVOUR = 3.0
-"""How much likelier a rhyme becomes for each character of the theme that belongs to it."""
-FREE_PLACE = 0.4
-"""What a wrong tone counts in a place that practice leaves free, where a heard place counts 1."""
-NEVER = 1e-9
+THEME_RHYME_FACTOR = 3.0
+"""How much likelier a rhyme becomes for each character of the theme that belongs to it. Set by hand."""
+FREE_PLACE_COST = 0.4
+"""What a wrong tone counts in a place that practice leaves free, where other places count 1. Set by hand."""
+LEAST_CHANCE = 1e-9
+"""The weight of what is allowed but never occurs in the training poems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class Plan:
 def plan(
     request: ChineseVerseRequest,
     tokens: Mapping[int, int],
-    book: Book,
-    old: Book,
+    book: RhymeBook,
+    old: RhymeBook,
     pattern_weights: Tensor,
     theme: Sequence[int],
     generator: torch.Generator,
@@ -62,7 +63,7 @@ def plan(
         return _couplet(request, tokens, tones, relaxed)
     weights = book.weights[prosody.FORMS.index(request.form)].clone()
     for token in theme:
-        weights[book.rhymes[token]] *= FAVOUR
+        weights[book.rhymes[token]] *= THEME_RHYME_FACTOR
     needed = request.form.lines // 2 + 1
     sizes = book.rhymes.sum(0)
     possible = sizes >= min(needed, int(sizes.max()))
@@ -136,16 +137,16 @@ def _named(request: ChineseVerseRequest, slots: Sequence[int]) -> str:
 def _tone_cost(tones: Mapping[int, int], codes: Sequence[int], form: prosody.Form) -> float:
     heard = {*range(1, form.length, 2), form.length - 1}
     breaches = prosody.tone_breaches(tones, codes)
-    return sum(1.0 if slot % form.length in heard else FREE_PLACE for slot in breaches)
+    return sum(1.0 if slot % form.length in heard else FREE_PLACE_COST for slot in breaches)
 
 
-def _rhyme_misses(tokens: Mapping[int, int], codes: Sequence[int], book: Book) -> Tensor:
+def _rhyme_misses(tokens: Mapping[int, int], codes: Sequence[int], book: RhymeBook) -> Tensor:
     """(R,) float: how many given characters in rhyming places do not have each rhyme."""
     ends = [token for slot, token in tokens.items() if codes[slot] == prosody.RHYME and token != UNKNOWN]
     return (~book.rhymes[ends]).sum(0).float()
 
 
-def _unrhymed(tokens: Mapping[int, int], codes: Sequence[int], book: Book, rhyme: int) -> list[int]:
+def _unrhymed(tokens: Mapping[int, int], codes: Sequence[int], book: RhymeBook, rhyme: int) -> list[int]:
     return [
         slot
         for slot, token in sorted(tokens.items())
@@ -155,5 +156,5 @@ def _unrhymed(tokens: Mapping[int, int], codes: Sequence[int], book: Book, rhyme
 
 def _draw(weights: Tensor, allowed: Tensor, generator: torch.Generator) -> int:
     """An index by weight; what is allowed but never chosen otherwise still has a chance."""
-    chances = (weights + NEVER) * allowed
+    chances = (weights + LEAST_CHANCE) * allowed
     return int(torch.multinomial(chances, 1, generator=generator))

@@ -128,7 +128,7 @@ def repeats(text: str, length: int) -> list[int]:
 
 
 def pair_codes(codes: Sequence[int]) -> tuple[int, ...]:
-    """Each slot's code joined with its successor's: ``code * CODES + next``, what the network is told."""
+    """Each slot's code joined with its successor's: ``code * CODES + next``, an input of the network."""
     following = [*codes[1:], 0]
     return tuple(code * CODES + after for code, after in zip(codes, following, strict=True))
 

@@ -1,4 +1,4 @@
-"""Books of rhymes: which characters rhyme and which tones they have, by tradition or as spoken today.
+"""Rhyme dictionaries: which characters rhyme and which tones they have, by tradition or as spoken today.
 
 ``pingshui`` is the book that comes with the weights. ``modern`` is 中华新韵: the fourteen groups of rhymes
 of today's Mandarin, from the commonest reading of each character (the package pypinyin). There the old
@@ -20,7 +20,8 @@ from workers.engines.poetry.chinese import prosody
 PINGSHUI, MODERN = "pingshui", "modern"
 BOOKS = (PINGSHUI, MODERN)
 SMALLEST_RHYME = 40
-"""Rhymes with fewer characters are not chosen unless somebody asks for them."""
+"""Rhymes with fewer characters are not chosen unless somebody asks for them, for a poem of eight lines needs
+five that also fit its theme. Set by hand: it leaves out 三江, 九佳, 十五删 and 十五咸."""
 
 _GROUPS = {
     "一麻": ("a", "ia", "ua"),
@@ -44,11 +45,12 @@ _BUZZED = frozenset(("zh", "ch", "sh", "r", "z", "c", "s"))
 
 
 @dataclass(slots=True)
-class Book:
+class RhymeBook:
     """One way to rhyme, for a vocabulary of V words and R rhymes.
 
     ``tones`` (V,) classes of prosody; ``rhymes`` (V, R) bool; ``weights`` (forms, R) float: how often a
-    rhyme is chosen; ``told`` (R,): the number of the Pingshui rhyme that the network hears for it, 1..30.
+    rhyme is chosen; ``pingshui_index`` (R,): the number, 1..30, of the Pingshui rhyme by which
+    the network is conditioned for it.
     """
 
     slug: str
@@ -56,18 +58,18 @@ class Book:
     tones: Tensor
     rhymes: Tensor
     weights: Tensor
-    told: Tensor
+    pingshui_index: Tensor
 
 
-def pingshui(names: Sequence[str], tones: Tensor, rhymes: Tensor, weights: Tensor) -> Book:
+def pingshui(names: Sequence[str], tones: Tensor, rhymes: Tensor, weights: Tensor) -> RhymeBook:
     """The book of the weights, without the rhymes that hardly a poem has."""
     weights = weights.clone()
     sizes = rhymes.long().sum(0)
     weights[:, sizes < min(SMALLEST_RHYME, int(sizes.max()))] = 0.0
-    return Book(PINGSHUI, names, tones, rhymes.bool(), weights, torch.arange(1, rhymes.shape[1] + 1))
+    return RhymeBook(PINGSHUI, names, tones, rhymes.bool(), weights, torch.arange(1, rhymes.shape[1] + 1))
 
 
-def modern(words: Sequence[str], old: Book) -> Book:
+def modern(words: Sequence[str], old: RhymeBook) -> RhymeBook:
     """Today's book for the same words. Words without a reading have no tone and no rhyme."""
     tones = torch.full((len(words),), prosody.TONE_UNKNOWN, dtype=torch.uint8)
     rhymes = torch.zeros(len(words), len(_GROUPS), dtype=torch.bool)
@@ -79,8 +81,8 @@ def modern(words: Sequence[str], old: Book) -> Book:
     # How much of each old rhyme is in each new one: (30, 14).
     shared = old.rhymes.float().T @ rhymes.float()
     share = shared / shared.sum(1, keepdim=True).clamp_min(1.0)
-    told = (shared * old.weights.mean(0)[:, None]).argmax(0) + 1
-    return Book(MODERN, list(_GROUPS), tones, rhymes, old.weights @ share, told)
+    pingshui_index = (shared * old.weights.mean(0)[:, None]).argmax(0) + 1
+    return RhymeBook(MODERN, list(_GROUPS), tones, rhymes, old.weights @ share, pingshui_index)
 
 
 def spoken(word: str) -> tuple[int, int | None]:

@@ -10,20 +10,20 @@ from torch import Tensor
 
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import prosody
-from workers.engines.poetry.chinese.rhyme_dictionaries import Book
+from workers.engines.poetry.chinese.rhyme_dictionaries import RhymeBook
 from workers.engines.poetry.fixed_blocks import Table, product
-from workers.nets.chinese_verse_lstm import START, UNKNOWN, Poet
+from workers.nets.chinese_verse_lstm import START, UNKNOWN, ChineseVerseLSTM
 
 RARER = 0.25
-"""How much of a character's frequency is taken back, that not every poem sighs for an old friend."""
+"""The share of a character's log frequency that is taken off its logit, for variety. Set by hand."""
 SPREAD = 100.0
 """Frequencies of characters fall as the power -1.7 of rank plus this (Mandelbrot's law)."""
 FAMILIAR = 1500
-"""Rarer characters than this many are lifted no further: hardly anybody can read those."""
+"""Characters beyond this rank gain no more than this rank does: few readers know them. Set by hand."""
 
 
 @dataclass(slots=True)
-class Rules:
+class VerseTables:
     """The tables of the weights, on the CPU, beside their words and the lines not to repeat.
 
     ``doubles`` (V,): whether poets double a character. ``couplet_above``, ``couplet_below`` (V, R): their
@@ -36,7 +36,7 @@ class Rules:
     couplet_below: Tensor
     known_lines: BloomFilter
 
-    def by_code(self, book: Book) -> Tensor:
+    def by_code(self, book: RhymeBook) -> Tensor:
         """Characters that may stand in a slot, by its code: (CODES, V) bool."""
         tones = book.tones
         real = torch.ones(len(self.words), dtype=torch.bool)
@@ -47,7 +47,7 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Choice:
+class VocabularyMask:
     """N characters and a last place that stands for all others and is never likely.
 
     ``ids`` (N + 1,) token ids; ``where`` (V,) the place of each token; ``table`` (embed, N + 1) and ``bias``
@@ -69,31 +69,31 @@ class Choice:
         return (product(vectors, self.table) + self.bias).float().cpu()
 
 
-class Choices:
-    """Every choice that was needed so far; there are few, one for each tone and rhyme of each book."""
+class VocabularyMasks:
+    """Every mask that was needed so far; there are few, one for each tone and rhyme of each book."""
 
-    def __init__(self, model: Poet, rules: Rules, device: torch.device) -> None:
-        self.model, self.rules, self.device = model, rules, device
+    def __init__(self, model: ChineseVerseLSTM, tables: VerseTables, device: torch.device) -> None:
+        self.model, self.tables, self.device = model, tables, device
         # The vocabulary is in the order of frequency.
-        rank = (torch.arange(len(rules.words), device=device) - START).clamp_max(FAMILIAR)
+        rank = (torch.arange(len(tables.words), device=device) - START).clamp_max(FAMILIAR)
         self.bias = model.bias + RARER * (rank + SPREAD).log().to(model.bias)  # (V,)
-        self.masks: dict[str, Tensor] = {}
-        self.made: dict[tuple[str, int, int | None], Choice] = {}
+        self.fitting: dict[str, Tensor] = {}
+        self.made: dict[tuple[str, int, int | None], VocabularyMask] = {}
 
-    def find(self, book: Book, code: int, rhyme: int | None = None) -> Choice:
+    def find(self, book: RhymeBook, code: int, rhyme: int | None = None) -> VocabularyMask:
         """What a slot with ``code`` allows; ``rhyme``, an index into the book, narrows rhyming places."""
         rhyme = rhyme if code == prosody.RHYME else None
         # Places that ask for nothing ask for the same nothing; a rhyme is a level tone.
         code = {0: prosody.ANY, prosody.RHYME: prosody.LEVEL}.get(code, code)
         key = ("" if code == prosody.ANY else book.slug, code, rhyme)
         if key not in self.made:
-            if book.slug not in self.masks:
-                self.masks[book.slug] = self.rules.by_code(book)
-            fits = self.masks[book.slug][code]
+            if book.slug not in self.fitting:
+                self.fitting[book.slug] = self.tables.by_code(book)
+            fits = self.fitting[book.slug][code]
             self.made[key] = self._make(fits if rhyme is None else fits & book.rhymes[:, rhyme])
         return self.made[key]
 
-    def _make(self, fits: Tensor) -> Choice:
+    def _make(self, fits: Tensor) -> VocabularyMask:
         ids = torch.cat([fits.nonzero()[:, 0], torch.tensor([UNKNOWN])])
         where = torch.full_like(fits, len(ids) - 1, dtype=torch.int64)
         where[ids[:-1]] = torch.arange(len(ids) - 1)
@@ -101,4 +101,4 @@ class Choices:
         bias = self.bias[there]
         bias[-1] = -torch.inf
         table = Table(self.model.character.weight[there].T)
-        return Choice(ids, where, fits, table, bias, Table(self.rules.couplet_below[ids].T))
+        return VocabularyMask(ids, where, fits, table, bias, Table(self.tables.couplet_below[ids].T))

@@ -1,4 +1,4 @@
-"""Chinese regulated verse to order: from a task to its drafts, and from finished drafts to poems."""
+"""Chinese regulated verse: from a task to its drafts, and from finished drafts to poems."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from workers import weights
 from workers.engines.base import Poem, Task
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.chinese import picture_theme, prosody, rhyme_dictionaries, themes
-from workers.engines.poetry.chinese.annotation import craft
-from workers.engines.poetry.chinese.decoding import Composer, Draft
+from workers.engines.poetry.chinese.annotation import annotate
+from workers.engines.poetry.chinese.decoding import ChineseDecoder, Draft
 from workers.engines.poetry.chinese.planning import Plan, plan
 from workers.engines.poetry.chinese.request import ChineseVerseRequest
-from workers.engines.poetry.chinese.rhyme_dictionaries import Book
-from workers.engines.poetry.chinese.vocabulary_masks import Rules
+from workers.engines.poetry.chinese.rhyme_dictionaries import RhymeBook
+from workers.engines.poetry.chinese.vocabulary_masks import VerseTables
 from workers.engines.poetry.picture_content import PictureContent
 from workers.engines.poetry.prompt_tokens import simplify
-from workers.engines.poetry.protocol import Look
+from workers.engines.poetry.protocol import ReadPicture
 from workers.engines.poetry.request import VerseRequest
-from workers.nets.chinese_verse_lstm import UNKNOWN, Poet, PoetConfig
+from workers.nets.chinese_verse_lstm import UNKNOWN, ChineseVerseLSTM, ChineseVerseLSTMConfig
 
 TABLES = ("tones", "rhymes", "doubles", "couplet_above", "couplet_below", "known_lines")
 
 
 @dataclass(slots=True)
-class ChineseOrder:
-    """A task and its poems in the making; see :class:`workers.engines.poetry.protocol.Order`."""
+class ChineseVerseTask:
+    """A task and the drafts of its poems; see :class:`workers.engines.poetry.protocol.VerseTask`."""
 
     writer: ChineseWriter
     task: Task
     theme: themes.Theme
     request: ChineseVerseRequest
-    seen: PictureContent | None = None
+    content: PictureContent | None = None
     drafts: list[Draft] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
 
@@ -66,10 +66,10 @@ class ChineseOrder:
         return tuple(self._poem(*made) for made in zip(self.drafts, self.plans, strict=True))
 
     def _poem(self, draft: Draft, planned: Plan) -> Poem:
-        prompt, seen = self.request.prompt, self.seen
+        prompt, content = self.request.prompt, self.content
         title = themes.title(prompt, self.theme, self.request.acrostic, draft.text)
-        if seen is not None and not prompt.strip():
-            title = picture_theme.title_of(seen)
+        if content is not None and not prompt.strip():
+            title = picture_theme.title_of(content)
         return Poem(
             lines=draft.lines,
             title=title,
@@ -82,9 +82,9 @@ class ChineseOrder:
                 "author": self.request.poet,
                 "theme": self.theme.characters,
                 "acrostic": self.request.acrostic,
-                "craft": craft(draft, planned, self.writer.index),
+                "craft": annotate(draft, planned, self.writer.index),
             }
-            | ({"picture": seen.to_details()} if seen is not None else {}),
+            | ({"picture": content.to_details()} if content is not None else {}),
         )
 
 
@@ -105,7 +105,7 @@ class ChineseWriter:
             self.words = [*config["specials"], *config["characters"]]
             self.poets = tuple(str(poet) for poet in config.get("authors_named", ()))
             names: list[str] = list(config["rhymes_named"])
-            model = Poet(PoetConfig.from_dict(config))
+            model = ChineseVerseLSTM(ChineseVerseLSTMConfig.from_dict(config))
             model.load_state_dict(loaded.tensors)
             if len(self.words) != model.config.vocabulary or len(tables["tones"]) != len(self.words):
                 raise ValueError(f"{len(self.words)} words for a vocabulary of {model.config.vocabulary}")
@@ -122,36 +122,38 @@ class ChineseWriter:
         }
         self._pattern_weights = torch.tensor(config["pattern_weights"], dtype=torch.float32)
         known = BloomFilter(tables.pop("known_lines").numpy().tobytes())
-        self.composer = Composer(model, Rules(self.words, known_lines=known, **tables), self.device)
+        self.decoder = ChineseDecoder(
+            model, VerseTables(self.words, known_lines=known, **tables), self.device
+        )
 
-    def order(self, task: Task, look: Look) -> ChineseOrder:
+    def prepare(self, task: Task, read_picture: ReadPicture) -> ChineseVerseTask:
         """Understand a task and plan its poems. Raises InvalidRequest, JobCanceled, JobReleased."""
         rhymes = self.books[rhyme_dictionaries.PINGSHUI].names
         request = ChineseVerseRequest.parse(VerseRequest.from_parameters(task.parameters), rhymes, self.poets)
         theme = themes.understand(request.prompt, self.index)
         if theme.unknown:
             task.report.note("unknown_words", words=list(theme.unknown))
-        seen = look(task)
-        if seen is not None:
-            theme = picture_theme.theme_of(seen, theme, self.index)
-        order = ChineseOrder(self, task, theme, request, seen)
+        content = read_picture(task)
+        if content is not None:
+            theme = picture_theme.theme_of(content, theme, self.index)
+        verse_task = ChineseVerseTask(self, task, theme, request, content)
         for number in range(request.count):
-            self._draft(order, devices.generator(task.seed, number))
-        return order
+            self._draft(verse_task, devices.generator(task.seed, number))
+        return verse_task
 
-    def book(self, slug: str) -> Book:
+    def book(self, slug: str) -> RhymeBook:
         """A book of rhymes; today's is made when it is first asked for."""
         if slug not in self.books:
             self.books[slug] = rhyme_dictionaries.modern(self.words, self.books[rhyme_dictionaries.PINGSHUI])
         return self.books[slug]
 
-    def _draft(self, order: ChineseOrder, generator: torch.Generator) -> None:
-        """Plan one more poem of an order."""
-        request = order.request
+    def _draft(self, verse_task: ChineseVerseTask, generator: torch.Generator) -> None:
+        """Plan one more poem of an verse_task."""
+        request = verse_task.request
         tokens = {
             slot: self.index.get(simplify(character), UNKNOWN) for slot, character in request.given.items()
         }
-        theme = tuple(self.index[character] for character in order.theme.characters)
+        theme = tuple(self.index[character] for character in verse_task.theme.characters)
         book = self.book(request.rhyme_book)
         weights_of_form = self._pattern_weights[prosody.network_number(request.form)]
         old = self.books[rhyme_dictionaries.PINGSHUI]
@@ -170,11 +172,11 @@ class ChineseWriter:
             planned.swap,
             author=1 + self.poets.index(request.poet) if request.poet else 0,
         )
-        order.plans.append(planned)
-        order.drafts.append(draft)
+        verse_task.plans.append(planned)
+        verse_task.drafts.append(draft)
 
-    def write(self, orders: Sequence[ChineseOrder]) -> Iterator[tuple[int, int]]:
-        """Write the poems of orders of one form; yields (characters decided, characters)."""
-        drafts = [draft for order in orders for draft in order.drafts]
-        for decided in self.composer.write(drafts):
+    def write(self, tasks: Sequence[ChineseVerseTask]) -> Iterator[tuple[int, int]]:
+        """Write the poems of tasks of one form; yields (characters decided, characters)."""
+        drafts = [draft for verse_task in tasks for draft in verse_task.drafts]
+        for decided in self.decoder.write(drafts):
             yield decided, drafts[0].form.slots

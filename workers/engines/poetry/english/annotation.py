@@ -1,4 +1,4 @@
-"""How an English poem was made, for those who want to look: stresses, rhymes, alternatives.
+"""How an English poem was made: stresses, rhymes, alternatives.
 
 Everything is in the order of reading and small enough to keep with the poem: at most fourteen lines of about
 ten words with six alternatives each.
@@ -14,7 +14,7 @@ from workers.engines.poetry.english.planning import Draft
 FORMAT = 2
 
 
-def craft(draft: Draft, lexicon: Lexicon) -> dict[str, Any]:
+def annotate(draft: Draft, lexicon: Lexicon) -> dict[str, Any]:
     """The JSON-safe facts of a finished draft.
 
     ``scheme``: a letter a line, "-" for no rhyme; ``stanzas``: lines in each; ``templates``: a sign a
@@ -36,14 +36,14 @@ def craft(draft: Draft, lexicon: Lexicon) -> dict[str, Any]:
 
 
 def _line(draft: Draft, number: int, lexicon: Lexicon) -> list[dict[str, Any]]:
-    tokens, choices = draft.tokens[number], draft.choices[number]
+    tokens, alternatives = draft.tokens[number], draft.alternatives[number]
     return [
         {
             "text": printed(token, lexicon, first=place == 0),
             "stress": lexicon.stresses[token] if token >= FIRST_WORD else "",
             "options": [[printed(other, lexicon, first=place == 0), share] for other, share in choice],
         }
-        for place, (token, choice) in enumerate(zip(tokens, choices, strict=True))
+        for place, (token, choice) in enumerate(zip(tokens, alternatives, strict=True))
     ]
 
 

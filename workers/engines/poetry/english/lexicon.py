@@ -21,20 +21,23 @@ WITHIN = (",", ";", "!")
 """The marks with which a poem may close, and those that may stand within a line."""
 
 _GOOD_ENDS = frozenset({"be", "you", "she", "so", "not", "no", "how", "above", "within", "about"})
-"""Weak words that poets nevertheless rhyme on."""
+"""Function words that poets nevertheless rhyme on."""
 _STRAY = frozenset({"amp", "nbsp", "quot", "gutenberg"}) | frozenset("bcdefghjklmnpqrstuvwxyz")
 """Left over from how the corpus was printed: never written."""
+WEAK_ON_BEAT, STRONG_OFF_BEAT = 0.6, 0.4
+"""Costs in nats of words of one syllable: a function word on a beat, another word off it.
+Set by hand."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NO_RHYME = -1
 
 
-def packed(columns: Mapping[str, Any]) -> Tensor:
+def pack_columns(columns: Mapping[str, Any]) -> Tensor:
     """The columns of a lexicon as one uint8 tensor, for a weights file."""
     return torch.frombuffer(bytearray(zlib.compress(json.dumps(columns).encode(), 9)), dtype=torch.uint8)
 
 
-def unpacked(tensor: Tensor) -> dict[str, Any]:
-    """What :func:`packed` was given. Raises ValueError."""
+def unpack_columns(tensor: Tensor) -> dict[str, Any]:
+    """What :func:`pack_columns` was given. Raises ValueError."""
     try:
         columns = json.loads(zlib.decompress(tensor.numpy().tobytes()))
     except zlib.error as error:
@@ -45,8 +48,9 @@ def unpacked(tensor: Tensor) -> dict[str, Any]:
 class Lexicon:
     """Per token (V of them): ``syllables`` int64, ``shape_of`` int64 into ``shapes`` (-1: not a word),
     ``letter`` int64 0..25 of its first letter, ``rhyme`` int64 (NO_RHYME for none), ``key`` int64 of its
-    rhyme with the consonant before it (words of one key sound alike), ``kin`` int64 of its genitive, or of
-    what it is the genitive of (itself without one), ``weak``, ``ends`` and ``open`` bool.
+    rhyme with the consonant before it (words of one key sound alike), ``genitive_partner`` int64 of its
+    genitive, or of the word whose genitive it is (itself without one); bool: ``weak`` (function words),
+    ``ends`` (may end a line), ``open`` (begins with a vowel sound).
 
     Raises ValueError when the columns do not belong together.
     """
@@ -87,12 +91,12 @@ class Lexicon:
             if rhymes[i]:
                 self.rhyme[i] = rhyme_ids.setdefault(rhymes[i], len(rhyme_ids))
                 self.key[i] = key_ids.setdefault((rhymes[i], onsets[i]), len(key_ids))
-        # "Summer" and "summer's" are one word to the ear.
+        # "Summer" and "summer's" count as one word when repetition is avoided.
         partners = [
             self.index.get(word.removesuffix("'s") if word.endswith("'s") else f"{word}'s", i)
             for i, word in enumerate(self.words)
         ]
-        self.kin = torch.tensor(partners, dtype=torch.int64)
+        self.genitive_partner = torch.tensor(partners, dtype=torch.int64)
         self.rhymes = len(rhyme_ids)
         self.rhyme_of_key = torch.tensor([rhyme_ids[name] for name, _ in key_ids], dtype=torch.int64)
         # A line with a beat at its end wants a word whose last syllable carries one.
@@ -104,7 +108,10 @@ class Lexicon:
         return [self.shapes[i] for i in sorted(found)]
 
     def beats(self) -> tuple[Tensor, Tensor]:
-        """What a word of one syllable gains (float, V) on a beat and off it: sense likes beats."""
+        """What a word of one syllable gains (float (V,) each) on a beat and off it, in nats.
+
+        Function words lose :data:`WEAK_ON_BEAT`, the others :data:`STRONG_OFF_BEAT`.
+        """
         single = torch.tensor([s == SINGLE for s in self.shapes])[self.shape_of.clamp_min(0)]
         single &= self.shape_of >= 0
-        return -0.6 * (single & self.weak), -0.4 * (single & ~self.weak)
+        return -WEAK_ON_BEAT * (single & self.weak), -STRONG_OFF_BEAT * (single & ~self.weak)

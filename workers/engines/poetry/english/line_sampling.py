@@ -1,7 +1,7 @@
-"""One line of every draft on its way: candidates are sampled side by side, and the likeliest is taken.
+"""Sampling one line of every draft: several candidates side by side, of which the likeliest is taken.
 
-A line is written from its end: a mark, the last word, then the words before it. Candidates that have
-written the same so far are one node, for which everything up to the draw is worked out once.
+A line is written from its end: a mark, the last word, then the words before it. Candidates with the same
+tokens so far are one node, for which everything up to the draw is computed once.
 """
 
 from __future__ import annotations
@@ -14,45 +14,56 @@ from torch import Tensor
 
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.english.lexicon import CLOSING, FIRST_MARK, FIRST_WORD, MARKS, WITHIN, Lexicon
-from workers.engines.poetry.english.next_token import Forecaster, Nodes
-from workers.engines.poetry.english.planning import Choice, Draft, Planner
-from workers.engines.poetry.sampling import pick
+from workers.engines.poetry.english.next_token import NextTokenPredictor, Nodes
+from workers.engines.poetry.english.planning import Alternatives, Draft, Planner
+from workers.engines.poetry.sampling import sample_categorical
 from workers.nets.english_verse_lstm import STAGES, START, UNKNOWN, State
 
+# Values without a source below were set by hand; there is no record of a search over them.
 CANDIDATES = 6
-WARMTH, DRAWN = 0.68, 0.9
-"""What a temperature of 1 means where it is decided what may be drawn, and where it is drawn."""
-NUCLEUS = 0.9
-TOP = 128
+"""Of each line."""
+NUCLEUS_TEMPERATURE, NUCLEUS = 0.68, 0.9
+"""Which tokens may be drawn: the likeliest that together have this chance at this temperature."""
+DRAW_TEMPERATURE = 0.9
+"""The temperature at which one of them is drawn: flatter, for variety without unlikely words. The
+request's temperature multiplies both."""
+TOP_K = 128
+"""At most so many tokens may be drawn."""
 THEME_HIT = 3.0
-"""For words of the theme not yet named, when lines are compared, in nats."""
-TWICE = 4.0
-"""What a word of sense costs that this line has, in nats."""
-SHORTER = 0.8
-"""Lines are compared by their likelihood over this power of their words: long words are no merit."""
-CHOICES = 6
-TOGETHER = 96
-"""Nodes that are worked on at once: more would only take memory."""
+"""What a candidate gains for each word of the theme not yet named, in nats."""
+REPEATED_IN_LINE = 4.0
+"""What a content word costs that stands in this line already, in nats."""
+LENGTH_POWER = 0.8
+"""Candidates are compared by log likelihood divided by this power of their number of tokens, so that few long
+words are not preferred (the length normalisation of Wu et al. 2016)."""
+ALTERNATIVES = 6
+"""How many likely tokens are remembered for each place."""
+NODES_AT_ONCE = 96
+"""More nodes would take memory and be no faster."""
 ENDS = [FIRST_MARK + MARKS.index(mark) for mark in MARKS]
 CLOSES = [FIRST_MARK + MARKS.index(mark) for mark in CLOSING]
 PAUSES = [FIRST_MARK + MARKS.index(mark) for mark in WITHIN]
 
 
 @dataclass(slots=True)
-class Tastes:
-    """What is liked where, for D drafts, in nats: ``near`` (D, V) the theme's neighbours, ``taste`` (D, V)
-    theme and repetition together, ``on_beat`` and ``off_beat`` (V,). ``used`` (D, V) bool: what there is."""
+class LogitBias:
+    """What is added to logits, for D drafts, in nats.
 
-    near: Tensor
+    ``affinity`` (D, V): for words near the theme; ``bias`` (D, V): that with theme words and repetition;
+    ``on_beat``, ``off_beat`` (V,). ``used`` (D, V) bool: the words that the poem has.
+    """
+
+    affinity: Tensor
     used: Tensor
-    taste: Tensor
+    bias: Tensor
     on_beat: Tensor
     off_beat: Tensor
 
 
 @dataclass(slots=True)
 class _Draw:
-    """What N nodes may go on with: likeliest first, (N, K) each; and how likely a given token is (N,)."""
+    """For N nodes: K tokens that may follow, likeliest first, and their chances, (N, K) each; log likelihoods
+    ``likely`` (N, K) of these and ``forced`` (N,) of the token that is given."""
 
     ids: Tensor
     chances: Tensor
@@ -60,7 +71,7 @@ class _Draw:
     forced: Tensor
 
 
-class Line:
+class LineSampler:
     """Line ``number`` of every draft. Row ``r`` is a candidate of draft ``r // CANDIDATES``."""
 
     def __init__(
@@ -69,13 +80,13 @@ class Line:
         number: int,
         lexicon: Lexicon,
         planner: Planner,
-        forecaster: Forecaster,
+        predictor: NextTokenPredictor,
         nodes: Nodes,
-        tastes: Tastes,
+        bias: LogitBias,
         of_sense: Tensor,
     ) -> None:
-        self.drafts, self.number, self.lexicon, self.forecaster = drafts, number, lexicon, forecaster
-        self.nodes, self.of_sense, self.near, self.used = nodes, of_sense, tastes.near, tastes.used
+        self.drafts, self.number, self.lexicon, self.predictor = drafts, number, lexicon, predictor
+        self.nodes, self.of_sense, self.affinity, self.used = nodes, of_sense, bias.affinity, bias.used
         form, count, words = drafts[0].form, len(drafts), len(lexicon.words)
         template = form.templates[number]
         self.length, self.final = len(template), number == form.lines - 1
@@ -86,18 +97,18 @@ class Line:
         self.rule = torch.tensor([different.index(each) for each in rules])
         self.ends = torch.stack([planner.ends(draft, number) for draft in drafts])
         # By draft, and whether the next syllable from the end is off the beat, on it, or free.
-        beats = torch.stack([tastes.off_beat, tastes.on_beat, torch.zeros(words)])
-        self.taste = tastes.taste[:, None] + beats  # (drafts, 3, V)
+        beats = torch.stack([bias.off_beat, bias.on_beat, torch.zeros(words)])
+        self.bias = bias.bias[:, None] + beats  # (drafts, 3, V)
         self.beat_of = torch.tensor([0, *("ws.".index(slot) for slot in template)])
         self.pausing = torch.tensor(PAUSES)
         self.article = {word: lexicon.index[word] for word in ("a", "an") if word in lexicon.index}
         self.after_pause = lexicon.ends.clone()
         self.after_pause[:FIRST_WORD] = True
-        self.warmth = torch.tensor([draft.temperature for draft in drafts])
+        self.temperature = torch.tensor([draft.temperature for draft in drafts])
         self.theme = _padded([list(draft.theme) for draft in drafts])
         # Every draft draws for all of its candidates, whether they are on their way or not.
         steps = 2 * self.length + 2
-        self.luck = torch.cat(
+        self.uniform_draws = torch.cat(
             [torch.rand((steps, CANDIDATES), generator=draft.generator) for draft in drafts], 1
         )
         given = [list(reversed(draft.given.get(number, ()))) for draft in drafts]
@@ -132,12 +143,12 @@ class Line:
         self._forget(rows)
         drawn = self._draw()
         at, draft_of = self.node[rows], rows // CANDIDATES
-        picked = pick(drawn.chances[at], self.luck[self.steps, rows, None])[:, 0]
+        picked = sample_categorical(drawn.chances[at], self.uniform_draws[self.steps, rows, None])[:, 0]
         chosen = drawn.ids[at, picked]
         likely = drawn.likely[at, picked]
         forced = self.given[draft_of, self.steps]
         chosen = torch.where(forced >= 0, forced, chosen)
-        gain = torch.where(forced >= 0, drawn.forced[at], likely) + self.near[draft_of, chosen]
+        gain = torch.where(forced >= 0, drawn.forced[at], likely) + self.affinity[draft_of, chosen]
         fresh = (self.theme[draft_of] == chosen[:, None]).any(1) & ~self.used[draft_of, chosen]
         self.score[rows] += gain + THEME_HIT * fresh
         self.found[rows, self.steps] = chosen
@@ -150,7 +161,7 @@ class Line:
         """Keep the nodes that still have a candidate."""
         needed, self.node[rows] = torch.unique(self.node[rows], return_inverse=True)
         if len(needed) < len(self.nodes):
-            self.nodes = self.nodes.pick(needed)
+            self.nodes = self.nodes.select(needed)
             self.draft_of, self.left = self.draft_of[needed], self.left[needed]
             self.paused, self.written = self.paused[needed], self.written[needed]
 
@@ -159,7 +170,7 @@ class Line:
         vocabulary = len(self.lexicon.words)
         keys, self.node[rows] = torch.unique(at * vocabulary + chosen, return_inverse=True)
         parent, token = keys // vocabulary, keys % vocabulary
-        self.nodes = self.nodes.pick(parent)
+        self.nodes = self.nodes.select(parent)
         self.nodes.last = token
         self.draft_of, self.left = self.draft_of[parent], self.left[parent] - self.lexicon.syllables[token]
         mark_within = (token < FIRST_WORD) & (self.steps > 0)
@@ -173,7 +184,7 @@ class Line:
 
     def _remember(self, rows: Tensor, at: Tensor, drawn: _Draw) -> None:
         """Keep what else was likely at this step."""
-        shares = drawn.chances[:, :CHOICES] / drawn.chances.sum(1, keepdim=True)
+        shares = drawn.chances[:, :ALTERNATIVES] / drawn.chances.sum(1, keepdim=True)
         size = shares.shape[1]
         ids = torch.zeros(len(self.going), size, dtype=torch.int64)
         chances = torch.zeros(len(self.going), size)
@@ -183,9 +194,9 @@ class Line:
     def _draw(self) -> _Draw:
         """What may follow every node, and the nodes' states after reading. In parts that fit the cache."""
         parts, states = [], []
-        for start in range(0, len(self.nodes), TOGETHER):
-            some = torch.arange(start, min(start + TOGETHER, len(self.nodes)))
-            nodes = self.nodes.pick(some) if len(some) < len(self.nodes) else self.nodes
+        for start in range(0, len(self.nodes), NODES_AT_ONCE):
+            some = torch.arange(start, min(start + NODES_AT_ONCE, len(self.nodes)))
+            nodes = self.nodes.select(some) if len(some) < len(self.nodes) else self.nodes
             parts.append(self._draw_some(nodes, some))
             states.append(nodes.state)
         if len(parts) == 1:
@@ -201,21 +212,21 @@ class Line:
 
     def _draw_some(self, nodes: Nodes, some: Tensor) -> _Draw:
         draft_of, left = self.draft_of[some], self.left[some]
-        expected = self.forecaster.expect(nodes, left, self.stage, self.steps == 0)
-        guided = self.taste[draft_of, self.beat_of[left]]  # a copy
+        predicted = self.predictor.predict(nodes, left, self.stage, self.steps == 0)
+        guided = self.bias[draft_of, self.beat_of[left]]  # a copy
         here = torch.where(self.of_sense[self.written[some]], self.written[some], UNKNOWN)
-        guided.scatter_(1, here, -TWICE)
-        guided.scatter_(1, self.lexicon.kin[here], -TWICE)
-        guided += expected.guided
+        guided.scatter_(1, here, -REPEATED_IN_LINE)
+        guided.scatter_(1, self.lexicon.genitive_partner[here], -REPEATED_IN_LINE)
+        guided += predicted.guided
         guided.masked_fill_(~self._allowed(some), -torch.inf)
-        values, ids = guided.topk(min(TOP, guided.shape[1]))
-        warmth = self.warmth[draft_of, None]
-        sure = torch.softmax(values * (1 / WARMTH) / warmth, 1)
-        # A few words are nearly all of what is likely; drawn as likely as they are, poems would be alike.
+        values, ids = guided.topk(min(TOP_K, guided.shape[1]))
+        temperature = self.temperature[draft_of, None]
+        sure = torch.softmax(values * (1 / NUCLEUS_TEMPERATURE) / temperature, 1)
+        # The chances of few words are near one; drawn at that temperature, poems would be alike.
         values = values.masked_fill(sure.cumsum(1) - sure > NUCLEUS, -torch.inf)
-        chances = torch.softmax(values * (1 / DRAWN) / warmth, 1)
+        chances = torch.softmax(values * (1 / DRAW_TEMPERATURE) / temperature, 1)
         forced = self.given[draft_of, self.steps].clamp_min(0)
-        return _Draw(ids, chances, expected.likely(ids), expected.likely(forced[:, None])[:, 0])
+        return _Draw(ids, chances, predicted.likely(ids), predicted.likely(forced[:, None])[:, 0])
 
     def _allowed(self, some: Tensor) -> Tensor:
         """(nodes, V) bool: what may come next."""
@@ -237,7 +248,7 @@ class Line:
             allowed[:, self.article["a"]] &= ~self.lexicon.open[last]
         if "an" in self.article:
             allowed[:, self.article["an"]] &= self.lexicon.open[last]
-        # These are manners, not rules: where nothing else fits, they are waived.
+        # These are preferences, not rules: where nothing else fits, they are waived.
         waived = ~allowed.any(1)
         allowed[waived] = fitting[waived]
         allowed[:, self.pausing] = (after_word & ~self.paused[some])[:, None]
@@ -247,7 +258,7 @@ class Line:
         """(drafts,) the row of each draft's likeliest line that no poem of the training has."""
         lengths = (self.found != UNKNOWN).sum(1)
         # A power of many numbers at once may have other last digits than that of few.
-        powers = torch.tensor([1.0, *(length**SHORTER for length in range(1, self.found.shape[1] + 1))])
+        powers = torch.tensor([1.0, *(length**LENGTH_POWER for length in range(1, self.found.shape[1] + 1))])
         comparable = (self.score / powers[lengths]).view(-1, CANDIDATES)
         ranked = comparable.argsort(dim=1, descending=True, stable=True)
         best = []
@@ -263,9 +274,9 @@ class Line:
         """The tokens of a finished row in reading order."""
         return [token for token in self.found[row].tolist() if token != UNKNOWN][::-1]
 
-    def choices(self, row: int) -> list[Choice]:
+    def alternatives(self, row: int) -> list[Alternatives]:
         """What was likely at every token of a row, in reading order."""
-        found: list[Choice] = []
+        found: list[Alternatives] = []
         for ids, shares in self.options[: len(self.tokens(row))]:
             pairs = zip(ids[row].tolist(), shares[row].tolist(), strict=True)
             found.append([(token, round(share, 4)) for token, share in pairs if share > 0])

@@ -1,4 +1,4 @@
-"""The model of English verse at work: words understood, drafts planned and written, lines printed."""
+"""The model of English verse: themes understood, drafts planned and written, lines printed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from workers.engines.base import InvalidRequest
 from workers.engines.poetry.bloom_filter import BloomFilter
 from workers.engines.poetry.english import request
 from workers.engines.poetry.english.annotation import capitalised
-from workers.engines.poetry.english.decoding import Composer
-from workers.engines.poetry.english.lexicon import FIRST_MARK, FIRST_WORD, MARKS, Lexicon, unpacked
+from workers.engines.poetry.english.decoding import EnglishDecoder
+from workers.engines.poetry.english.lexicon import FIRST_MARK, FIRST_WORD, MARKS, Lexicon, unpack_columns
 from workers.engines.poetry.english.planning import THEME_WORDS, DeadEnd, Draft
 from workers.engines.poetry.english.request import Given
 from workers.engines.poetry.english.themes import Mention, mentions, unknown_of
-from workers.nets.english_verse_lstm import Lyricist, LyricistConfig
+from workers.nets.english_verse_lstm import EnglishVerseLSTM, EnglishVerseLSTMConfig
 
 NAME = "verse-english"
 
@@ -43,7 +43,7 @@ class Theme:
     unknown: tuple[str, ...]
 
 
-class EnglishWriter:
+class EnglishVerseModel:
     """Writes English poems whose syllables, beats and rhymes hold by construction.
 
     Raises :class:`workers.weights.WeightsError` when the weights are missing or damaged.
@@ -55,9 +55,9 @@ class EnglishWriter:
         try:
             known = BloomFilter(loaded.tensors.pop("known_lines").numpy().tobytes())
             topics = loaded.tensors.pop("topics")
-            self.lexicon = Lexicon(unpacked(loaded.tensors.pop("lexicon")))
+            self.lexicon = Lexicon(unpack_columns(loaded.tensors.pop("lexicon")))
             self.authors = [str(author) for author in config["authors_named"]]
-            model = Lyricist(LyricistConfig.from_dict(config))
+            model = EnglishVerseLSTM(EnglishVerseLSTMConfig.from_dict(config))
             model.load_state_dict(loaded.tensors)
             if len(self.authors) >= model.config.authors:
                 raise ValueError(f"{len(self.authors)} authors for {model.config.authors} rows")
@@ -65,16 +65,16 @@ class EnglishWriter:
                 raise ValueError(f"{len(self.lexicon.words)} words for {model.config.vocabulary} rows")
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise weights.WeightsCorrupt(f"{loaded.folder}: {error}") from error
-        self.composer = Composer(
+        self.decoder = EnglishDecoder(
             model.to(device).eval().requires_grad_(False), self.lexicon, topics, known, device
         )
 
     def understand(self, prompt: str) -> Theme:
-        """The words of sense of a prompt in English, Chinese or signs."""
+        """The content words of a prompt in English, Chinese or emoji."""
         return self.theme(mentions(prompt))
 
     def theme(self, named: Iterable[Mention]) -> Theme:
-        """What of the things that are ``named`` has a word here; one that is lacking is taken by its stem."""
+        """The words of ``named`` that the vocabulary has, or those of their stems."""
         found: dict[int, None] = {}
         understood: set[str] = set()
         strange: list[str] = []
@@ -137,13 +137,13 @@ class EnglishWriter:
             frozenset(line for line, one in kept.items() if one.whole),
         )
         try:
-            self.composer.planner.check(draft)
+            self.decoder.planner.check(draft)
         except DeadEnd as end:
             raise InvalidRequest(str(end), visitor=self._reason(draft, end), code="bad_draft") from end
         return draft
 
     def _given(self, pieces: Sequence[str]) -> list[int]:
-        """The tokens of a kept line, a mark at its end. Raises InvalidRequest for words nobody can count."""
+        """The tokens of a kept line, a mark at its end. Raises InvalidRequest for unpronounceable words."""
         tokens: list[int] = []
         for piece in pieces:
             if piece in MARKS:
@@ -176,8 +176,8 @@ class EnglishWriter:
         }.get(end.why, f"Line {line} cannot be written as the draft, the acrostic and the form ask for it.")
 
     def write(self, drafts: Sequence[Draft]) -> Iterator[int]:
-        """Write drafts of one form; yields after every line with how many are finished."""
-        return self.composer.write(drafts)
+        """Write drafts of one form; yields after every word with how many syllables are written."""
+        return self.decoder.write(drafts)
 
     def lines(self, draft: Draft) -> tuple[str, ...]:
         """The finished lines as they are printed."""

@@ -13,12 +13,13 @@ from workers.engines.poetry.english.lexicon import FIRST_WORD, LETTERS, NO_RHYME
 
 THEME_WORDS = 8
 """Most words of a theme."""
-CHOICE = 8
-"""Answers that a rhyme should have beyond those it needs, where the line's other rules leave so many."""
+SPARE_RHYMES = 8
+"""Rhymes that the end of a line should have beyond those that the form needs, if other rules leave so many.
+Set by hand."""
 
 
 class DeadEnd(Exception):
-    """No line of the form can keep these wishes; ``line`` is its number from 0.
+    """A line of the form cannot be written as asked; ``line`` is its number from 0.
 
     ``why`` is a word: ``syllables`` (``count`` are given), ``beats`` (those of ``token``), ``rhyme`` or
     ``echo`` (with line ``other``), ``letter`` (the acrostic's), ``answers`` (too few words rhyme), or "".
@@ -29,16 +30,16 @@ class DeadEnd(Exception):
         self.line, self.why, self.count, self.other, self.token = line, why, count, other, token
 
 
-Choice = list[tuple[int, float]]
+Alternatives = list[tuple[int, float]]
 
 
 @dataclass(slots=True)
 class Draft:
-    """One poem in the making. ``acrostic``: the first letters of the lines, as many as there are wishes.
+    """A poem that is being written. ``acrostic``: the first letters of the lines, of as many as were given.
 
     ``given``: of some lines the last tokens in reading order, a mark at their end; what is missing before
     them is written; those of ``whole`` are to have every syllable. ``tokens``: of each finished line in
-    reading order, marks included; ``choices``: for each of these what else was likely there, given what
+    reading order, marks included; ``alternatives``: for each of these what else was likely there, given what
     follows it, as (token, probability).
     """
 
@@ -51,7 +52,7 @@ class Draft:
     given: Mapping[int, Sequence[int]] = field(default_factory=dict)
     whole: Set[int] = frozenset()
     tokens: list[list[int]] = field(default_factory=list)
-    choices: list[list[Choice]] = field(default_factory=list)
+    alternatives: list[list[Alternatives]] = field(default_factory=list)
     dropped: bool = False
 
     def letter(self, line: int) -> str:
@@ -120,7 +121,7 @@ class Planner:
         if form.scheme[line] == UNRHYMED:
             return self._some(ends, line)
         ends &= lexicon.rhyme != NO_RHYME
-        spare = torch.full((lexicon.rhymes,), CHOICE)
+        spare = torch.full((lexicon.rhymes,), SPARE_RHYMES)
         for needed, other in enumerate(form.group(line)):
             possible = self.rules(form.templates[other], draft.letter(other)).ends
             sounds = torch.zeros(len(lexicon.rhyme_of_key), dtype=torch.bool)
@@ -128,7 +129,7 @@ class Planner:
             counts = torch.bincount(lexicon.rhyme_of_key[sounds], minlength=lexicon.rhymes)
             # Each line needs a sound that the lines before it have not used.
             spare = torch.minimum(spare, counts - needed - 1)
-        for wanted in (CHOICE, CHOICE // 2, 0):
+        for wanted in (SPARE_RHYMES, SPARE_RHYMES // 2, 0):
             rich = ends & (spare >= wanted)[lexicon.rhyme.clamp_min(0)]
             if rich.any():
                 return rich

@@ -120,5 +120,5 @@ def _capitalised(word: str) -> str:
 
 
 def unknown_of(strange: Sequence[str], most: int = 8) -> tuple[str, ...]:
-    """Words that were not understood, short enough to be told, each once."""
+    """Words that were not understood, shortened, each once."""
     return tuple(word[:LONGEST_WORD] for word in dict.fromkeys(strange))[:most]
