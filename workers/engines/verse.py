@@ -75,7 +75,7 @@ class VerseEngine:
         return str(card["name"]), str(card["sha256"])
 
     def run(self, tasks: Sequence[Task]) -> list[Result]:
-        """One result per task, in verse_task; see :class:`workers.engines.base.Engine`.
+        """One result per task, in order; see :class:`workers.engines.base.Engine`.
 
         Parameters are those of :class:`VerseRequest`. A picture in the role ``image`` adds to the theme.
         """
@@ -125,7 +125,7 @@ def _is_english(parameters: Mapping[str, Any]) -> bool:
 
 
 def _written(writer: Writer[Any], prepared: Mapping[int, VerseTask]) -> dict[int, Result]:
-    """Write all prepared side by side; who stops does not harm the others."""
+    """Write the poems of all ``prepared`` tasks together; one that stops does not change the others."""
     numbers, wanted = list(prepared), list(prepared.values())
     stopped: dict[int, Exception] = {}
     tasks = [verse_task.task for verse_task in wanted]

@@ -16,7 +16,7 @@ def _places(text: str, bits: int) -> Iterator[int]:
 
 
 class BloomFilter:
-    """``data``: the bits, eight to a byte. At ten bits per text one stranger in a hundred seems known."""
+    """``data``: the bits, eight to a byte. At ten bits a text, one unknown text in a hundred seems known."""
 
     def __init__(self, data: bytes | bytearray) -> None:
         self.data = data

@@ -1,4 +1,4 @@
-"""Looking at the picture that a poem is for: with the network that sees when it is there, else by eye."""
+"""Reading the picture that a poem is for: with the classifier, or without it by light and colours alone."""
 
 from __future__ import annotations
 

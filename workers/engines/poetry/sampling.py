@@ -1,4 +1,4 @@
-"""Drawing by chance from what a network holds likely."""
+"""Sampling from the distributions of a network."""
 
 from __future__ import annotations
 

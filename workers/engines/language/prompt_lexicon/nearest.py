@@ -10,9 +10,9 @@ from itertools import combinations
 from workers.engines.language.prompt_lexicon.terms import CHINESE, ENGLISH, FOREIGN
 
 _LONGEST = 24
-"""Longer tokens are no slip of the finger."""
+"""Longer tokens get no suggestions of this kind: they are hardly typing errors. Set by hand."""
 _FIRST = 12
-"""So many characters of an unknown run are looked at."""
+"""Characters of an unknown run that are looked at, which bounds the work."""
 
 
 def _without(word: str, most: int) -> Iterator[str]:

@@ -248,7 +248,7 @@ def _adjoins(pieces: Sequence[_Piece], number: int, text: str, *, comma: bool = 
 
 
 def _deny(pieces: Sequence[_Piece], text: str) -> None:
-    """Make what is denied plain: it is no wish, and nothing to complain of."""
+    """Make what is denied plain: it is neither asked for nor reported as unknown."""
     number = 0
     while number < len(pieces):
         number += 1

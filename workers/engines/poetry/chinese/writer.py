@@ -40,7 +40,7 @@ class ChineseVerseTask:
     plans: list[Plan] = field(default_factory=list)
 
     def drop(self) -> None:
-        """Write no more of it."""
+        """Stop writing its poems."""
         for draft in self.drafts:
             draft.dropped = True
 

@@ -1,4 +1,4 @@
-"""A poem to be written, and what may stand where in it: worked out before anything is written."""
+"""Drafts of English poems, and which words may stand where in them: worked out before writing."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class LineRules:
 
 
 class Planner:
-    """Knows which words may stand where, and at what end a line may aim beside the other lines."""
+    """Works out which words may stand where, and with which words a line may end beside the other lines."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon

@@ -53,7 +53,7 @@ _WEAK = GRAMMAR | frozenset(
 
 
 def _entries() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Later entries win: back through the lexicon, and what is said of this way on top."""
+    """Entries of the reversed lexicon, then those of the table, which replace them."""
     back: dict[str, list[str]] = {}
     for english, classical in ENGLISH.items():
         back.setdefault(classical, []).append(english)

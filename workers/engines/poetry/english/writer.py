@@ -33,12 +33,12 @@ class EnglishVerseTask:
     shown: int = 0
 
     def drop(self) -> None:
-        """Write no more of it."""
+        """Stop writing its poems."""
         for draft in self.drafts:
             draft.dropped = True
 
     def show(self, done: int) -> None:
-        """Report the finished lines when there is one more: words come from the end of a line."""
+        """Report the finished lines when there is one more: within a line, words are written backwards."""
         finished = min(len(draft.tokens) for draft in self.drafts)
         if finished > self.shown:
             self.shown = finished
