@@ -9,7 +9,7 @@ batch), ``broken`` (the device is lost). ``crowd=K``: out of memory when more th
 
 The painter knows few words (``ToyPaint.WORDS``); of ``xyzzy`` it says that it does not know it. ``ToyBlend``
 lays its parents over each other, ``ToyUpscale`` repeats pixels. ``ToyAnalyse`` sees the same in every
-picture, and ``ToySeeing`` places pictures by their colours.
+picture, and ``ToyEmbedder`` places pictures by their colours.
 """
 
 from __future__ import annotations
@@ -330,7 +330,7 @@ class ToyAnalyse(Toy):
         return {"width": width, "height": height, "cells": base64.b64encode(cells).decode()}
 
 
-class ToySeeing:
+class ToyEmbedder:
     """Places pictures by the colours and greys of 64 fields: copies lie together. ``ARTSITE_SEEING``."""
 
     digest = "5e" * 32

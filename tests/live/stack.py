@@ -193,7 +193,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "artsite.settings",
             "ARTSITE_DATA": str(self.data),
             "ARTSITE_ENGINES": toy_engines.ALL,
-            "ARTSITE_SEEING": "tests.toy_engines:ToySeeing",
+            "ARTSITE_SEEING": "tests.toy_engines:ToyEmbedder",
             "ARTSITE_LEASE_SECONDS": str(LEASE_SECONDS),
             "ARTSITE_SWEEP_SECONDS": str(SWEEP_SECONDS),
             "ARTSITE_MAX_WAITING": "10000",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.live.stack import Stack
-from tests.toy_engines import ToySeeing
+from tests.toy_engines import ToyEmbedder
 
 PLACED = "sorted(Artwork.objects.filter(embedding__digest=digest).values_list('pk', flat=True))"
 
@@ -14,11 +14,11 @@ def test_pictures_get_embeddings_when_they_are_made_and_older_ones_in_idle_time(
     stack.start_worker()
     (job,) = stack.wait_final(stack.submit("paint", count=2))
     poem = stack.submit("verse")
-    placed = stack.ask(PLACED, digest=ToySeeing.digest)
+    placed = stack.ask(PLACED, digest=ToyEmbedder.digest)
     assert set(job["artworks"]) <= set(placed)
-    stack.wait_for(lambda: old in stack.ask(PLACED, digest=ToySeeing.digest))
+    stack.wait_for(lambda: old in stack.ask(PLACED, digest=ToyEmbedder.digest))
     (written,) = stack.wait_final(poem)
-    assert set(stack.ask(PLACED, digest=ToySeeing.digest)) == {old, *job["artworks"]}
+    assert set(stack.ask(PLACED, digest=ToyEmbedder.digest)) == {old, *job["artworks"]}
     assert written["state"] == "succeeded"
 
 
@@ -27,5 +27,5 @@ def test_a_worker_without_an_embedding_network_still_makes_pictures(stack: Stack
     worker = stack.start_worker(env={"ARTSITE_SEEING": "no.such:Thing"})
     (job,) = stack.wait_final(stack.submit("paint"))
     assert job["state"] == "succeeded"
-    assert stack.ask(PLACED, digest=ToySeeing.digest) == []
+    assert stack.ask(PLACED, digest=ToyEmbedder.digest) == []
     assert "works get no embedding" in worker.tail(200)

@@ -18,7 +18,7 @@ from gallery.selectors.similarity import CANDIDATES, ROUNDS, Index, similar_work
 from gallery.services import artworks
 from gallery.services.artworks import PictureFile, artwork_delete, artwork_set_visibility
 from gallery.services.embeddings import LENGTH, Vector, embedding_store
-from tests.toy_engines import ToySeeing
+from tests.toy_engines import ToyEmbedder
 from tests.web import factories
 from workers.runtime.embedding import Embedder
 from workers.runtime.embedding_backfill import EmbeddingBackfill
@@ -26,7 +26,7 @@ from workers.runtime.outputs import with_embedding
 
 pytestmark = pytest.mark.django_db
 NOBODY = AnonymousUser()
-TOY = "tests.toy_engines:ToySeeing"
+TOY = "tests.toy_engines:ToyEmbedder"
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_an_embedding_network_that_cannot_be_loaded_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     picture = Image.new("RGB", (8, 8))
-    for path in ("no.such.module:Seeing", "tests.toy_engines:BrokenToy"):
+    for path in ("no.such.module:Missing", "tests.toy_engines:BrokenToy"):
         caplog.clear()
         embedder = Embedder(path)
         assert [embedder.embed(picture) for _ in range(3)] == [None] * 3
@@ -223,7 +223,7 @@ def test_similar_pictures_have_similar_embeddings() -> None:
     assert dark is not None
     assert blue is not None
     assert red.signature == dark.signature != blue.signature
-    assert red.digest == ToySeeing.digest
+    assert red.digest == ToyEmbedder.digest
 
 
 def never() -> bool:
@@ -237,8 +237,8 @@ def test_an_idle_worker_fills_in_what_is_missing(person: User) -> None:
     backfill = EmbeddingBackfill(Embedder(TOY))
     assert backfill.fill(never) == 2
     assert set(Embedding.objects.values_list("artwork_id", "digest")) == {
-        (old.pk, ToySeeing.digest),
-        (new.pk, ToySeeing.digest),
+        (old.pk, ToyEmbedder.digest),
+        (new.pk, ToyEmbedder.digest),
     }
     assert not hasattr(poem, "embedding")
     assert backfill.fill(never) == 0
