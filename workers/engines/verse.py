@@ -43,7 +43,7 @@ class VerseEngine:
 
     kind: ClassVar[str] = "verse"
     request: ClassVar[type[VerseRequest]] = VerseRequest
-    batch_size: ClassVar[int] = 100  # tests/bench/verse.py: about ten times the rate of one at a time
+    batch_size: ClassVar[int] = 100  # tests/bench/verse.py: eight times the rate of one at a time
     stall_seconds: ClassVar[float] = 30.0
 
     def __init__(
