@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 
@@ -120,6 +121,14 @@ def choice(name: str, allowed: tuple[str, ...]) -> str:
     value = text(name)
     if value not in allowed:
         raise EnvironmentProblem(f"{name}={value!r}: use one of {', '.join(allowed)}")
+    return value
+
+
+def matching(name: str, pattern: str, examples: str) -> str:
+    """A value that ``pattern`` matches as a whole. Raises EnvironmentProblem, which tells ``examples``."""
+    value = text(name)
+    if not re.fullmatch(pattern, value):
+        raise EnvironmentProblem(f"{name}={value!r}: use {examples}")
     return value
 
 

@@ -117,6 +117,13 @@ def check_host(host: str) -> None:
         )
 
 
+def answer_to(host: str) -> None:
+    """Have the processes that are started answer to ``host``, too: 127.0.0.2 is this machine as well."""
+    known = f"[{host}]" if ":" in host else host
+    if known not in settings.ALLOWED_HOSTS:
+        os.environ["ARTSITE_HOSTS"] = ",".join([*settings.ALLOWED_HOSTS, known])
+
+
 def free_port(host: str, port: int) -> int:
     """``port``, or any free one for 0. Raises StudioProblem naming who holds it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.utils.translation import gettext_lazy as _
 
 from artsite import env, logging
-from artsite.settings.paths import read_or_make_secret_key, redis_urls
+from artsite.settings.paths import cookie_prefix, read_or_make_secret_key, redis_urls
 from artsite.settings.services import database, mail
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -19,6 +19,12 @@ SERVICE = PROFILE == "service"
 SECRET_KEY = env.text("ARTSITE_SECRET_KEY") or read_or_make_secret_key(DATA)
 DEBUG = env.flag("ARTSITE_DEBUG")
 ALLOWED_HOSTS = env.words("ARTSITE_HOSTS")
+_cookies = cookie_prefix(SECRET_KEY)
+SESSION_COOKIE_NAME = f"{_cookies}_session"
+CSRF_COOKIE_NAME = f"{_cookies}_csrf"
+LANGUAGE_COOKIE_NAME = f"{_cookies}_language"
+# Only workers read it, but who mistypes it should hear of it at once.
+env.matching("ARTSITE_DEVICE", r"(cpu|cuda(:\d+)?)?", "cpu, cuda or cuda:N")
 # Sockets check the full origin; on a laptop the port is only known at start, so the host is the check there.
 ORIGINS = env.words("ARTSITE_ORIGINS")
 CSRF_TRUSTED_ORIGINS = ORIGINS

@@ -1,4 +1,4 @@
-"""Where the secret key and the embedded broker's socket live."""
+"""Where the secret key and the embedded broker's socket live, and what the cookies are called."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 # struct sockaddr_un holds 108 bytes with the final NUL.
 SOCKET_PATH_LIMIT = 104
@@ -44,4 +45,15 @@ def redis_urls(url: str, data: Path) -> tuple[Path | None, str, str, str]:
         base = url.rstrip("/")
         return None, f"{base}/0", f"{base}/1", f"{base}/2"
     path = socket_path(data)
-    return path, f"redis+socket://{path}?virtual_host=0", f"unix://{path}?db=1", f"unix://{path}?db=2"
+    # A folder may have "#", "?" or "%" in its name, which mean something else in an address.
+    quoted = quote(str(path))
+    return path, f"redis+socket://{quoted}?virtual_host=0", f"unix://{quoted}?db=1", f"unix://{quoted}?db=2"
+
+
+def cookie_prefix(secret_key: str) -> str:
+    """What the names of this studio's cookies begin with: the same in all of its processes, and its own.
+
+    Browsers share cookies between the ports of a host: with Django's names another site on this machine, or
+    a second studio, would sign people out of this one.
+    """
+    return "artsite_" + hashlib.sha256(b"cookies" + secret_key.encode()).hexdigest()[:8]

@@ -268,7 +268,7 @@ class Visitor:
         answer = self._client.request(method, path, headers=headers, **options)
         for header in answer.headers.get_list("set-cookie"):
             for name, morsel in SimpleCookie(header).items():
-                assert morsel["secure"] or name not in ("sessionid", "csrftoken"), name
+                assert morsel["secure"] or not name.endswith(("_session", "_csrf")), name
                 self._cookies[name] = morsel.value
         return answer
 

@@ -25,8 +25,11 @@ def studio(
     valkey_binary: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Studio]:
-    """A studio after its first start, shared by the tests that leave it running."""
-    with Studio(root, tmp_path_factory.mktemp("studio") / "var", child_environment) as running:
+    """A studio after its first start, shared by the tests that leave it running.
+
+    The name of its folder has everything that means something else in an address.
+    """
+    with Studio(root, tmp_path_factory.mktemp("studio") / "a #b?c%20&画", child_environment) as running:
         running.wait_until_ready()
         yield running
 
@@ -65,6 +68,43 @@ def test_the_folder_is_private_and_the_administrator_gets_a_link(studio: Studio)
     link = studio.wait_for_line(r"make the administrator, once: (http://\S+)").group(1)
     assert link.startswith(address)
     assert get(link)[0] == 200
+
+
+def test_a_work_is_made_from_the_terminal_before_there_is_an_administrator(
+    studio: Studio, root: Path, child_environment: dict[str, str], tmp_path: Path
+) -> None:
+    studio.wait_for_line("worker-1 is ready")
+    made = tmp_path / "sea.png"
+    words = ("paint", "--prompt", "sea", "--count", "1", "--set", "size=256", "--out", str(made))
+    done = subprocess.run(
+        [sys.executable, "manage.py", "submit", *words, "--data", str(studio.data)],
+        cwd=root,
+        env=child_environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert made.read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_address_of_this_machine_is_answered(
+    root: Path, child_environment: dict[str, str], valkey_binary: str, tmp_path: Path
+) -> None:
+    arguments = ("--port", "0", "--host", "127.0.0.2")
+    with Studio(root, tmp_path / "var", child_environment, arguments=arguments) as studio:
+        address = studio.wait_until_ready()
+        assert address.startswith("http://127.0.0.2:")
+        assert get(address + "/")[0] == 200
+
+
+@pytest.mark.parametrize("port", ["-1", "99999"])
+def test_a_port_that_is_none_is_refused(
+    root: Path, child_environment: dict[str, str], tmp_path: Path, port: str
+) -> None:
+    said = refused(root, child_environment, f"--port={port}", "--data", str(tmp_path / "var"))
+    assert "--port: 0 (any free one) to 65535" in said
 
 
 def test_every_line_names_its_process(studio: Studio) -> None:

@@ -14,6 +14,8 @@ from artsite import env, studio
 from artsite.broker import BrokerProblem
 from artsite.processes import Log, StartFailed, Supervisor
 
+HIGHEST_PORT = 65535
+
 
 class Command(BaseCommand):
     """The command line of :mod:`artsite.studio` and :mod:`artsite.processes`."""
@@ -32,8 +34,11 @@ class Command(BaseCommand):
         host, workers = options["host"], options["workers"]
         if workers < 0:
             raise CommandError("--workers: 0 or more")
+        if not 0 <= options["port"] <= HIGHEST_PORT:
+            raise CommandError(f"--port: 0 (any free one) to {HIGHEST_PORT}")
         try:
             studio.check_host(host)
+            studio.answer_to(host)
             # Whoever holds the folder most likely holds the port as well, and the folder says more.
             with studio.data_folder_lock(Path(settings.DATA)) as write_address:
                 port = studio.free_port(host, options["port"])

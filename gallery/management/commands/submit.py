@@ -27,6 +27,7 @@ POLL_SECONDS = 0.1
 BAR_WIDTH = 28
 SUFFIX = {"picture": ".png", "poem": ".txt"}
 LOOP_SUFFIX = ".webp"
+TERMINAL = "terminal"
 
 
 class Command(BaseCommand):
@@ -129,20 +130,29 @@ class Command(BaseCommand):
 
 
 def _owner(name: str | None) -> User:
-    """The user ``name``, or the first administrator. Raises CommandError."""
+    """The user ``name``; or the first administrator; or, while there is none, an account for the terminal.
+
+    Whoever may write to the data folder may do everything, so nobody has to be made first. Raises
+    CommandError.
+    """
     users = User.objects.filter(is_active=True)
     owner = (
         users.filter(username=name).first()
         if name
         else users.filter(is_superuser=True).order_by("pk").first()
     )
-    if owner is None:
-        raise CommandError(
-            f"There is no user {name!r}."
-            if name
-            else "The studio has no administrator yet; name a user with --user."
-        )
-    return owner
+    if owner is None and name:
+        raise CommandError(f"There is no user {name!r}.")
+    return owner or _terminal_user()
+
+
+def _terminal_user() -> User:
+    """Who owns what is made from a terminal before there is an administrator. Nobody can sign in as it."""
+    user, made = User.objects.get_or_create(username=TERMINAL)
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
 
 
 def _parameters(kind: kinds.KindSpec, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import DatabaseError
@@ -151,7 +152,7 @@ def test_the_admin_uses_the_throttled_sign_in(operator: User) -> None:
         )
         assert answer.status_code == 302
         assert answer["Location"].startswith("/accounts/login/?next=")
-        assert "sessionid" not in answer.cookies
+        assert settings.SESSION_COOKIE_NAME not in answer.cookies
 
 
 def test_a_forgotten_password_is_reset_by_mail(db: None) -> None:

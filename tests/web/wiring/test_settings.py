@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as configured
 from django.core.checks import CheckMessage
+from kombu.utils.url import url_to_parts
+from redis.connection import parse_url
 
 from artsite import checks, env
 from artsite.settings import paths, services
@@ -79,6 +82,7 @@ def test_the_code_reads_no_variable_that_is_not_documented(root: Path) -> None:
         ("ARTSITE_DEBUG", "maybe", lambda: env.flag("ARTSITE_DEBUG")),
         ("ARTSITE_MAX_WAITING", "many", lambda: env.integer("ARTSITE_MAX_WAITING")),
         ("ARTSITE_MAX_WAITING", "0", lambda: env.integer("ARTSITE_MAX_WAITING", 1)),
+        ("ARTSITE_DEVICE", "gpu", lambda: env.matching("ARTSITE_DEVICE", r"(cpu|cuda)?", "cpu or cuda")),
         ("ARTSITE_PROFILE", "cloud", lambda: env.choice("ARTSITE_PROFILE", ("laptop", "service"))),
     ],
 )
@@ -148,6 +152,24 @@ def test_a_long_path_moves_the_socket_to_a_short_one(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     assert len(str(paths.socket_path(deep))) <= paths.SOCKET_PATH_LIMIT
     assert paths.socket_path(deep) != paths.socket_path(tmp_path / ("e" * 120))
+
+
+def test_a_path_in_an_address_is_quoted(tmp_path: Path) -> None:
+    """``#``, ``?``, ``%`` and ``&`` may stand in the name of a folder."""
+    data = tmp_path / "a #b?c%20&画"
+    path, broker, channels, cache = paths.redis_urls("", data)
+    assert path == data / "redis.sock"
+    assert url_to_parts(broker.removeprefix("redis+")).path == str(path).removeprefix("/")
+    for url, number in ((channels, 1), (cache, 2)):
+        found = parse_url(url)
+        assert (found["path"], found["db"]) == (str(path), number)
+
+
+def test_two_studios_on_one_host_have_cookies_of_their_own() -> None:
+    assert paths.cookie_prefix("one") == paths.cookie_prefix("one") != paths.cookie_prefix("two")
+    names = {configured.SESSION_COOKIE_NAME, configured.CSRF_COOKIE_NAME}
+    assert names.isdisjoint({"sessionid", "csrftoken"})
+    assert "one" not in paths.cookie_prefix("one").removeprefix("artsite_")
 
 
 # --- Whole settings in a fresh process ------------------------------------------------------------
