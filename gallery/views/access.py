@@ -8,8 +8,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from gallery.models import Artwork, Job, User
 from gallery.permissions import (
@@ -90,3 +91,14 @@ def person_of(request: HttpRequest) -> User:
     if not isinstance(person, User):
         raise Http404
     return person
+
+
+def back(request: HttpRequest, otherwise: str) -> HttpResponse:
+    """To where the form says that the person came from, within this site; or to the page named ``otherwise``.
+
+    The field is an address and never the name of a page: anything may stand in it.
+    """
+    wanted = request.POST.get("next", "")
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()}):
+        return HttpResponseRedirect(wanted)
+    return redirect(otherwise)

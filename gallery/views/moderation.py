@@ -6,18 +6,18 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery.errors import storable
 from gallery.forms.moderation import DecisionForm
 from gallery.models import ModerationEntry
 from gallery.selectors import artworks
 from gallery.selectors import moderation as selectors
 from gallery.services import moderation
-from gallery.views.access import moderators_only, person_of
+from gallery.views.access import back, moderators_only, person_of
 
 DECISIONS = {
     "approve": moderation.artwork_approve,
@@ -62,9 +62,9 @@ def decide(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
         if wants_json:
             return JsonResponse({"error": texts}, status=422)
         messages.error(request, texts)
-        return redirect(_next(request))
+        return back(request, "moderation")
     # What was on the page when the button was pressed: its author may have renamed it meanwhile.
-    work.title = request.POST.get("title", work.title)
+    work.title = storable(request.POST.get("title", work.title))
     try:
         entry = DECISIONS[form.cleaned_data["action"]](
             artwork=work,
@@ -77,11 +77,11 @@ def decide(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
         if wants_json:
             return JsonResponse({"error": text}, status=409)
         messages.warning(request, text)
-        return redirect(_next(request))
+        return back(request, "moderation")
     if wants_json:
         undo = reverse("moderation_undo", args=[entry.pk])
         return JsonResponse({"label": entry.get_action_display(), "undo": undo})
-    return redirect(_next(request))
+    return back(request, "moderation")
 
 
 @require_POST
@@ -101,12 +101,4 @@ def undo(request: HttpRequest, entry_id: int) -> HttpResponse:
         if wants_json:
             return JsonResponse({"label": _("undone")})
         messages.success(request, _("The decision was undone."))
-    return redirect(_next(request))
-
-
-def _next(request: HttpRequest) -> str:
-    """Where the moderator came from, within this site."""
-    wanted = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}):
-        return wanted
-    return reverse("moderation")
+    return back(request, "moderation")

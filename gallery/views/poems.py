@@ -17,6 +17,8 @@ from gallery.selectors import recipes
 from gallery.views.access import person_of, visible_artwork
 from gallery.views.resubmission import submit_again
 
+MOST_DIGITS = 4
+
 
 @require_POST
 @login_required
@@ -48,5 +50,6 @@ def _opening(request: HttpRequest, work: Artwork) -> str:
     for name in ("take", "again"):
         if name in request.POST:
             return request.POST[name]
-    locked = {int(one) for one in request.POST.getlist("lock") if one.isdecimal()}
+    # Longer numbers than any poem has lines; Python refuses to read very long ones.
+    locked = {int(one) for one in request.POST.getlist("lock") if one.isdecimal() and len(one) <= MOST_DIGITS}
     return draft_of_kept(work, locked) if is_english(work) else draft_of_locked(work, locked)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery.errors import storable
 from gallery.models import Worker
 from gallery.selectors import jobs, workers
 from gallery.services.workers import worker_drain
@@ -36,7 +37,7 @@ def drain(request: HttpRequest) -> HttpResponse:
     """Let a worker finish what it holds, or let it take jobs again."""
     try:
         worker_drain(
-            name=request.POST.get("name", ""),
+            name=storable(request.POST.get("name", "")),
             draining=request.POST.get("draining") == "on",
             by=person_of(request),
         )

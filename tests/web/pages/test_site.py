@@ -155,6 +155,14 @@ def test_the_admin_uses_the_throttled_sign_in(operator: User) -> None:
         assert settings.SESSION_COOKIE_NAME not in answer.cookies
 
 
+def test_pages_of_a_signed_in_person_are_kept_by_nobody(operator: User) -> None:
+    client = client_of(operator)
+    for path in ("/", "/studio/paint/", "/jobs/", "/works/", "/no/such/page/"):
+        assert "no-store" in client.get(path)["Cache-Control"], path
+        assert "private" in client.get(path)["Cache-Control"], path
+    assert "no-store" not in Client().get("/").get("Cache-Control", "")
+
+
 def test_a_forgotten_password_is_reset_by_mail(db: None) -> None:
     factories.make_user("ana", email="ana@example.org")
     client = Client()
