@@ -72,8 +72,17 @@ class Log:
     def line(self, name: str, text: str) -> None:
         """Write one line. A reader that went away is no reason to stop."""
         with contextlib.suppress(OSError, ValueError):
-            self._out.write(self._in_json(name, text) if self._json else self._plain(name, text))
+            self._out.write(self._shown(self._in_json(name, text) if self._json else self._plain(name, text)))
             self._out.flush()
+
+    def _shown(self, line: str) -> str:
+        """``line`` in what the terminal can show: without UTF-8, a plain bar and question marks."""
+        encoding = self._out.encoding or "utf-8"
+        try:
+            line.encode(encoding)
+        except UnicodeEncodeError:
+            return line.replace("│", "|").encode(encoding, "replace").decode(encoding)
+        return line
 
     def _plain(self, name: str, text: str) -> str:
         label = f"{name:<{self._width}} │"
