@@ -93,10 +93,11 @@ def start_doomed(stack: Stack, point: str, action: str) -> None:
 def freeze_at(stack: Stack, point: str) -> str:
     """A job whose worker (``doomed``) sleeps at ``point``.
 
-    Once in a while another thread of that worker is writing its heartbeat just then. On SQLite it would
-    sleep with the one write lock, and everybody would wait for it: that is no zombie, so try again.
+    Once in a while another thread of that worker is writing its heartbeat just then, more often where the
+    disk is slow. On SQLite it would sleep with the one write lock, and everybody would wait for it: that is
+    no zombie, so try again.
     """
-    for _ in range(5):
+    for _ in range(25):
         start_doomed(stack, point, "stop")
         job = submit(stack, prompt="steps=3", count=2)
         wait_frozen(stack, stack.worker("doomed"))
