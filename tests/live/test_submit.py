@@ -116,6 +116,13 @@ def test_errors_are_printed_and_the_exit_code_is_one(
     assert done.stdout == ""
 
 
+def test_who_signed_up_as_the_terminal_gets_none_of_its_works(stack: Stack) -> None:
+    stack.console.call("person", name="terminal")
+    done = submit(stack, "paint")
+    assert done.returncode == 1
+    assert "name a user with --user" in done.stderr
+
+
 def test_a_studio_that_does_not_run_is_told_apart(stack: Stack, tmp_path: Path) -> None:
     stack.console.call("person", name="boss", is_superuser=True)
     done = submit(stack, "paint")

@@ -147,11 +147,13 @@ def _owner(name: str | None) -> User:
 
 
 def _terminal_user() -> User:
-    """Who owns what is made from a terminal before there is an administrator. Nobody can sign in as it."""
-    user, made = User.objects.get_or_create(username=TERMINAL)
-    if made:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
+    """Who owns what is made from a terminal before there is an administrator. Nobody can sign in as it.
+
+    Raises CommandError when somebody signed up under that name: works of the terminal are not theirs.
+    """
+    user = User.objects.filter(username=TERMINAL).first() or User.objects.create_user(TERMINAL)
+    if user.has_usable_password():
+        raise CommandError("The studio has no administrator yet; name a user with --user.")
     return user
 
 
