@@ -10,11 +10,21 @@ import torch
 from workers.engines.poetry.fixed_blocks import COLUMNS, ROWS, Table, in_blocks, lstm_cell, product
 
 COUNTS = (1, 2, 5, 8, 13, 15, 16, 17, 40, 100)
-SHAPES = ((320, 320), (320, 2560), (640, 2560), (640, 320), (320, 42), (320, 2501), (64, 1000), (256, 9961))
+SHAPES = (
+    (320, 320),
+    (320, 2560),
+    (640, 2560),
+    (640, 320),
+    (320, 42),
+    (320, 70),
+    (320, 2501),
+    (64, 1000),
+    (256, 9961),
+)
 """Tables like those of the shipped models: some widths are no multiple of anything."""
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, 2, 3, 6])
 def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 ROWS = 16
@@ -21,15 +22,23 @@ COLUMNS = 512
 where they stay for all blocks."""
 
 
+STEP = 16
+"""The number of columns is filled up to a multiple of it. With a remainder, threads share a narrow product by
+rows, and a row's last digits then depend on its place among the :data:`ROWS` (seen with 42 and 70 columns on
+three threads and more)."""
+
+
 class Table:
     """A matrix (K, M) to multiply rows with: a copy in parts of :data:`COLUMNS`, each in one piece.
 
-    Short blocks are multiplied up to twice as fast with such parts as with a transposed view.
+    Short blocks are multiplied up to twice as fast with such parts as with a transposed view. Columns of
+    zeros fill the last part.
     """
 
     def __init__(self, matrix: Tensor) -> None:
         self.width = matrix.shape[1]
-        self.parts = [part.contiguous() for part in torch.split(matrix, COLUMNS, 1)]
+        filled = F.pad(matrix, (0, -self.width % STEP))
+        self.parts = [part.contiguous() for part in torch.split(filled, COLUMNS, 1)]
 
 
 def padded(rows: Tensor) -> Tensor:
@@ -42,7 +51,7 @@ def product(rows: Tensor, table: Table) -> Tensor:
     """``rows`` (..., K) times ``table`` (K, M): float (..., M)."""
     count = rows.shape[:-1].numel()
     flat = padded(rows.reshape(count, -1))
-    found = flat.new_empty(len(flat), table.width)
+    found = flat.new_empty(len(flat), sum(part.shape[1] for part in table.parts))
     begin = 0
     for part in table.parts:
         end = begin + part.shape[1]
@@ -50,7 +59,7 @@ def product(rows: Tensor, table: Table) -> Tensor:
             block = slice(first, first + ROWS)
             torch.mm(flat[block], part, out=found[block, begin:end])
         begin = end
-    return found[:count].view(*rows.shape[:-1], -1)
+    return found[:count, : table.width].reshape(*rows.shape[:-1], table.width)
 
 
 def in_blocks(function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> list[Tensor]:
