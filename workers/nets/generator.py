@@ -1,8 +1,9 @@
 """Generator: a small conditional generator of paintings, trained as a GAN.
 
 From Liu et al. 2021 (FastGAN) it takes the size, from Brock et al. 2019 (BigGAN) the conditional
-normalisation, from Karras et al. 2019 the per-pixel noise and the style per level (so that pictures
-can be mixed by depth), from Shi et al. 2016 the pixel shuffle that makes the last doubling nearly free.
+normalisation, from Karras et al. 2019 the mapping network, the per-pixel noise and the style per level (so
+that pictures can be mixed by depth), from Shi et al. 2016 the pixel shuffle that makes the last doubling
+nearly free.
 """
 
 from __future__ import annotations
@@ -35,6 +36,14 @@ class GeneratorConfig:
     channels: tuple[int, ...] = (512, 256, 160, 80, 40)
     soft: bool = False
     """Whether the output is low-pass filtered, so that training works around the checkerboard."""
+    mapping: bool = False
+    """Whether latent and condition pass a residual network together before they are the style."""
+    limit: float | None = None
+    """Largest root mean square over channels of one position after a styled norm; None: unlimited.
+
+    Batch normalisation scales channels, never positions: without a limit one position can grow from block to
+    block until a corner of the picture is a spot of pure colour. 2.5 cures it; the median is 1.
+    """
 
     @property
     def size(self) -> int:
@@ -113,10 +122,11 @@ def without_frame(images: torch.Tensor) -> torch.Tensor:
 
 
 class StyledNorm(nn.Module):
-    """Batch normalisation whose gain and offset come from the style (N, S)."""
+    """Batch normalisation whose gain and offset come from the style (N, S); ``limit`` as in the config."""
 
-    def __init__(self, channels: int, style: int) -> None:
+    def __init__(self, channels: int, style: int, limit: float | None = None) -> None:
         super().__init__()
+        self.limit = limit
         self.norm = nn.BatchNorm2d(channels, affine=False)
         self.affine = nn.Linear(style, channels * 2)
         nn.init.normal_(self.affine.weight, std=0.02)
@@ -126,7 +136,10 @@ class StyledNorm(nn.Module):
         gain, offset = self.affine(style)[:, :, None, None].chunk(2, 1)  # (N, C, 1, 1) each
         normal: torch.Tensor = self.norm(x)
         styled: torch.Tensor = normal * (1 + gain) + offset
-        return styled
+        if self.limit is None:
+            return styled
+        size = styled.float().square().mean(1, keepdim=True).sqrt()  # (N, 1, H, W)
+        return styled * (self.limit / size.clamp(min=self.limit)).to(styled.dtype)
 
 
 class Block(nn.Module):
@@ -135,10 +148,10 @@ class Block(nn.Module):
     ``style`` (N, S) steers both norms; ``noise`` (N, 2, 2r, 2r) is added before each of them, one map each.
     """
 
-    def __init__(self, inputs: int, outputs: int, style: int) -> None:
+    def __init__(self, inputs: int, outputs: int, style: int, limit: float | None = None) -> None:
         super().__init__()
         self.narrow = nn.Conv2d(inputs, outputs, 1)
-        self.norms = nn.ModuleList(StyledNorm(outputs, style) for _ in range(2))
+        self.norms = nn.ModuleList(StyledNorm(outputs, style, limit) for _ in range(2))
         self.convs = nn.ModuleList(nn.Conv2d(outputs, outputs, 3, padding=1) for _ in range(2))
         self.strength = nn.Parameter(torch.zeros(2, outputs, 1, 1))
 
@@ -163,10 +176,16 @@ class Generator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Linear(config.embedding, config.embedding),
         )
+        if config.mapping:
+            last = nn.Linear(config.style, config.style)
+            # Begins as the identity, so that a generator without it can be taken over.
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+            self.mapping = nn.Sequential(nn.Linear(config.style, config.style), nn.LeakyReLU(0.2), last)
         self.start = nn.Linear(config.style, config.channels[0] * BASE * BASE)
         widths = config.channels
-        self.blocks = nn.ModuleList(Block(i, o, config.style) for i, o in pairwise(widths))
-        self.last_norm = StyledNorm(widths[-1], config.style)
+        self.blocks = nn.ModuleList(Block(i, o, config.style, config.limit) for i, o in pairwise(widths))
+        self.last_norm = StyledNorm(widths[-1], config.style, config.limit)
         self.to_rgb = nn.Conv2d(widths[-1], 12, 3, padding=1)
         # The four sub-pixels start equal, so that training does not begin with a checkerboard.
         with torch.no_grad():
@@ -177,16 +196,22 @@ class Generator(nn.Module):
     def styles(self, condition: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """Condition (N, K) and ``z`` (N, latent) -> the same style at every level, (N, levels, style)."""
         style = torch.cat([z, self.embed(condition)], 1)
+        if self.config.mapping:
+            style = style + self.mapping(style)
         return style[:, None].expand(-1, self.config.levels, -1)
 
     def synthesise(self, styles: torch.Tensor, noise: Sequence[torch.Tensor]) -> torch.Tensor:
         """Styles (N, levels, style), coarse to fine, and noise maps -> pictures in [-1, 1]."""
+        return torch.tanh(self.colours(styles, noise))
+
+    def colours(self, styles: torch.Tensor, noise: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The pictures of :meth:`synthesise` before the tanh that bounds them: (N, 3, size, size)."""
         x = self.start(styles[:, 0]).unflatten(1, (self.config.channels[0], BASE, BASE))  # (N, C0, 4, 4)
         for level, (block, plane) in enumerate(zip(self.blocks, noise, strict=True), 1):
             x = block(x, styles[:, level], plane)  # (N, C[level], 4 * 2**level, 4 * 2**level)
         x = F.leaky_relu(self.last_norm(x, styles[:, -1]), 0.2)
         rgb = F.pixel_shuffle(self.to_rgb(x), 2)  # (N, 12, size / 2, size / 2) -> (N, 3, size, size)
-        return torch.tanh(softened(rgb) if self.config.soft else rgb)
+        return softened(rgb) if self.config.soft else rgb
 
     def forward(self, condition: torch.Tensor, latents: Latents) -> torch.Tensor:
         return self.synthesise(self.styles(condition, latents.z), latents.noise)

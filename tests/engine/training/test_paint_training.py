@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from tests.engine.toy_training_data import write_training_data
 from workers.engines.vision.text_image_matcher import MatcherModel
-from workers.nets.generator import GeneratorConfig
+from workers.nets.generator import GeneratorConfig, draw_many
 from workers.nets.matcher import Matcher, MatcherConfig
 from workers.training.common.data import Painting
+from workers.training.common.efficientnet_lite import EfficientNetLite
 from workers.training.common.feature_metrics import Moments, frechet, kernel_distance
-from workers.training.common.perceptual_teacher import Teacher
 from workers.training.common.run import Progress
 from workers.training.common.setup import Setup, seed_everything
 from workers.training.generator.augmentation import augment
-from workers.training.generator.data import Batches, mismatched
-from workers.training.generator.train import GeneratorTrainer, layout_distance, mix_styles
+from workers.training.generator.data import MARGIN, Batches, mismatched
+from workers.training.generator.growth import FADE, FIT
+from workers.training.generator.trainer import GeneratorTrainer, layout_distance, mix_styles
 from workers.training.matcher.captions import (
     COLOUR_LIMITS,
     CaptionedPictures,
@@ -165,22 +165,31 @@ def test_degraded_pairs_are_half_as_large() -> None:
     assert (small - halved(images)).abs().mean() < 0.6
 
 
-@pytest.fixture
-def trainer(tmp_path: Path) -> GeneratorTrainer:
-    """A generator of 64 px for four words, with a teacher of random weights."""
-    words = ("sea", "forest", "night", "red")
-    config = MatcherConfig(words=words, embedding=16, token=8, hidden=8, size=32, stem=4, widths=(8,))
+WORDS = ("sea", "forest", "night", "red")
+
+
+@pytest.fixture(scope="module")
+def network() -> EfficientNetLite:
+    return EfficientNetLite.load()
+
+
+def trainer_of(
+    network: EfficientNetLite, channels: tuple[int, ...], precision: torch.dtype = torch.bfloat16
+) -> GeneratorTrainer:
+    """A generator for four words that learns from eight pictures of noise."""
+    config = GeneratorConfig(condition=16, latent=4, embedding=4, channels=channels, mapping=True, limit=2.5)
     captions = np.eye(4, dtype=np.float32)[np.arange(8) % 4]
-    pictures = np.random.default_rng(1).integers(0, 256, (8, 76, 76, 3), dtype=np.uint8)
-    views = CaptionedPictures(pictures, captions, words, np.zeros(8, bool), np.zeros((8, 512)))
-    setup = Setup(torch.device("cpu"), 1, seed_everything(1), torch.bfloat16)
-    matcher = MatcherModel(Matcher(config), setup.device)
-    batches = Batches(views, matcher, 64, 4, setup.generator)
+    side = config.size + MARGIN
+    pictures = np.random.default_rng(1).integers(0, 256, (8, side, side, 3), dtype=np.uint8)
+    views = CaptionedPictures(pictures, captions, WORDS, np.zeros(8, bool), np.zeros((8, 512)))
+    setup = Setup(torch.device("cpu"), 1, seed_everything(1), precision)
+    sizes = MatcherConfig(words=WORDS, embedding=16, token=8, hidden=8, size=32, stem=4, widths=(8,))
+    matcher = MatcherModel(Matcher(sizes), setup.device)
     made = GeneratorTrainer(
-        GeneratorConfig(condition=16, latent=4, embedding=4, channels=(8, 8, 8, 8)),
+        config,
         matcher,
-        Teacher(write_training_data(tmp_path / "data")),
-        batches,
+        network,
+        Batches(views, matcher, config.size, 4, setup.generator),
         setup,
         rates=(1e-3, 1e-3),
         teacher_size=64,
@@ -188,6 +197,11 @@ def trainer(tmp_path: Path) -> GeneratorTrainer:
     )
     made.calibrate()
     return made
+
+
+@pytest.fixture
+def trainer(network: EfficientNetLite) -> GeneratorTrainer:
+    return trainer_of(network, (8, 8, 8, 8))
 
 
 def values(net: torch.nn.Module) -> torch.Tensor:
@@ -206,16 +220,84 @@ def test_a_step_trains_both_networks_and_the_discriminator_can_go_first(trainer:
     assert all(np.isfinite(float(loss)) for loss in figures.values())
 
 
-def test_a_generators_checkpoint_of_an_earlier_version_loads(trainer: GeneratorTrainer) -> None:
+def test_both_precisions_have_the_same_losses(network: EfficientNetLite) -> None:
+    figures = []
+    for precision in (torch.float32, torch.bfloat16):
+        made = trainer_of(network, (8, 8, 8, 8), precision)
+        torch.manual_seed(5)
+        figures.append({name: float(loss) for name, loss in made.update(0).items()})
+    exact, fast = figures
+    # bfloat16 has 8 bits of mantissa; losses are of the order of 1.
+    assert fast == {name: pytest.approx(value, rel=0.05, abs=0.05) for name, value in exact.items()}
+
+
+def test_a_generators_checkpoint_of_an_earlier_version_is_gone_on_with(trainer: GeneratorTrainer) -> None:
     trainer.step(Progress(0, 0.0))
-    now_old = {new: old for old, new in GeneratorTrainer.OLD_NAMES.items()}
-    state = {now_old.get(name, name): copy.deepcopy(value) for name, value in trainer.state_dict().items()}
-    assert {"painter", "judge", "of_painter", "of_judge"} <= set(state)
     generator, discriminator = values(trainer.generator), values(trainer.discriminator.heads)
+    state = copy.deepcopy(trainer.state_dict())
     trainer.step(Progress(1, 0.0))
     later = values(trainer.discriminator.heads)
-    trainer.load_generator(state)
+    now_old = {new: old for old, new in GeneratorTrainer.OLD_NAMES.items()}
+    old = {now_old.get(name, name): value for name, value in state.items()}
+    assert {"painter", "judge"} <= set(old)
+    trainer.load_generator(old)
     assert torch.equal(values(trainer.generator), generator)
     assert torch.equal(values(trainer.discriminator.heads), later)
     trainer.load_state_dict(state)
     assert torch.equal(values(trainer.discriminator.heads), discriminator)
+
+
+def test_a_generator_grows_out_of_a_smaller_one(network: EfficientNetLite) -> None:
+    small = trainer_of(network, (8, 8, 8, 8))
+    small.step(Progress(0, 0.0))
+    large = trainer_of(network, (8, 8, 8, 8, 4))
+    large.grow(small.state_dict(), 40)
+    start = large.generator.start.weight
+    before, heads = start.detach().clone(), values(large.discriminator.heads)
+    first = float(large.step(Progress(40, 0.0))["fit"])
+    last = min(float(large.step(Progress(41, 0.0))["fit"]) for _ in range(12))
+    # The new block learns to enlarge; what was taken over rests, and so does the discriminator.
+    assert last < first
+    assert torch.equal(start, before)
+    assert torch.equal(values(large.discriminator.heads), heads)
+    # A run that is stopped while it grows goes on growing.
+    again = trainer_of(network, (8, 8, 8, 8, 4))
+    again.load_state_dict(copy.deepcopy(large.state_dict()))
+    figures = again.step(Progress(40 + FIT, 0.0))
+    assert "generator" in figures
+    assert torch.equal(again.generator.start.weight, before)
+    again.step(Progress(40 + FIT + FADE, 0.0))
+    assert again.growth is None
+    assert not torch.equal(again.generator.start.weight, before)
+
+
+def test_pictures_fade_from_the_smaller_generators_to_the_new_ones(network: EfficientNetLite) -> None:
+    small = trainer_of(network, (8, 8, 8, 8))
+    large = trainer_of(network, (8, 8, 8, 8, 4))
+    large.grow(small.state_dict(), 0)
+    assert large.growth is not None
+    shares = [large.growth.share(step) for step in (0, FIT, FIT + FADE // 2, FIT + FADE, 9999)]
+    assert shares == [0, 0, 0.5, 1, 1]
+    latents = draw_many(large.generator.config, 2)
+    styles = large.generator.styles(torch.zeros(2, 16), latents.z)
+    enlarged = large.growth.enlarged(styles, latents.noise)
+    alone = small.average.colours(styles[:, :-1], latents.noise[:-1])
+    assert enlarged.shape == (2, 3, 128, 128)
+    assert torch.allclose(F.adaptive_avg_pool2d(enlarged, 64), alone, atol=0.05)
+
+
+def test_only_a_generator_of_half_the_size_can_be_grown(network: EfficientNetLite) -> None:
+    large = trainer_of(network, (8, 8, 8, 8, 4))
+    for channels in ((8, 8, 8, 4), (8, 8, 8, 8, 4)):
+        with pytest.raises(ValueError, match="cannot take over"):
+            large.grow(trainer_of(network, channels).state_dict(), 0)
+
+
+def test_two_prompts_share_latents_but_no_prompt_repeats_them(
+    trainer: GeneratorTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.training.generator.trainer.SHARED_LATENTS", 1.0)
+    z = trainer._latents(8).z
+    assert torch.equal(z[:2], z[2:4])
+    assert torch.equal(z[4:6], z[6:])
+    assert not torch.equal(z[:4], z[4:])

@@ -161,36 +161,34 @@ def parsed(*words: str, **options: Any) -> argparse.Namespace:
 
 
 @pytest.mark.parametrize(
-    ("choice", "device", "convolutional", "amx", "expected"),
+    ("choice", "device", "faster", "expected"),
     [
-        (None, "cpu", True, True, torch.float32),
-        (None, "cuda", True, False, torch.bfloat16),
-        ("float32", "cuda", True, True, torch.float32),
-        ("bfloat16", "cpu", False, False, torch.bfloat16),
-        ("auto", "cpu", True, True, torch.bfloat16),
-        ("auto", "cpu", True, False, torch.float32),
-        ("auto", "cpu", False, True, torch.float32),
-        ("auto", "cuda", False, False, torch.bfloat16),
+        ("float32", "cuda", True, torch.float32),
+        ("bfloat16", "cpu", False, torch.bfloat16),
+        ("auto", "cpu", True, torch.bfloat16),
+        ("auto", "cpu", False, torch.float32),
+        ("auto", "cuda", False, torch.bfloat16),
+        ("auto", "mps", True, torch.float32),
     ],
 )
 def test_precision_is_what_the_machine_is_fast_at(
-    choice: str | None,
-    device: str,
-    convolutional: bool,
-    amx: bool,
-    expected: torch.dtype,
-    monkeypatch: pytest.MonkeyPatch,
+    choice: str, device: str, faster: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_setup, "has_amx", lambda: amx)
-    assert precision_of(choice, torch.device(device), convolutional) is expected
+    monkeypatch.setattr(training_setup, "bfloat16_is_faster", lambda convolutional: faster)
+    assert precision_of(choice, torch.device(device), True) is expected
+
+
+@pytest.mark.parametrize("convolutional", [True, False])
+def test_both_precisions_are_tried_on_this_processor(convolutional: bool) -> None:
+    assert training_setup.bfloat16_is_faster(convolutional) in (True, False)
 
 
 def test_options_become_a_setup(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARTSITE_DEVICE", "cpu")
-    plain = parsed(always_resumes=True)
+    plain = parsed("--precision", "float32", always_resumes=True, convolutional=False)
     assert not hasattr(plain, "resume")
-    assert prepare(plain).precision is torch.float32
-    chosen = prepare(parsed("--precision", "bfloat16", "--channels-last", channels_last=False))
+    assert not prepare(plain).channels_last
+    chosen = prepare(parsed("--precision", "bfloat16"))
     conv = chosen.place(nn.Conv2d(3, 4, 3))
     assert conv.weight.is_contiguous(memory_format=torch.channels_last)
     with chosen.autocast():

@@ -56,7 +56,7 @@ CHECKED = 400
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``classify`` command."""
     parser.epilog = __doc__
-    run_arguments(parser, "runs/classify", 60, plan=True, channels_last=False)
+    run_arguments(parser, "runs/classify", 60, plan=True)
     cache_argument(parser)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--side", type=int, default=144, help="pictures have about side**2 pixels")

@@ -54,7 +54,7 @@ LOGGED = ("first_guess_right", "mean_over_scenes", "among_first_two")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``scene-classifier`` command."""
     parser.epilog = __doc__
-    run_arguments(parser, "runs/scene-classifier", 20, precision="float32", channels_last=True)
+    run_arguments(parser, "runs/scene-classifier", 20)
     cache_argument(parser)
     parser.add_argument(
         "--steps", type=int, default=0, help="stop after so many even if time is left (0: no limit)"

@@ -44,7 +44,7 @@ TEXT_WORDS_WEIGHT = 4.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``match`` command."""
     parser.epilog = __doc__
-    run_arguments(parser, "runs/match", 25, precision="float32", channels_last=False)
+    run_arguments(parser, "runs/match", 25)
     cache_argument(parser)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate; ends at none")

@@ -16,7 +16,7 @@ from workers.training.style_transfer import export, train, train_encoder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``python -m workers.training restyle``."""
     parser.epilog = __doc__
-    run_arguments(parser, "runs/restyle", 60, seed=7, plan=True, always_resumes=True, channels_last=True)
+    run_arguments(parser, "runs/restyle", 60, seed=7, plan=True, always_resumes=True)
     parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--bank", type=int, default=900, help="paintings, beside the famous, to learn from")
     parser.add_argument("--views", type=int, default=8, help="crops of each famous painting")

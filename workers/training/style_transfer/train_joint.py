@@ -41,9 +41,7 @@ CLIP = 5.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``python -m workers.training restyle-together``."""
     parser.epilog = __doc__
-    run_arguments(
-        parser, "runs/restyle-together", 60, seed=11, plan=True, always_resumes=True, channels_last=True
-    )
+    run_arguments(parser, "runs/restyle-together", 60, seed=11, plan=True, always_resumes=True)
     parser.add_argument("--start-from", type=Path, help="weights folder of the first stages")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--blocks", type=int, default=8, help="residual blocks of the transfer network")

@@ -61,7 +61,7 @@ CLIP = 1.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``upscaler`` command."""
     parser.epilog = __doc__
-    run_arguments(parser, "runs/paint-upscaler", 60, precision="float32", channels_last=False)
+    run_arguments(parser, "runs/paint-upscaler", 60)
     parser.add_argument(
         "--painter", type=Path, help="checkpoint.pt of a generator whose pictures to learn on"
     )

@@ -25,7 +25,7 @@ CLIP = 1.0
 def language_model_arguments(parser: argparse.ArgumentParser, out: str) -> None:
     """The options of both commands; the defaults are those of the shipped weights."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    run_arguments(parser, out, 60.0, always_resumes=True)
+    run_arguments(parser, out, 60.0, always_resumes=True, convolutional=False)
     parser.add_argument("--steps", type=int, help="stop after this many steps, if the budget lasts")
     parser.add_argument("--rate", type=float, default=3e-3)
 

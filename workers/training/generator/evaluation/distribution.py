@@ -38,12 +38,10 @@ PROTOCOL = (
     "{count} pictures for the captions of as many random training paintings, truncation 1, painted at "
     "256 px and reduced to 128 px by area, against {count} other training paintings at 128 px (equal "
     "counts; all {train} and the {held} held-out ones beside it). Features: mean-pooled fire9 of "
-    "SqueezeNet 1.0, which in training was also the discriminator's; so the Frechet distance is given "
-    "in the features of the scene classifier, too, which the generator was never trained with. Frechet "
-    "distance in thousands (the scene classifier's: times a thousand), kernel distance on "
-    "features / 1000**0.5, precision and recall "
-    "with k = 3 (Kynkaanniemi et al. 2019). real_to_real: two disjoint sets of {count} training "
-    "paintings."
+    "SqueezeNet 1.0, which the generator was never trained with; the Frechet distance is given in the "
+    "features of the scene classifier, too. Frechet distance in thousands (the scene classifier's: times "
+    "a thousand), kernel distance on features / 1000**0.5, precision and recall with k = 3 "
+    "(Kynkaanniemi et al. 2019). real_to_real: two disjoint sets of {count} training paintings."
 )
 MEMORY_PROTOCOL = (
     "Distance to the nearest of {train} training paintings or their mirror images in fire9 features, "
