@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
-from gallery.live import publisher
 from gallery.models import Artwork, Job, ModerationEntry, Upload, User, Worker
 
 if TYPE_CHECKING:
@@ -24,11 +21,6 @@ else:
 @admin.register(User)
 class PeopleAdmin(PeopleBase):
     """Accounts, groups and permissions."""
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """A right that is taken away here ends on open pages, too."""
-        super().save_related(request, form, formsets, change)
-        transaction.on_commit(partial(publisher.recheck_user, form.instance.pk), robust=True)
 
 
 class ReadOnlyAdmin(ReadOnlyBase):

@@ -4,7 +4,11 @@ from django.apps import AppConfig
 
 
 class GalleryConfig(AppConfig):
-    """Registers the gallery; nothing happens at import."""
+    """Registers the gallery and its signals; nothing else happens at import."""
 
     name = "gallery"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the signals."""
+        from gallery import signals  # noqa: F401

@@ -42,6 +42,7 @@ from gallery.live.messages import (
     Envelope,
     envelope,
     job_group,
+    session_digest,
     user_group,
 )
 from gallery.live.outbox import Outbox, OutboxFull
@@ -337,9 +338,11 @@ class LiveConsumer(AsyncConsumer):
             self._workers = {"queues": counts}
             self._put(envelope("queue.stats", self._workers))
 
-    async def _recheck(self, _: Mapping[str, Any]) -> None:
+    async def _recheck(self, message: Mapping[str, Any]) -> None:
         """Ask the session and the rows again; whoever lost their right is closed."""
         key = self.scope["session"].session_key
+        if key and message.get("ended_session") == session_digest(key):
+            return self._end(NOT_SIGNED_IN)
         store = import_module(settings.SESSION_ENGINE).SessionStore(key)
         try:
             user = await get_user({"session": store})

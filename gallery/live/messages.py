@@ -11,6 +11,7 @@ On the channel layer there is one envelope, ``{"type": "live.messages", "message
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import time
 from collections.abc import Mapping
@@ -112,6 +113,11 @@ def job_group(job_id: object) -> str:
 def user_group(user_id: object) -> str:
     """The group of one person's open sockets."""
     return f"user.{user_id}"
+
+
+def session_digest(session_key: str) -> str:
+    """Names a session to those who hold its key, and tells the key to nobody."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
 
 
 def envelope(

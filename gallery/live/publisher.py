@@ -129,9 +129,13 @@ def publish(*messages: Message) -> None:
     _publisher.put(messages)
 
 
-def recheck_user(user_id: object) -> None:
-    """Have every open socket of a person ask again whether they are signed in and what they may see."""
-    _publisher.put((), {user_group(user_id): {"type": LAYER_RECHECK}})
+def recheck_user(user_id: object, ended_session: str = "") -> None:
+    """Have every open socket of a person ask again whether they are signed in and what they may see.
+
+    Sockets of ``ended_session``, a digest (:func:`gallery.live.messages.session_digest`), are closed unasked:
+    its row may not be deleted yet.
+    """
+    _publisher.put((), {user_group(user_id): {"type": LAYER_RECHECK, "ended_session": ended_session}})
 
 
 def flush(timeout: float = 2.0) -> bool:

@@ -31,6 +31,8 @@ class ModerationEntry(models.Model):
     note = models.CharField(max_length=500, blank=True, default="")
     before = models.CharField(max_length=8)
     after = models.CharField(max_length=8)
+    shown = models.CharField(max_length=64, blank=True, default="")
+    """Digest of the title and the text that were decided on; empty in entries of earlier versions."""
     undoes = models.OneToOneField(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="undone_by"
     )

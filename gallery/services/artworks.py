@@ -163,7 +163,8 @@ def artwork_set_visibility(*, artwork: Artwork, visibility: str, by: User) -> Ar
 def artwork_rename(*, artwork: Artwork, title: str, by: User) -> Artwork:
     """Give a work a title of at most 200 characters; empty takes it away.
 
-    The title is part of what moderators approved: a new one puts an approved work back into their queue.
+    The title is part of what moderators decided on: another one puts a work that was approved or rejected
+    back into their queue. What was removed stays removed.
     Raises PermissionDenied, ArtworkProblem.
     """
     cleaned = clean_text(title)
@@ -174,10 +175,11 @@ def artwork_rename(*, artwork: Artwork, title: str, by: User) -> Artwork:
     with transaction.atomic():
         current = _locked(artwork, by)
         if cleaned != current.title:
-            if cleaned and current.moderation == Moderation.APPROVED:
+            if current.moderation in (Moderation.APPROVED, Moderation.REJECTED):
                 current.moderation = Moderation.PENDING
+                current.moderation_reason = current.moderation_note = ""
             current.title = cleaned
-            current.save(update_fields=["title", "moderation"])
+            current.save(update_fields=["title", "moderation", "moderation_reason", "moderation_note"])
     return current
 
 

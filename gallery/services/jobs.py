@@ -296,6 +296,21 @@ def job_fail(*, job_id: UUID, token: UUID, code: str, visitor: str, operator: st
     return bool(changed)
 
 
+def leases_renew(*, all_of_them: bool) -> int:
+    """Renew leases in their workers' place: all of them after a jump of time. Returns how many.
+
+    Without ``all_of_them`` only those that end later than any lease given now would: the clock was set back,
+    and a dead worker's jobs would wait as long as it was set back by.
+    """
+    held = Job.objects.filter(state__in=LEASED)
+    if not all_of_them:
+        held = held.filter(lease_expires_at__gt=database_clock.shifted(2 * settings.ARTSITE_LEASE_SECONDS))
+    # Mostly there is nothing: look before taking SQLite's one write lock.
+    if not held.exists():
+        return 0
+    return held.update(lease_expires_at=database_clock.shifted(settings.ARTSITE_LEASE_SECONDS))
+
+
 def leases_expired() -> QuerySet[Job]:
     """Jobs whose worker was silent for longer than its lease."""
     return Job.objects.filter(state__in=LEASED, lease_expires_at__lt=database_clock.now())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
@@ -74,16 +76,23 @@ def artwork_remove(*, artwork: Artwork, by: User, reason: str, note: str = "") -
 
 
 def moderation_undo(*, entry: ModerationEntry, by: User) -> ModerationEntry:
-    """Take back a decision: the work is again what it was before, with the reason it had then.
+    """Take back the latest decision: the work is again what it was before, with the reason it had then.
 
-    Raises PermissionDenied, and ModerationConflict when it was undone already, is an undo itself,
-    or the work has changed since.
+    Nothing comes back that nobody reviewed: its title and text must be those that were decided on. Raises
+    PermissionDenied, and ModerationConflict when it was undone already, is an undo itself, is not the latest
+    decision that stands, or the work has changed since.
     """
     if not can_moderate(by):
         raise PermissionDenied
     with transaction.atomic():
         if entry.action == ModerationAction.UNDO or ModerationEntry.objects.filter(undoes=entry).exists():
             raise ModerationConflict(f"entry {entry.pk} cannot be undone")
+        standing = ModerationEntry.objects.filter(artwork_ref=entry.artwork_ref, undone_by=None)
+        if standing.exclude(action=ModerationAction.UNDO).filter(pk__gt=entry.pk).exists():
+            raise ModerationConflict(f"entry {entry.pk} is not the latest decision")
+        work = Artwork.objects.select_for_update().filter(pk=entry.artwork_ref).first()
+        if work is None or shown_digest(work) != entry.shown:
+            raise ModerationConflict(f"artwork {entry.artwork_ref} is not what was decided on")
         earlier = (
             ModerationEntry.objects.filter(artwork_ref=entry.artwork_ref, after=entry.before, pk__lt=entry.pk)
             .order_by("-pk")
@@ -105,8 +114,14 @@ def moderation_undo(*, entry: ModerationEntry, by: User) -> ModerationEntry:
             before=entry.after,
             after=entry.before,
             undoes=entry,
+            shown=entry.shown,
             created_at=timezone.now(),
         )
+
+
+def shown_digest(artwork: Artwork) -> str:
+    """Names what a moderator sees of a work and its author could change: the title and the text."""
+    return hashlib.sha256(f"{artwork.title}\0{artwork.text}".encode()).hexdigest()
 
 
 def _reason(code: str) -> str:
@@ -152,6 +167,7 @@ def _decide(
             note=note,
             before=before,
             after=after,
+            shown=shown_digest(artwork),
             created_at=timezone.now(),
         )
     artwork.moderation, artwork.moderation_reason = after, reason

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -21,17 +23,44 @@ from gallery.services import database_clock, jobs
 NOTIFY_AGAIN_SECONDS = 15
 """A notification that no worker has acted on for so long is taken for lost."""
 FORGET_WORKERS = timedelta(days=7)
+LEAST_JUMP_SECONDS = 5.0
+"""A sweep on a busy machine may be late by this much; no time has jumped."""
+
+
+class TimeJumps:
+    """Tells the sweeping process that time jumped: the machine slept, it was stopped, or a clock was set.
+
+    Then the leases of workers that slept too, or that renewed them by the other clock, say nothing.
+    """
+
+    def __init__(self) -> None:
+        self._before: tuple[float, float] | None = None
+
+    def jumped(self, expected: float) -> bool:
+        """Whether more or less time went by since the last call than the ``expected`` seconds allow."""
+        before, self._before = self._before, (time.time(), time.monotonic())
+        if before is None:
+            return False
+        wall, awake = (now - then for now, then in zip(self._before, before, strict=True))
+        # Less costs no lease: a worker renews it every quarter of that.
+        allowed = max(LEAST_JUMP_SECONDS, settings.ARTSITE_LEASE_SECONDS / 2)
+        # The monotonic clock stands still while a machine sleeps and goes on while a process is stopped.
+        return abs(wall - awake) > allowed or awake > expected + allowed
 
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How many jobs a sweep put back, failed, canceled and expired, and how many notifications it sent."""
+    """How many jobs a sweep put back, failed, canceled and expired, and how many notifications it sent.
+
+    ``renewed``: leases that were renewed in their workers' place because time had jumped.
+    """
 
     requeued: int = 0
     lost: int = 0
     canceled: int = 0
     expired: int = 0
     notified: int = 0
+    renewed: int = 0
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
@@ -42,11 +71,14 @@ class SweepReport:
         )
 
 
-def job_sweep() -> SweepReport:
+def job_sweep(*, time_jumped: bool = False) -> SweepReport:
     """Take jobs from silent workers, close those past their deadline, notify of those that wait too long.
 
-    Many sweeps may run at once, on many machines: each change happens once.
+    After a jump of time (:class:`TimeJumps`) every lease is renewed instead: its worker has one more lease to
+    be heard, and no attempt is charged. Many sweeps may run at once, on many machines: each change happens
+    once.
     """
+    renewed = jobs.leases_renew(all_of_them=time_jumped)
     out = jobs.leases_expired()
     tried = Q(attempt__gte=MAX_ATTEMPTS)
     at_work = out.filter(state__in=jobs.AT_WORK)
@@ -71,6 +103,7 @@ def job_sweep() -> SweepReport:
         ),
         expired=job_expire(),
         notified=_notify(),
+        renewed=renewed,
     )
     forgotten = Worker.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS)
     if forgotten.exists():

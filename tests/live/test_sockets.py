@@ -14,6 +14,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
@@ -452,6 +453,65 @@ async def test_a_permission_that_is_taken_away_in_the_admin_closes_open_sockets(
         return client.post(url, data).status_code
 
     assert await in_thread(take_away)() == 302
+    assert await page.close_code() == consumers.NOT_ALLOWED
+
+
+def _sign_out(person: User) -> None:
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = Session.objects.get().session_key
+    assert client.post("/accounts/logout/").status_code == 302
+
+
+def _change_password(person: User) -> None:
+    person.set_password("another horse")
+    person.save()
+
+
+def _deactivate(person: User) -> None:
+    person.is_active = False
+    person.save()
+
+
+@pytest.mark.parametrize("change", [_sign_out, _change_password, _deactivate, User.delete])
+async def test_a_socket_ends_at_once_with_its_persons_session(
+    open_page: OpenPage, ana: User, change: Callable[[User], object]
+) -> None:
+    page = await open_page(ana)
+    await in_thread(change)(ana)
+    assert await page.close_code() == consumers.NOT_SIGNED_IN
+
+
+def _leave_group(person: User, group: Group) -> None:
+    person.groups.clear()
+
+
+def _empty_group(person: User, group: Group) -> None:
+    group.user_set.clear()
+
+
+def _weaken_group(person: User, group: Group) -> None:
+    group.permissions.clear()
+
+
+def _dissolve_group(person: User, group: Group) -> None:
+    group.delete()
+
+
+@pytest.mark.parametrize("change", [_leave_group, _empty_group, _weaken_group, _dissolve_group])
+async def test_a_socket_ends_at_once_with_a_right_that_a_group_gave(
+    open_page: OpenPage, ana: User, change: Callable[[User, Group], None]
+) -> None:
+    def join() -> Group:
+        group = Group.objects.create(name="operators")
+        group.permissions.set(Permission.objects.filter(codename="operate_workers"))
+        group.user_set.add(ana)
+        return group
+
+    group = await in_thread(join)()
+    page = await open_page(await User.objects.aget(pk=ana.pk))
+    await page.say(type="subscribe", channel="workers")
+    await page.hear("queue.stats")
+    await in_thread(change)(ana, group)
     assert await page.close_code() == consumers.NOT_ALLOWED
 
 

@@ -18,6 +18,7 @@ from django.db import connection
 from gallery.models import JobState
 from gallery.services import jobs
 from workers.engines.base import JobCanceled, JobReleased
+from workers.runtime.stall_clock import StallClock
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +45,9 @@ class Lease:
         self._finishing: set[UUID] = set()
         self._finishing_read_at = 0.0
         self._states_read_at = self.renewed_at = time.monotonic()
-        self._stepped_at = 0.0
-        self._stall_seconds: float | None = None
+        self._stall_clock: StallClock | None = None
+        self._stall_seconds = 0.0
+        self._spent = 0.0
         self._is_waiting = False
 
     @property
@@ -67,7 +69,7 @@ class Lease:
     def check(self, job_id: UUID) -> None:
         """Between two steps: raises JobCanceled, LeaseLost (one of these), or JobReleased. Cheap."""
         now = time.monotonic()
-        self._stepped_at = now
+        self.reset_stall_timer()
         if now - self._states_read_at >= READ_SECONDS:
             self._states_read_at = now
             try:
@@ -114,15 +116,24 @@ class Lease:
             self._canceled |= {job_id for job_id, state in states.items() if state == JobState.CANCELING}
 
     def watch(self, stall_seconds: float | None) -> None:
-        """From now on a step is due every ``stall_seconds``; None ends the watch."""
-        self._stepped_at = time.monotonic()
-        self._stall_seconds = stall_seconds
+        """From now on this thread owes a step every ``stall_seconds`` of its time; None ends the watch."""
+        self._spent = 0.0
+        self._stall_seconds = stall_seconds or 0.0
+        self._stall_clock = None if stall_seconds is None else StallClock()
 
     def overdue(self) -> float | None:
-        """Seconds since the last step when that is too long, else None."""
-        limit = self._stall_seconds
-        silent = time.monotonic() - self._stepped_at
-        return silent if limit is not None and silent > limit and not self._is_waiting else None
+        """Seconds since the last step that the engine could have used, when they are too many, else None.
+
+        Asked by the keeper's thread at every tick: see :mod:`workers.runtime.stall_clock`.
+        """
+        clock = self._stall_clock
+        if clock is None:
+            return None
+        spent = clock.advance()
+        if self._is_waiting:
+            return None
+        self._spent += spent
+        return self._spent if self._spent > self._stall_seconds else None
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -135,8 +146,8 @@ class Lease:
             self._is_waiting = False
 
     def reset_stall_timer(self) -> None:
-        """Count the time without a step anew: the engine could not step."""
-        self._stepped_at = time.monotonic()
+        """Count the time without a step anew: there was one, or there could be none."""
+        self._spent = 0.0
 
 
 def end_process(code: int) -> NoReturn:
@@ -182,13 +193,15 @@ class LeaseKeeper:
             with self._lock:
                 leases = list(self._leases)
             for lease in leases:
+                spent = lease.overdue()
                 if frozen:  # the whole process was: SIGSTOP, or a laptop that slept
                     lease.reset_stall_timer()
-                silent = lease.overdue()
-                if silent is not None:
+                    spent = None
+                if spent is not None:
                     logger.critical(
-                        "no step for %.0f s: the engine hangs, this process ends; %s go to another worker",
-                        silent,
+                        "no step in %.0f s of its own time: the engine hangs, this process ends; "
+                        "%s go to another worker",
+                        spent,
                         ", ".join(map(str, sorted(lease.held))),
                     )
                     self._on_stall(STALLED_EXIT)

@@ -17,7 +17,7 @@ from gallery import dispatch
 from gallery.live import publisher
 from gallery.services.artworks import orphan_files_sweep
 from gallery.services.sessions import expired_sessions_sweep
-from gallery.services.sweep import job_sweep
+from gallery.services.sweep import TimeJumps, job_sweep
 from gallery.services.uploads import unused_uploads_sweep
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         logger.info("sweeping every %d s", settings.ARTSITE_SWEEP_SECONDS)
         files_at = time.monotonic()
+        self._time = TimeJumps()
         while not stopping.is_set():
             self._attempt(self._sweep)
             if time.monotonic() >= files_at:
@@ -50,9 +51,11 @@ class Command(BaseCommand):
         dispatch.flush(0.5)
         publisher.flush(0.5)
 
-    @staticmethod
-    def _sweep() -> None:
-        report = job_sweep()
+    def _sweep(self) -> None:
+        jumped = self._time.jumped(settings.ARTSITE_SWEEP_SECONDS)
+        if jumped:
+            logger.warning("time jumped: every lease is renewed once")
+        report = job_sweep(time_jumped=jumped)
         if report:
             logger.info("swept: %s", report)
 

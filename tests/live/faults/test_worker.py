@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gallery.services.sweep import LEAST_JUMP_SECONDS
 from tests.live.faults.invariants import Witness, assert_hold
 from tests.live.faults.supervision import (
     ENVIRONMENT,
@@ -168,6 +169,32 @@ def test_f4_a_worker_that_wakes_up_after_its_lease_changes_nothing(
         assert stack.wait_state(later, "succeeded", timeout=20)["worker_name"] == "doomed@test"
         assert stack.job(job) == before
         stack.kill("doomed")
+    hold(stack, witness)
+
+
+SLEEP_SECONDS = 4 * LEASE_SECONDS + LEAST_JUMP_SECONDS
+
+
+@ON_BOTH
+def test_f27_everything_sleeps_longer_than_a_lease_and_no_attempt_is_charged(
+    stack: Stack, witness: Witness
+) -> None:
+    """A laptop that is closed: the sweep may wake up before the worker does."""
+    drain(stack, "healthy", draining=False)
+    job = submit(stack, prompt="steps=40 pause=0.1")
+    stack.wait_state(job, "running")
+    parts = [stack.children["scheduler"], stack.worker("healthy")]
+    for part in parts:
+        part.freeze()
+    time.sleep(SLEEP_SECONDS)
+    parts[0].thaw()
+    # By the clock the lease is over; a sweep that saw nothing but the clock takes the job away now.
+    stack.wait_for(lambda: stack.ask("not jobs.leases_expired().filter(pk=job)", job=job))
+    assert stack.state(job) == "running"
+    parts[1].thaw()
+    row = stack.wait_state(job, "succeeded", timeout=30)
+    assert (row["attempt"], row["worker_name"]) == (1, "healthy@test")
+    drain(stack, "healthy")
     hold(stack, witness)
 
 

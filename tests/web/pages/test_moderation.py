@@ -169,6 +169,51 @@ def test_an_approval_that_is_undone_waits_again(client: Client, moderator: User,
     )
 
 
+@pytest.mark.parametrize("title", ["Somebody's telephone number", ""])
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_another_title_is_reviewed_again(
+    moderator: User, person: User, waiting: Artwork, decision: str, title: str
+) -> None:
+    artwork_rename(artwork=waiting, title="Harbour", by=person)
+    waiting.refresh_from_db()
+    decide_by = {"approve": moderation.artwork_approve, "reject": moderation.artwork_reject}[decision]
+    decide_by(artwork=waiting, by=moderator, reason="copied")
+    renamed = artwork_rename(artwork=waiting, title=title, by=person)
+    assert (renamed.moderation, renamed.moderation_reason) == ("pending", "")
+
+
+def test_undo_brings_back_no_title_that_nobody_saw(moderator: User, person: User, waiting: Artwork) -> None:
+    moderation.artwork_approve(artwork=waiting, by=moderator)
+    removal = moderation.artwork_remove(artwork=waiting, by=moderator, reason="copied")
+    artwork_rename(artwork=waiting, title="Somebody's telephone number", by=person)
+    with pytest.raises(moderation.ModerationConflict):
+        moderation.moderation_undo(entry=removal, by=moderator)
+    waiting.refresh_from_db()
+    assert waiting.moderation == "removed"
+    # With the title that was decided on it can be undone again.
+    artwork_rename(artwork=waiting, title="", by=person)
+    moderation.moderation_undo(entry=removal, by=moderator)
+    waiting.refresh_from_db()
+    assert waiting.moderation == "approved"
+
+
+def test_only_the_latest_decision_can_be_undone(moderator: User, waiting: Artwork) -> None:
+    first = moderation.artwork_approve(artwork=waiting, by=moderator)
+    moderation.artwork_reject(artwork=waiting, by=moderator, reason="copied")
+    moderation.artwork_approve(artwork=waiting, by=moderator)
+    # The work is what the first decision made of it, by another one.
+    with pytest.raises(moderation.ModerationConflict):
+        moderation.moderation_undo(entry=first, by=moderator)
+
+
+def test_a_decision_of_an_earlier_version_cannot_be_undone(moderator: User, waiting: Artwork) -> None:
+    entry = moderation.artwork_reject(artwork=waiting, by=moderator, reason="copied")
+    ModerationEntry.objects.filter(pk=entry.pk).update(shown="")
+    entry.refresh_from_db()
+    with pytest.raises(moderation.ModerationConflict):
+        moderation.moderation_undo(entry=entry, by=moderator)
+
+
 def test_nothing_is_undone_twice_or_out_of_turn(moderator: User, waiting: Artwork) -> None:
     first = moderation.artwork_approve(artwork=waiting, by=moderator)
     second = moderation.artwork_reject(artwork=waiting, by=moderator, reason="spam")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection
 from django.utils import timezone
@@ -19,7 +21,7 @@ from gallery.models import Artwork, Job, JobState, Lineage, User
 from gallery.models.job import FINAL, MAX_ATTEMPTS
 from gallery.services import jobs
 from gallery.services.artworks import PictureFile, artwork_delete, artworks_build
-from gallery.services.sweep import NOTIFY_AGAIN_SECONDS, job_sweep
+from gallery.services.sweep import NOTIFY_AGAIN_SECONDS, TimeJumps, job_sweep
 from gallery.services.workers import HeartbeatData, worker_heartbeat
 from tests.web.factories import make_input, make_job, make_listed, make_worker
 
@@ -355,6 +357,51 @@ def pending(broker: Redis) -> Callable[[str], int]:
         return int(broker.llen(queue))
 
     return count
+
+
+@pytest.mark.parametrize(
+    ("wall", "awake", "jumped"),
+    [
+        (5, 5, False),
+        (12, 12, False),  # a busy machine
+        (65, 65, True),  # this process was stopped
+        (3600, 5, True),  # the machine slept, or its clock was set forward
+        (-3600, 5, True),  # its clock was set back
+    ],
+)
+def test_a_jump_of_time_is_noticed(
+    wall: float, awake: float, jumped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jumps = TimeJumps()
+    assert not jumps.jumped(5)
+    now, monotonic = time.time(), time.monotonic()
+    monkeypatch.setattr(time, "time", lambda: now + wall)
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic + awake)
+    assert jumps.jumped(5) is jumped
+    assert not jumps.jumped(5)
+
+
+def test_after_a_jump_of_time_a_silent_worker_has_one_more_lease(person: User) -> None:
+    make_job(person)
+    job, _ = run_one()
+    silence(job)
+    report = job_sweep(time_jumped=True)
+    assert (report.renewed, report.requeued) == (1, 0)
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == ("running", 1)
+    assert not job_sweep()
+    silence(job)
+    assert job_sweep().requeued == 1
+
+
+def test_a_lease_of_a_clock_that_was_set_back_ends_in_time(person: User) -> None:
+    make_job(person)
+    job, _ = run_one()
+    Job.objects.filter(pk=job.pk).update(lease_expires_at=timezone.now() + timedelta(hours=2))
+    assert job_sweep().renewed == 1
+    job.refresh_from_db()
+    assert job.lease_expires_at is not None
+    assert job.lease_expires_at <= timezone.now() + timedelta(seconds=settings.ARTSITE_LEASE_SECONDS)
 
 
 def test_the_sweep_repeats_missing_and_old_notifications_but_not_fresh_ones(
