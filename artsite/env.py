@@ -94,6 +94,11 @@ VARIABLES: dict[str, Variable] = {
         Variable("ARTSITE_MAX_UPLOAD_MB", "20", "largest upload in MiB"),
         Variable("ARTSITE_UPLOAD_QUOTA_MB", "500", "space for one person's uploads in MiB"),
         Variable(
+            "ARTSITE_MIN_FREE_MB",
+            "200",
+            "free space in MiB below which uploads and jobs are refused; 0: until the disk is full",
+        ),
+        Variable(
             "ARTSITE_EMAIL_URL",
             "",
             "smtp://user:password@host:587?from=studio@art.example; empty: mail is printed to the log",

@@ -9,6 +9,7 @@ from django.urls import include, path
 # The administration's own form counts no failed attempts; people sign in where they are counted.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+handler500 = "gallery.views.site.server_error"
 urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -134,6 +134,7 @@ ARTSITE_SWEEP_SECONDS = env.integer("ARTSITE_SWEEP_SECONDS", 1)
 ARTSITE_MAX_WAITING = env.integer("ARTSITE_MAX_WAITING", 1)
 ARTSITE_JOBS_PER_DAY = env.integer("ARTSITE_JOBS_PER_DAY")
 ARTSITE_MAX_UPLOAD_BYTES = env.integer("ARTSITE_MAX_UPLOAD_MB", 1) * 2**20
+ARTSITE_MIN_FREE_BYTES = env.integer("ARTSITE_MIN_FREE_MB") * 2**20
 ARTSITE_UPLOAD_QUOTA_BYTES = env.integer("ARTSITE_UPLOAD_QUOTA_MB", 1) * 2**20
 
 # --- Accounts ---------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from gallery.live import messages, publisher
 from gallery.models import Artwork, Job, JobInput, JobState, Upload, User, Visibility
 from gallery.permissions import usable_as_input
 from gallery.selectors.queue import serving_turn
+from gallery.services import storage
 
 QUEUE_FULL_RETRY_SECONDS = 30
 DAY = timedelta(days=1)
@@ -71,6 +72,7 @@ def job_submit(
     )
 
 
+@storage.saving()
 def recipe_submit(
     *,
     owner: User,
@@ -88,9 +90,10 @@ def recipe_submit(
     the same recipe gives the same job again, so a double click makes one. ``seed`` None draws one.
     ``publish_as`` is the visibility of the results.
 
-    Raises InvalidRecipe (messages per field), QuotaExceeded, IdempotencyConflict; ValueError when the recipe
-    was cleaned for other roles.
+    Raises InvalidRecipe (messages per field), QuotaExceeded, IdempotencyConflict, CannotSave; ValueError when
+    the recipe was cleaned for other roles.
     """
+    storage.check_room()
     spec, cleaned = recipe.spec, recipe.parameters
     brought = dict(inputs or {})
     if recipe.roles != frozenset(brought):

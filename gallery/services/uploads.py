@@ -14,7 +14,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from gallery.models import Upload, User
-from gallery.services import files
+from gallery.services import files, storage
 from gallery.services.images import CleanPicture, PictureRejected, picture_normalise
 
 log = logging.getLogger(__name__)
@@ -23,11 +23,13 @@ FOLDER = "uploads"
 KEEP_UNUSED = timedelta(hours=24)
 
 
+@storage.saving()
 def upload_create(*, owner: User, file: File[bytes]) -> Upload:
     """Take a picture, re-encoded. The same picture brought again is the same upload.
 
-    Raises PictureRejected with a code and a sentence for the visitor.
+    Raises PictureRejected with a code and a sentence for the visitor, and CannotSave.
     """
+    storage.check_room()
     _check_quota(owner, 0)
     picture = picture_normalise(file)
     sha256 = hashlib.sha256(picture.data).hexdigest()

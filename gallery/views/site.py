@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 from django.contrib.auth import login
 from django.core.cache import cache
-from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template import loader
+from django.views import defaults
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.forms.accounts import WelcomeForm
-from gallery.services import setup
+from gallery.services import setup, storage
 from gallery.views.access import back
 
 log = logging.getLogger(__name__)
@@ -29,23 +31,45 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+_checked = storage.Checked()
+
+
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether pages can be served: 503 without the database. Redis is told, but pages live without it."""
-    parts = {"database": "ok", "redis": "ok"}
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        log.error("readyz: database: %s", error)
-        parts["database"] = "down"
+    """Whether pages can be served and work be accepted: 503 when the database takes no writes.
+
+    A low or full disk and Redis are told, but pages live without them.
+    """
+    database, files = _checked.states()
+    parts = {"database": database, "storage": files, "redis": "ok"}
     try:
         cache.get("readyz")
     except Exception as error:  # whatever the cache's client raises
         log.warning("readyz: redis: %s", error)
         parts["redis"] = "down"
-    return JsonResponse(parts, status=503 if parts["database"] == "down" else 200)
+    if (database, files) != ("ok", "ok"):
+        log.error("readyz: database %s, storage %s", database, files)
+    return JsonResponse(parts, status=200 if database == "ok" else 503)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500; or 503 and a sentence, when the disk or the database took no writes."""
+    code = ""
+    error = sys.exc_info()[1]
+    while error is not None and not code:
+        code, error = storage.cause_of(error), error.__cause__ or error.__context__
+    if not code:
+        return defaults.server_error(request)
+    sentence = str(storage.SENTENCES[code])
+    if "json" in request.headers.get("Accept", ""):
+        response: HttpResponse = JsonResponse({"error": {"code": f"cannot_save_{code}", "message": sentence}})
+    else:
+        # Without the request: its processors would ask the database for the person.
+        response = HttpResponse(loader.render_to_string("503.html", {"sentence": sentence}))
+    response.status_code = 503
+    response["Retry-After"] = str(storage.RETRY_SECONDS)
+    return response
 
 
 @require_POST

@@ -24,7 +24,8 @@ from gallery.forms.studio import StudioForm
 from gallery.kinds import InvalidRecipe, KindSpec, Recipe
 from gallery.models import Artwork, Job, Upload, User
 from gallery.selectors import artworks, jobs, queue, recipes
-from gallery.services import images, submissions, uploads
+from gallery.services import images, storage, submissions, uploads
+from gallery.services.storage import CannotSave
 from gallery.views.access import person_of
 
 
@@ -120,7 +121,10 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     """A job and its page; or the form again, with what was typed and what is wrong."""
     person = person_of(request)
     form = StudioForm.from_post(spec, request.POST)
-    _take_pictures(request, form, person)
+    try:
+        _take_pictures(request, form, person)
+    except CannotSave as problem:
+        return _not_saved(request, spec, form, problem)
     places = places_of(form)
     if places is not None:
         if "add" in request.POST or "remove" in request.POST:
@@ -145,7 +149,17 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
         response = _page(request, spec, form, 429)
         response["Retry-After"] = str(problem.retry_after)
         return response
+    except CannotSave as problem:
+        return _not_saved(request, spec, form, problem)
     return redirect("job", job_id=job.pk)
+
+
+def _not_saved(request: HttpRequest, spec: KindSpec, form: StudioForm, problem: CannotSave) -> HttpResponse:
+    """The form as it was sent, and why nothing could be saved."""
+    form.errors.append(str(problem.visitor))
+    response = _page(request, spec, form, 503)
+    response["Retry-After"] = str(storage.RETRY_SECONDS)
+    return response
 
 
 def _change_places(request: HttpRequest, places: PlacesForm[Any], person: User) -> None:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.errors import storable
 from gallery.models import Worker
 from gallery.selectors import jobs, workers
+from gallery.services import storage
 from gallery.services.workers import worker_drain
 from gallery.views.access import operators_only, person_of
 
@@ -27,6 +28,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "workers": [(worker, worker.name in names) for worker in workers.workers()],
         "failures": jobs.recent_failures(),
         "now": timezone.now(),
+        "storage": storage.folder_state(),
     }
     return render(request, "workers/index.html", context)
 

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from gallery import failpoints, kinds
 from gallery.models import Job
-from gallery.services import jobs
+from gallery.services import jobs, storage
 from gallery.services.artworks import PreparedArtwork, artworks_build
 from workers.engines.base import (
     Animation,
@@ -108,7 +108,8 @@ class Batch:
     def make(self, claimed: list[Job]) -> None:
         """Run the jobs of one claim, which are of one kind, and close each of them by what became of it.
 
-        Raises DeviceBroken after giving back what is left, and django.db.Error when the database stays away.
+        Raises DeviceBroken and StorageUnavailable after giving back what is left, and django.db.Error when
+        the database stays away.
         """
         try:
             engine = self._engine(claimed)
@@ -238,6 +239,9 @@ class Batch:
             )
         except (OperationalError, InterfaceError):
             raise
+        except errors.StorageUnavailable:
+            self._release_all()
+            raise
         except Exception as problem:
             # What was made could not become a work: a job that cannot succeed must not wait for ever.
             self._fail(work.job, problem, work.report.notes)
@@ -260,6 +264,8 @@ class Batch:
             self._lease.watch(None)
             return retry_while_database_down(lambda: artworks_build(work.job, stored))
         except OSError as problem:
+            if storage.cause_of(problem):
+                raise errors.StorageUnavailable(f"{type(problem).__name__}: {problem}") from problem
             raise errors.StorageFailed(f"{type(problem).__name__}: {problem}") from problem
 
     def _fail(self, job: Job, error: Exception, notes: jobs.Notes) -> None:

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
+from gallery.services import storage
+
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
@@ -20,6 +22,8 @@ T = TypeVar("T")
 def retry_while_database_down(write: Callable[[], T]) -> T:
     """Call ``write``, again and again while the database is away. Raises its error after a minute.
 
+    While the disk is full it is tried for ever: nobody else could write down anything either, and what was
+    made is worth keeping.
     Writes are compare-and-set with a token, so one whose answer got lost may be repeated.
     """
     deadline = time.monotonic() + RETRY_SECONDS
@@ -29,6 +33,8 @@ def retry_while_database_down(write: Callable[[], T]) -> T:
             return write()
         except (OperationalError, InterfaceError) as problem:
             connection.close()
+            if storage.cause_of(problem) == "full":
+                deadline = time.monotonic() + RETRY_SECONDS
             if time.monotonic() + pause > deadline:
                 raise
             logger.warning("the database does not answer, trying again: %s", problem)

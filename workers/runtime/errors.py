@@ -32,6 +32,10 @@ class InputMissing(EngineError):
         return {"code": self.code, "role": self.role}
 
 
+class StorageUnavailable(Exception):
+    """The disk takes no writes at the moment: what was made is given back to the queue, for later."""
+
+
 class StorageFailed(EngineError):
     """The results could not be written."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 from django.db import Error as DatabaseProblem
@@ -17,7 +18,7 @@ from artsite.logging import job_context
 from gallery import kinds
 from gallery.live import publisher
 from gallery.models import Job, JobState
-from gallery.services import jobs
+from gallery.services import jobs, storage
 from workers.registry import EngineUnavailable, Registry
 from workers.runtime import errors
 from workers.runtime.batch import Batch, BatchLimits
@@ -57,10 +58,13 @@ class Runner:
         self._embedder = embedder or Embedder()
         self._backfill = EmbeddingBackfill(self._embedder)
         self._limits = BatchLimits()
+        self._full_until = 0.0
 
     def work(self) -> None:
         """Make what waits, until nothing waits. Raises nothing: what could not be done is swept."""
         while not self._stopping.is_set():
+            if not self._has_room():
+                return
             try:
                 claimed = jobs.job_claim(
                     queues=self._queues, worker_name=self._name, limit_for=self._limit_for
@@ -79,10 +83,26 @@ class Runner:
                 self._heartbeat.stop()
                 publisher.flush()
                 end_process(DEVICE_EXIT)
+            except errors.StorageUnavailable as problem:
+                self._full_until = time.monotonic() + storage.RETRY_SECONDS
+                self._report_no_room(str(problem))
             except Exception:
                 # The leases are dropped with the claim: the sweep gives the jobs to somebody else.
                 logger.exception("a batch of %d was given up", len(claimed))
                 connection.close()
+
+    def _has_room(self) -> bool:
+        """Whether results could be stored. The sweep notifies of what waits until somebody takes it."""
+        if time.monotonic() < self._full_until:
+            return False
+        if storage.is_low():
+            self._report_no_room("less is free than ARTSITE_MIN_FREE_MB")
+            return False
+        return True
+
+    def _report_no_room(self, why: str) -> None:
+        logger.error("the disk takes no results, no work is taken: %s", why)
+        self._heartbeat.report_error(f"the disk takes no results: {why}")
 
     def warm(self) -> None:
         """Load the engines of our queues before anybody waits for them; jobs that come go first."""

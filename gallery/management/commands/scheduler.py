@@ -38,6 +38,7 @@ class Command(BaseCommand):
         logger.info("sweeping every %d s", settings.ARTSITE_SWEEP_SECONDS)
         files_at = time.monotonic()
         self._time = TimeJumps()
+        self._swept = True
         while not stopping.is_set():
             self._attempt(self._sweep)
             if time.monotonic() >= files_at:
@@ -53,9 +54,12 @@ class Command(BaseCommand):
 
     def _sweep(self) -> None:
         jumped = self._time.jumped(settings.ARTSITE_SWEEP_SECONDS)
-        if jumped:
-            logger.warning("time jumped: every lease is renewed once")
-        report = job_sweep(time_jumped=jumped)
+        # While this process could not write, workers could not renew their leases.
+        missed, self._swept = not self._swept, False
+        if jumped or missed:
+            logger.warning("time jumped or a sweep failed: every lease is renewed once")
+        report = job_sweep(time_jumped=jumped or missed)
+        self._swept = True
         if report:
             logger.info("swept: %s", report)
 
