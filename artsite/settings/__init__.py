@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
+CSRF_FAILURE_VIEW = "gallery.views.access.csrf_failure"
 ROOT_URLCONF = "artsite.urls"
 ASGI_APPLICATION = "artsite.asgi.application"
 TEMPLATES = [

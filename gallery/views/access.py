@@ -7,10 +7,13 @@ from functools import wraps
 from typing import Any, cast
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 
 from gallery.models import Artwork, Job, User
 from gallery.permissions import (
@@ -24,8 +27,54 @@ from gallery.permissions import (
 )
 from gallery.selectors import artworks, jobs
 from gallery.services.submissions import QuotaExceeded
+from gallery.views import kept_forms
 
 View = Callable[..., HttpResponse]
+
+
+def signed_in(view: View) -> View:
+    """A view for people who are signed in. Others sign in first and come to the page they were on.
+
+    A button that was pressed after the session had ended changes nothing and says so; what was typed is kept.
+    """
+
+    @wraps(view)
+    def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.method in ("GET", "HEAD"):
+            return redirect_to_login(request.get_full_path())
+        if kept_forms.keep(request) and request.path.startswith(reverse("studio")):
+            sentence, page = gettext("You were signed out. What you typed comes back."), request.path
+        else:
+            sentence = gettext("You were signed out, so nothing was changed.")
+            page = kept_forms.own_page(request) or reverse("gallery")
+        if _wants_json(request):
+            return JsonResponse({"error": sentence}, status=401)
+        messages.warning(request, sentence)
+        return redirect_to_login(page)
+
+    return cast("View", gate)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form whose token is not the browser's any more, or one that somebody else's page sends here."""
+    page = kept_forms.own_page(request)
+    if not page:
+        return render(request, "403_csrf.html", status=403)
+    sentence = gettext(
+        "The page was open for too long, so nothing was changed. Please press the button again."
+    )
+    if _wants_json(request):
+        return JsonResponse({"error": sentence}, status=403)
+    if request.path.startswith(reverse("studio")) and kept_forms.keep(request):
+        page = request.path
+    messages.warning(request, sentence)
+    return HttpResponseRedirect(page)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("Accept", "").startswith("application/json")
 
 
 def _only(allowed: Callable[[Person], bool]) -> Callable[[View], View]:
@@ -36,7 +85,7 @@ def _only(allowed: Callable[[Person], bool]) -> Callable[[View], View]:
                 raise Http404
             return view(request, *args, **kwargs)
 
-        return cast("View", login_required(gate))
+        return signed_in(cast("View", gate))
 
     return decorate
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -30,7 +29,7 @@ from gallery.selectors import jobs, recipes
 from gallery.selectors.lineage import lineage_graph
 from gallery.selectors.similarity import similar_works
 from gallery.services import artworks
-from gallery.views.access import own_artwork, person_of, visible_artwork
+from gallery.views.access import own_artwork, person_of, signed_in, visible_artwork
 from gallery.views.resubmission import submit_again
 
 NEAR, FEW = 2, 30
@@ -86,7 +85,7 @@ def artwork_family(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 def artwork_edit(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Title and visibility. The form stands on the work's own page."""
     work = own_artwork(request, artwork_id)
@@ -113,7 +112,7 @@ def artwork_edit(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 def artwork_delete(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Ask, then delete for good."""
     work = own_artwork(request, artwork_id)
@@ -125,7 +124,7 @@ def artwork_delete(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@signed_in
 def artwork_again(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """Make its recipe once more, with the same seed or (``seed=new``) another one."""
     work = visible_artwork(request, artwork_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -10,7 +9,7 @@ from django.views.decorators.http import require_safe
 from gallery import kinds
 from gallery.models import Visibility
 from gallery.selectors import artworks
-from gallery.views.access import person_of
+from gallery.views.access import person_of, signed_in
 
 SEARCH_LIMIT = 100
 
@@ -26,7 +25,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@login_required
+@signed_in
 def my_works(request: HttpRequest) -> HttpResponse:
     """Everything that the person made and kept."""
     kind, search = _filters(request)

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -28,13 +27,13 @@ from gallery.selectors import jobs as selectors
 from gallery.selectors import recipes
 from gallery.selectors.similarity import similar_works
 from gallery.services import jobs, submissions
-from gallery.views.access import own_job, person_of, too_often, visible_job
+from gallery.views.access import own_job, person_of, signed_in, too_often, visible_job
 from gallery.views.artworks import before_of
 from gallery.views.studio import picker_of, places_of
 
 
 @require_safe
-@login_required
+@signed_in
 def my_jobs(request: HttpRequest) -> HttpResponse:
     """The jobs of the person, newest first."""
     show = request.GET.get("show", "")
@@ -46,7 +45,7 @@ def my_jobs(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-@login_required
+@signed_in
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Everything about one job. The page is complete as it is; the script only keeps it up to date."""
     row = visible_job(request, job_id)
@@ -133,7 +132,7 @@ def _english_form(row: Job) -> VerseForm | None:
 
 @require_safe
 @never_cache
-@login_required
+@signed_in
 def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The truth about one job, with the newest progress, previews and text: what polling pages read."""
     row = visible_job(request, job_id)
@@ -143,7 +142,7 @@ def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@signed_in
 def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Ask for the end of a job; pressing it again changes nothing."""
     row = own_job(request, job_id)
@@ -154,7 +153,7 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@signed_in
 def job_finish_early(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """End work that only gets better with time and keep its result; nothing changes for other work."""
     row = own_job(request, job_id)
@@ -163,7 +162,7 @@ def job_finish_early(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@signed_in
 def job_retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The same recipe once more, as a new job."""
     row = own_job(request, job_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
@@ -14,14 +13,14 @@ from gallery.models import Artwork
 from gallery.presentation.chinese_poem import draft_of_locked
 from gallery.presentation.english_poem import draft_of_kept, is_english
 from gallery.selectors import recipes
-from gallery.views.access import person_of, visible_artwork
+from gallery.views.access import person_of, signed_in, visible_artwork
 from gallery.views.resubmission import submit_again
 
 MOST_DIGITS = 4
 
 
 @require_POST
-@login_required
+@signed_in
 def poem_lead(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
     """A new poem from the recipe of this one, with a draft of what stays.
 

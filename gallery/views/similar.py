@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -15,7 +14,7 @@ from gallery.forms.studio import PictureControl
 from gallery.models import Embedding
 from gallery.selectors import artworks
 from gallery.selectors.similarity import MANY, similar_works
-from gallery.views.access import person_of, visible_artwork
+from gallery.views.access import person_of, signed_in, visible_artwork
 
 
 @require_safe
@@ -33,7 +32,7 @@ def artwork_similar(request: HttpRequest, artwork_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@login_required
+@signed_in
 def picture_search(request: HttpRequest) -> HttpResponse:
     """A form that submits a picture for analysis: the page of that job shows similar works."""
     person = person_of(request)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.module_loading import import_string
@@ -26,11 +26,12 @@ from gallery.models import Artwork, Job, Upload, User
 from gallery.selectors import artworks, jobs, queue, recipes
 from gallery.services import images, storage, submissions, uploads
 from gallery.services.storage import CannotSave
-from gallery.views.access import person_of
+from gallery.views import kept_forms
+from gallery.views.access import person_of, signed_in
 
 
 @require_safe
-@login_required
+@signed_in
 def studio(request: HttpRequest) -> HttpResponse:
     """Redirect to the form of the first kind, or of the recipe to make again."""
     repeat = recipes.recipe_to_repeat(request.user, request.GET.get("again", ""))
@@ -40,7 +41,7 @@ def studio(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 def studio_kind(request: HttpRequest, kind: str) -> HttpResponse:
     """One kind's form; sent, it becomes a job."""
     spec = kinds.KINDS.get(kind)
@@ -48,6 +49,11 @@ def studio_kind(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         return _submit(request, spec)
+    kept = kept_forms.take(request)
+    if kept is not None:
+        form = StudioForm.from_post(spec, kept)
+        _take_pictures(kept, {}, form, person_of(request))
+        return _page(request, spec, form)
     return _page(request, spec, _fresh_form(request, spec))
 
 
@@ -122,7 +128,7 @@ def _submit(request: HttpRequest, spec: KindSpec) -> HttpResponse:
     person = person_of(request)
     form = StudioForm.from_post(spec, request.POST)
     try:
-        _take_pictures(request, form, person)
+        _take_pictures(request.POST, request.FILES, form, person)
     except CannotSave as problem:
         return _not_saved(request, spec, form, problem)
     places = places_of(form)
@@ -172,18 +178,18 @@ def _change_places(request: HttpRequest, places: PlacesForm[Any], person: User) 
         places.form.errors.append(_("There is no such picture."))
 
 
-def _take_pictures(request: HttpRequest, form: StudioForm, person: User) -> None:
+def _take_pictures(fields: QueryDict, files: Mapping[str, object], form: StudioForm, person: User) -> None:
     """The picture of every role: a file that came along, a work, or the upload of an earlier try."""
     for control in form.pictures:
-        file = request.FILES.get(control.name)
+        file = files.get(control.name)
         if isinstance(file, UploadedFile):
             try:
                 control.picture = uploads.upload_create(owner=person, file=file)
             except images.PictureRejected as problem:
                 control.errors.append(str(problem.visitor))
-        elif work_id := request.POST.get(f"{control.name}_work", ""):
+        elif work_id := fields.get(f"{control.name}_work", ""):
             control.picture = artworks.input_artwork(person, work_id)
-        elif upload_id := request.POST.get(f"{control.name}_upload", ""):
+        elif upload_id := fields.get(f"{control.name}_upload", ""):
             control.picture = artworks.own_upload(person, upload_id)
 
 

@@ -98,7 +98,6 @@ def test_any_other_page_says_it_too(person: User, accept: str) -> None:
     work = factories.make_artwork(person)
     client = Client(raise_request_exception=False)
     client.force_login(person)
-    fields = {"title": "Harbour", "visibility": "private"}
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA query_only = ON")
         try:
