@@ -11,4 +11,4 @@ class GalleryConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the signals."""
-        from gallery import signals  # noqa: F401
+        from gallery.live import signals  # noqa: F401

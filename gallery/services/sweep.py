@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,11 @@ def job_expire() -> int:
         error_code="expired",
         error_visitor="Nobody could begin this work before its deadline.",
     )
+
+
+def expired_sessions_sweep() -> None:
+    """Delete the sessions that have expired, so that their table does not only grow."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 
 def _change(rows: QuerySet[Job], **changes: Any) -> int:

@@ -18,7 +18,7 @@ from django.db import connection
 from gallery.models import JobState
 from gallery.services import jobs
 from workers.engines.base import JobCanceled, JobReleased
-from workers.runtime.stall_clock import StallClock
+from workers.stall_clock import StallClock
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Lease:
     def overdue(self) -> float | None:
         """Seconds since the last step that the engine could have used, when they are too many, else None.
 
-        Asked by the keeper's thread at every tick: see :mod:`workers.runtime.stall_clock`.
+        Asked by the keeper's thread at every tick: see :mod:`workers.stall_clock`.
         """
         clock = self._stall_clock
         if clock is None:

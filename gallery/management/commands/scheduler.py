@@ -16,8 +16,7 @@ from django.db import connections
 from gallery import dispatch
 from gallery.live import publisher
 from gallery.services.artworks import orphan_files_sweep
-from gallery.services.sessions import expired_sessions_sweep
-from gallery.services.sweep import TimeJumps, job_sweep
+from gallery.services.sweep import TimeJumps, expired_sessions_sweep, job_sweep
 from gallery.services.uploads import unused_uploads_sweep
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from gallery.models import JobState, User, Worker
 from gallery.services import setup
-from gallery.services.sessions import expired_sessions_sweep
+from gallery.services.sweep import expired_sessions_sweep
 from tests.web import factories
 from tests.web.site_pages import Page, client_of
 
