@@ -12,7 +12,8 @@ _http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from artsite.health import Health  # noqa: E402
 from artsite.limits import BodyLimit  # noqa: E402
 from gallery.live.routing import websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter({"http": BodyLimit(_http), "websocket": websocket_application})
+application = ProtocolTypeRouter({"http": Health(BodyLimit(_http)), "websocket": websocket_application})

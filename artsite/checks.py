@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 
@@ -54,6 +54,12 @@ def _service() -> Iterator[CheckMessage]:
                 f"ARTSITE_ORIGINS has {origin!r}; a full origin is https://host or https://host:port.",
                 id="artsite.E006",
             )
+    if not settings.EMAIL_HOST:
+        yield Error(
+            "ARTSITE_EMAIL_URL is empty in service: links that reset passwords would be printed to the log.",
+            hint="smtp://user:password@host:587?from=studio@art.example",
+            id="artsite.E009",
+        )
     if "*" in settings.ALLOWED_HOSTS:
         yield Error("ARTSITE_HOSTS has '*': name the hosts.", id="artsite.E007")
 
@@ -81,5 +87,3 @@ def _deployment() -> Iterator[CheckMessage]:
     data = Path(settings.DATA)
     if data.exists() and data.stat().st_mode & 0o007:
         yield Warning(f"{data} is open to everybody on the machine: chmod o-rwx.", id="artsite.W005")
-    if not settings.EMAIL_HOST:
-        yield Info("ARTSITE_EMAIL_URL is empty: password links are printed to the log.", id="artsite.I001")

@@ -38,6 +38,14 @@ VARIABLES: dict[str, Variable] = {
         Variable(
             "ARTSITE_SECRET_KEY", "", "secret key; empty: made at first start and kept in the data folder"
         ),
+        Variable(
+            "ARTSITE_SECRET_KEY_FALLBACKS",
+            "",
+            "earlier secret keys, comma-separated, whose sessions and links still count; the newest first",
+        ),
+        Variable(
+            "ARTSITE_HSTS_PRELOAD", "off", "ask browsers to preload https for this host and all below it"
+        ),
         Variable("ARTSITE_DEBUG", "off", "Django's debug pages; never in service"),
         Variable("ARTSITE_HOSTS", "localhost,127.0.0.1,[::1]", "host names that the site answers to"),
         Variable(
@@ -89,6 +97,12 @@ VARIABLES: dict[str, Variable] = {
         Variable(
             "ARTSITE_SWEEP_SECONDS", "5", "how often the scheduler looks for lost jobs and notifications"
         ),
+        Variable("ARTSITE_SIGNUP", "open", "who may sign up: open, invite (manage.py invite) or closed"),
+        Variable(
+            "ARTSITE_EMAIL_VERIFICATION",
+            "none",
+            "whether an address must be confirmed: none, optional or mandatory (then sign-up asks for one)",
+        ),
         Variable("ARTSITE_MAX_WAITING", "20", "waiting jobs that one person may have"),
         Variable("ARTSITE_JOBS_PER_DAY", "500", "jobs that one person may submit in 24 hours; 0: no limit"),
         Variable("ARTSITE_MAX_UPLOAD_MB", "20", "largest upload in MiB"),
@@ -101,7 +115,7 @@ VARIABLES: dict[str, Variable] = {
         Variable(
             "ARTSITE_EMAIL_URL",
             "",
-            "smtp://user:password@host:587?from=studio@art.example; empty: mail is printed to the log",
+            "smtp://user:password@host:587?from=studio@art.example; empty: printed to the log (laptop only)",
         ),
         Variable("ARTSITE_LOG_FORMAT", "plain", "plain or json"),
         Variable("ARTSITE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),

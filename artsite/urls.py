@@ -11,8 +11,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 handler500 = "gallery.views.site.server_error"
 urlpatterns = [
-    path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("gallery.urls")),
+    path("accounts/", include("allauth.urls")),
 ]

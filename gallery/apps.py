@@ -12,3 +12,4 @@ class GalleryConfig(AppConfig):
     def ready(self) -> None:
         """Connect the signals."""
         from gallery.live import signals  # noqa: F401
+        from gallery.services.accounts import names, security_log  # noqa: F401

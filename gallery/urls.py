@@ -45,6 +45,7 @@ urlpatterns = [
     path("workers/", workers.overview, name="workers"),
     path("workers/drain/", workers.drain, name="worker_drain"),
     path("welcome/<str:token>/", site.welcome, name="welcome"),
+    path("accounts/invite/<str:token>/", site.invitation, name="invitation"),
     path("theme/", site.theme, name="theme"),
     path("healthz", site.healthz, name="healthz"),
     path("readyz", site.readyz, name="readyz"),

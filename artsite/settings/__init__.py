@@ -17,6 +17,7 @@ PROFILE = env.choice("ARTSITE_PROFILE", ("laptop", "service"))
 SERVICE = PROFILE == "service"
 
 SECRET_KEY = env.text("ARTSITE_SECRET_KEY") or read_or_make_secret_key(DATA)
+SECRET_KEY_FALLBACKS = env.words("ARTSITE_SECRET_KEY_FALLBACKS")
 DEBUG = env.flag("ARTSITE_DEBUG")
 ALLOWED_HOSTS = env.words("ARTSITE_HOSTS")
 _cookies = cookie_prefix(SECRET_KEY)
@@ -153,13 +154,17 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "gallery.services.accounts.passwords.SiteNameValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "studio"
 ACCOUNT_LOGOUT_REDIRECT_URL = "gallery"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "gallery.services.accounts.adapter.AccountAdapter"
+ARTSITE_SIGNUP = env.choice("ARTSITE_SIGNUP", ("open", "invite", "closed"))
+ACCOUNT_EMAIL_VERIFICATION = env.choice("ARTSITE_EMAIL_VERIFICATION", ("none", "optional", "mandatory"))
+_email = "email*" if ACCOUNT_EMAIL_VERIFICATION == "mandatory" else "email"
+ACCOUNT_SIGNUP_FIELDS = ["username*", _email, "password1*", "password2*"]
 ACCOUNT_PREVENT_ENUMERATION = True
 
 # --- Mail ---------------------------------------------------------------------------------------------

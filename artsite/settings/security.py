@@ -34,7 +34,9 @@ SECURE_SSL_REDIRECT = _SERVICE
 # Health checks come from inside, without the proxy's header.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31536000 if _SERVICE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = _SERVICE
-SECURE_HSTS_PRELOAD = _SERVICE
+# Both speak for hosts that are not this one, and preloading is hard to take back.
+SECURE_HSTS_PRELOAD = env.flag("ARTSITE_HSTS_PRELOAD")
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if _SERVICE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

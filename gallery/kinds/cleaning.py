@@ -11,10 +11,28 @@ from django.utils.translation import gettext_lazy as _
 MAX_SEED = 2**63 - 1
 
 
-def clean_text(value: str, *, multiline: bool = False) -> str:
-    """Text as it may be stored: NFC, no control characters, no lone surrogates, runs of marks capped.
+# Join or part the glyphs of emoji and of scripts such as Persian and Hindi; anywhere else nobody sees them.
+_JOINERS = "\u200c\u200d"
+# Letters and marks that show nothing: Hangul fillers, the grapheme joiner, Mongolian selectors.
+_BLANK = frozenset(map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, 0xFFA0)))
 
-    Emoji joiners stay; a pile of more than four combining marks on one letter does not.
+
+def _is_invisible(char: str, before: str) -> bool:
+    """Whether ``char`` shows nothing after ``before``: format characters, directions, fillers."""
+    if char in _JOINERS:
+        name = unicodedata.name(before, "") if before else ""
+        return (
+            not before or before.isspace() or name.startswith(("LATIN", "CJK", "DIGIT", "CYRILLIC", "GREEK"))
+        )
+    return unicodedata.category(char) == "Cf" or char in _BLANK
+
+
+def clean_text(value: str, *, multiline: bool = False) -> str:
+    """Text as it may be stored: NFC, nothing that controls or that nobody sees, runs of marks capped.
+
+    So nothing invisible breaks a word or turns its direction, and no title is empty that looks filled.
+    Joiners stay where they join something (emoji, Persian, Hindi); a pile of more than four combining marks
+    on one letter does not.
     """
     text = unicodedata.normalize("NFC", value.encode("utf-8", "ignore").decode("utf-8"))
     kept: list[str] = []
@@ -30,7 +48,7 @@ def clean_text(value: str, *, multiline: bool = False) -> str:
             kept.append(char)
         elif char in "\n\t":
             kept.append(" ")
-        elif unicodedata.category(char) != "Cc":
+        elif unicodedata.category(char) != "Cc" and not _is_invisible(char, kept[-1] if kept else ""):
             kept.append(char)
     return "".join(kept).strip()
 

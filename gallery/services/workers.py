@@ -16,6 +16,7 @@ from gallery.errors import storable
 from gallery.live import messages, publisher
 from gallery.models import Job, JobState, User, Worker
 from gallery.permissions import can_operate
+from gallery.services.accounts import security_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def worker_drain(*, name: str, draining: bool, by: User) -> Worker:
             notifications = list(waiting.order_by("turn", "created_at", "pk").values_list("pk", "queue")[:1])
             transaction.on_commit(lambda: dispatch.notify(notifications), robust=True)
         _announce(worker.pk)
+    security_log.record("worker_drained" if draining else "worker_freed", person=by.pk, worker=name)
     return worker
 
 

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery.forms.accounts import WelcomeForm
 from gallery.services import setup, storage
+from gallery.services.accounts import invitations
+from gallery.services.accounts.adapter import INVITATION_KEY
 from gallery.views.access import back
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,16 @@ def theme(request: HttpRequest) -> HttpResponse:
     chosen = "light" if request.COOKIES.get("theme") == "dark" else "dark"
     response.set_cookie("theme", chosen, max_age=YEAR, samesite="Lax", secure=request.is_secure())
     return response
+
+
+@require_safe
+@never_cache
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """A link from ``manage.py invite``: sign-up is open for this browser until it is used or too old."""
+    if not invitations.is_valid(token):
+        return render(request, "account/signup_closed.html", status=404)
+    request.session[INVITATION_KEY] = token
+    return redirect("account_signup")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -208,3 +208,83 @@ async def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     await asyncio.wait_for(BodyLimit(application)(scope, receive, send), 5)
     assert [message["type"] for message in heard] == ["http.request", "http.disconnect"]
     assert sent[0]["status"] == 408
+
+
+@pytest.mark.parametrize("path", ["/", "/studio/restyle/"])
+async def test_a_body_that_trickles_is_given_up_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(limits, "PLAIN_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "UPLOAD_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "DRAIN_SECONDS", 0.05)
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["type"] == "http.request":
+            pass
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": [(b"content-type", b"multipart/form-data"), (b"transfer-encoding", b"chunked")],
+    }
+    await asyncio.wait_for(BodyLimit(application)(scope, receive, send), 5)
+    assert sent[0]["status"] == 408
+
+
+def large_upload(web: Stack) -> Connection:
+    connection = Connection(web)
+    connection.head(
+        "POST",
+        "/studio/restyle/",
+        Content_Type="multipart/form-data; boundary=x",
+        Content_Length=str(2 * MIB),
+    )
+    connection.socket.sendall(b"a" * MIB)
+    return connection
+
+
+def test_one_address_may_send_a_few_large_bodies_at_once(web: Stack) -> None:
+    held = [large_upload(web) for _ in range(limits.UPLOADS_EACH)]
+    try:
+        with large_upload(web) as refused:
+            status, _, body = refused.answer()
+            assert status == 429
+            assert "Too many uploads" in body
+        # Pages and small forms are not counted.
+        with Connection(web) as page:
+            page.head("GET", "/accounts/login/")
+            assert page.answer()[0] == 200
+    finally:
+        for one in held:
+            one.socket.close()
+
+    def free() -> bool:
+        with large_upload(web) as again:
+            again.socket.sendall(b"a" * MIB)
+            return again.answer()[0] == 403
+
+    web.wait_for(free, 10)
+
+
+def test_a_probe_is_answered_while_every_thread_is_busy(web: Stack) -> None:
+    pages = [Connection(web) for _ in range(60)]
+    try:
+        for page in pages:
+            page.head("GET", "/accounts/login/")
+        began = time.monotonic()
+        with Connection(web) as probe:
+            probe.head("GET", "/healthz")
+            assert probe.answer()[0] == 200
+        assert time.monotonic() - began < 2
+    finally:
+        for page in pages:
+            page.socket.close()

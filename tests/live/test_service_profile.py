@@ -46,6 +46,7 @@ SECRETS = {
     "ARTSITE_HOSTS": "art.example",
     "ARTSITE_ORIGINS": "https://art.example",
     "POSTGRES_PASSWORD": "long and random",
+    "ARTSITE_EMAIL_URL": "smtp://127.0.0.1:9",
 }
 PASSWORD = "correct horse battery"
 
@@ -154,7 +155,14 @@ def test_the_cluster_runs_the_same_commands(root: Path, compose: dict[str, Any])
 
 def test_the_proxy_caps_bodies_and_serves_what_is_permitted(root: Path, compose: dict[str, Any]) -> None:
     nginx = (root / "deploy/nginx.conf").read_text()
-    cap = re.search(r"client_max_body_size (\d+)m;", nginx)
+    everywhere = re.search(r"^    client_max_body_size (\d+)m;", nginx, re.M)
+    assert everywhere
+    assert int(everywhere[1]) == limits.PLAIN_BYTES // 2**20
+    (uploads,) = limits.UPLOAD_PATHS
+    studio_block = re.search(rf"location {uploads} \{{(.*?)\}}", nginx, re.S)
+    assert studio_block
+    assert "proxy_request_buffering off;" in studio_block[1]
+    cap = re.search(r"client_max_body_size (\d+)m;", studio_block[1])
     assert cap
     largest = limits.PICTURES_PER_FORM * int(env.VARIABLES["ARTSITE_MAX_UPLOAD_MB"].default)
     assert int(cap[1]) == largest + limits.PLAIN_BYTES // 2**20
@@ -190,7 +198,6 @@ class Service:
             "ARTSITE_DATA": str(folder / "data"),
             "ARTSITE_STATIC": str(folder / "static"),
             "ARTSITE_ENGINES": toy_engines.ALL,
-            "FORWARDED_ALLOW_IPS": "*",
         }
         self.stack = Stack(folder, database_url=postgres_url, env=variables)
         self.media = folder / "data" / "media"

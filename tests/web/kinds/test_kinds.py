@@ -307,3 +307,22 @@ def test_a_wrong_form_comes_back_with_its_content_and_makes_no_job(
 def test_a_page_of_an_unknown_kind_is_not_found(client: Client, person: User, kind: str) -> None:
     client.force_login(person)
     assert client.get(f"/studio/{kind}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("har\u200bbour", "harbour"),
+        ("har\u00adbour \ufeffat", "harbour at"),
+        ("har\u200cbour", "harbour"),
+        ("\u202eruobrah", "ruobrah"),  # an override of the direction
+        ("\u6e2f\u200b\u53e3", "\u6e2f\u53e3"),
+        ("\u3164\u115f\u200b", ""),  # a title that nobody sees
+        ("\U0001f469\u200d\U0001f3a8", "\U0001f469\u200d\U0001f3a8"),  # a painter
+        ("\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",) * 2,  # Persian
+        ("\u0915\u094d\u200d\u0937",) * 2,  # Hindi
+        ("\u2600\ufe0f",) * 2,  # the sun as an emoji
+    ],
+)
+def test_what_nobody_sees_is_taken_out(typed: str, kept: str) -> None:
+    assert clean_text(typed) == kept

@@ -120,7 +120,7 @@ def test_every_address_is_in_this_file() -> None:
     media = {pattern.name for pattern in urls_media.urlpatterns}
     named = {pattern.name for pattern in urls.urlpatterns if isinstance(pattern, URLPattern) and pattern.name}
     targets = [target for target, _ in GET.values()] + [target for target, *_ in POST.values()]
-    known = {target.split()[0] for target in targets} | {"welcome"}
+    known = {target.split()[0] for target in targets} | {"welcome", "invitation"}
     assert named - media - known == set()
 
 

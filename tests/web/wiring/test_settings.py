@@ -32,6 +32,7 @@ SERVICE = {
     "ARTSITE_SECRET_KEY": "k8V-0aQ2_m4Zx7Lw1RtY9bNc5HdJs3FgUeXoPiTqSrAvBzKyMlWn",
     "DATABASE_URL": "postgres://art:p%40ss@db/art",
     "REDIS_URL": "redis://broker:6379",
+    "ARTSITE_EMAIL_URL": "smtp://mail.example",
 }
 
 
@@ -268,6 +269,7 @@ def found_ids(messages: list[CheckMessage]) -> set[str]:
         ({"ORIGINS": ["http://art.example"]}, "artsite.E006"),
         ({"ORIGINS": ["https://art.example/studio"]}, "artsite.E006"),
         ({"ALLOWED_HOSTS": ["*"]}, "artsite.E007"),
+        ({"EMAIL_HOST": ""}, "artsite.E009"),
         ({"MEDIA_ACCEL_LOCATION": "protected"}, "artsite.E002"),
         ({"STORAGES": BUCKET, "MEDIA_ACCEL_LOCATION": "/protected/"}, "artsite.E008"),
     ],
@@ -277,6 +279,7 @@ def test_an_unsafe_service_does_not_start(change: dict[str, Any], expected: str,
         "SERVICE": True,
         "ORIGINS": ["https://art.example"],
         "ALLOWED_HOSTS": ["art.example"],
+        "EMAIL_HOST": "mail.example",
         "DEBUG": False,
     }
     for name, value in safe.items():
