@@ -26,7 +26,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 PLAIN_BYTES = 2**20
-PICTURES_PER_FORM = 2
+PICTURES_PER_FORM = 6
+"""Restyle takes a picture, four styles and a mask."""
 UPLOAD_PATHS = ("/studio/",)
 STALL_SECONDS = 20.0
 """Longest silence in the middle of a body."""

@@ -250,8 +250,11 @@ class StudioForm:
         for picture in self.pictures:
             places.setdefault(picture.spec.role, picture.errors)
         places["seed"] = self.seed_errors
+        # A picture that was refused is not missing, too.
+        refused = {picture.spec.role for picture in self.pictures if picture.errors and not picture.picture}
         for name, texts in errors.items():
-            places.get(name, self.errors).extend(texts)
+            if name not in refused:
+                places.get(name, self.errors).extend(texts)
 
 
 def _typed(param: ParamSpec, post: QueryDict) -> Any:

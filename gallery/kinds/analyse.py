@@ -18,7 +18,7 @@ ANALYSE = KindSpec(
     ),
     makes="picture",
     params=(),
-    inputs=(InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG or WebP.")),),
+    inputs=(InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG, WebP, AVIF or HEIC.")),),
     batch_limit=1,
     seeded=False,
     medium=_("Looked at by a convolutional network"),

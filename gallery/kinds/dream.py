@@ -119,7 +119,7 @@ DREAM = KindSpec(
             "image",
             _("Picture"),
             required=False,
-            help=_("JPEG, PNG or WebP. Without one it dreams from noise."),
+            help=_("JPEG, PNG, WebP, AVIF or HEIC. Without one it dreams from noise."),
             leading=True,
         ),
     ),

@@ -149,7 +149,7 @@ RESTYLE = KindSpec(
         ),
     ),
     inputs=(
-        InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG or WebP.")),
+        InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG, WebP, AVIF or HEIC.")),
         *(
             InputSpec(style_name(number), label, required=False, help=_("Instead of a ready style."))
             for number, label in enumerate(_PICTURE_LABELS, 1)

@@ -76,7 +76,7 @@ UPSCALE = KindSpec(
             help=_("How much may be invented."),
         ),
     ),
-    inputs=(InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG or WebP.")),),
+    inputs=(InputSpec("image", _("Picture"), required=True, help=_("JPEG, PNG, WebP, AVIF or HEIC.")),),
     batch_limit=1,
     check_sizes=_check_upscale_sizes,
     medium=_("Super-resolution network"),

@@ -221,7 +221,9 @@ VERSE = KindSpec(
             "image",
             _("For a picture"),
             required=False,
-            help=_("JPEG, PNG or WebP. What is seen in it becomes the theme, beside your own words."),
+            help=_(
+                "JPEG, PNG, WebP, AVIF or HEIC. What is seen in it becomes the theme, beside your own words."
+            ),
             relation="poem_of",
             beside=True,
         ),

@@ -34,8 +34,8 @@ AT_ONCE = 2
 
 TEXTS: dict[str, str | Promise] = {
     "empty": _("The file is empty."),
-    "too_many_bytes": _("The file is too large."),
-    "unsupported_format": _("Only JPEG, PNG and WebP pictures can be used."),
+    "too_many_bytes": _("The file is too large; %(limit)d MB are the most."),
+    "unsupported_format": _("Only JPEG, PNG, WebP, AVIF and HEIC pictures can be used."),
     "damaged": _("The picture is damaged and cannot be read."),
     "too_many_pixels": _("The picture has too many pixels; 64 million are the most."),
     "too_small": _("The picture is too small or too narrow; each side needs at least 16 pixels."),
@@ -44,6 +44,9 @@ TEXTS: dict[str, str | Promise] = {
     "quota": _("Your uploads take all the space you have. Unused ones are deleted after a day."),
 }
 
+BRANDS = frozenset((b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"))
+"""What AVIF and HEIC files call themselves."""
+
 _decoders = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -51,7 +54,10 @@ class PictureRejected(Problem):
     """A picture that is not taken. ``code`` is one of ``TEXTS``."""
 
     def __init__(self, code: str, operator: str = "") -> None:
-        super().__init__(code, TEXTS[code], operator)
+        text = TEXTS[code]
+        if code == "too_many_bytes":
+            text = str(text) % {"limit": settings.ARTSITE_MAX_UPLOAD_BYTES // 2**20}
+        super().__init__(code, text, operator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,11 @@ def _copy_within_limit(file: File[bytes], target: IO[bytes]) -> None:
 
 
 def _looks_like_picture(head: bytes) -> bool:
-    return head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or head[:4] + head[8:12] == b"RIFFWEBP"
+    return (
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
+        or head[:4] + head[8:12] == b"RIFFWEBP"
+        or (head[4:8] == b"ftyp" and head[8:12] in BRANDS)
+    )
 
 
 def _decode(source: IO[bytes]) -> CleanPicture:

@@ -254,7 +254,11 @@ def _picture(task: Task, role: str, side: int) -> torch.Tensor:
     """The picture of a parent, (3, side, side). Raises InvalidRequest."""
     path = task.input(role)
     try:
-        return projection.centre_square(images.open_rgb(path, PARENT_LONGEST), side)
+        image = images.open_rgb(path, PARENT_LONGEST)
+        if min(image.size) < projection.LEAST_SIDE:
+            # A long strip: only made small it would be too narrow.
+            image = images.open_rgb(path)
+        return projection.centre_square(image, side)
     except projection.TooSmall as error:
         raise InvalidRequest(
             f"{role}: {error}",

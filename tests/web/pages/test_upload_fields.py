@@ -25,7 +25,7 @@ from PIL import Image
 from gallery import kinds
 from gallery.kinds.restyle import STYLES, style_name
 from gallery.models import Job, Upload, User
-from gallery.services.images import TEXTS
+from gallery.services.images import PictureRejected
 from gallery.services.uploads import quota_used
 from tests.web import factories
 from tests.web.site_pages import Page, client_of
@@ -184,7 +184,7 @@ def test_what_is_no_picture_is_told_beside_its_field_and_nothing_else_is_lost(
     assert response.status_code == 422
     assert f"id_picture_{role}_error" in page.ids
     assert page.problems == []
-    assert str(TEXTS[code]) in unescape(content)
+    assert str(PictureRejected(code).visitor) in unescape(content)
     for field, value in data.items():
         if field.endswith("_work"):
             assert f'name="{field}" value="{value}"' in content

@@ -66,8 +66,12 @@ export function pictureInput(field) {
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    const file = [...event.dataTransfer.files].find((one) => one.type.startsWith("image/"));
+    const files = [...event.dataTransfer.files];
+    const taken = input.accept.split(",");
+    // Some systems do not know the type of a HEIC picture; the server looks into the file.
+    const file = files.find((one) => taken.includes(one.type) || /\.(heic|heif|avif)$/i.test(one.name));
     if (file) picture.take(file);
+    else if (files.length) fileName.textContent = drop.dataset.refusal;
   });
 
   return picture;
