@@ -107,6 +107,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("ARTSITE_JOBS_PER_DAY", "500", "jobs that one person may submit in 24 hours; 0: no limit"),
         Variable("ARTSITE_MAX_UPLOAD_MB", "20", "largest upload in MiB"),
         Variable("ARTSITE_UPLOAD_QUOTA_MB", "500", "space for one person's uploads in MiB"),
+        Variable("ARTSITE_WORKS_QUOTA_MB", "5000", "space for one person's works in MiB"),
         Variable(
             "ARTSITE_MIN_FREE_MB",
             "200",

@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from gallery.views import (
     artworks,
+    belongings,
     gallery,
     inscription,
     jobs,
@@ -37,6 +38,9 @@ urlpatterns = [
     path("works/<uuid:artwork_id>/delete/", artworks.artwork_delete, name="artwork_delete"),
     path("works/<uuid:artwork_id>/again/", artworks.artwork_again, name="artwork_again"),
     path("works/<uuid:artwork_id>/lead/", poems.poem_lead, name="poem_lead"),
+    path("uploads/", belongings.my_uploads, name="my_uploads"),
+    path("uploads/<uuid:upload_id>/delete/", belongings.upload_delete, name="upload_delete"),
+    path("accounts/delete/", belongings.account_delete, name="account_delete"),
     path("search/", similar.picture_search, name="picture_search"),
     path("moderation/", moderation.queue, name="moderation"),
     path("moderation/log/", moderation.log, name="moderation_log"),

@@ -49,6 +49,10 @@ class Weights:
         return str(self.card["sha256"])
 
 
+SCALE = ":scale"
+"""Ends the name of the scales of a tensor that is kept in 8 bits."""
+
+
 def model_folders() -> list[Path]:
     """Where models are looked for: the operator's ``ARTSITE_MODELS_DIR`` first, then the shipped ones."""
     own = os.environ.get("ARTSITE_MODELS_DIR", "")
@@ -103,12 +107,23 @@ def load(name: str) -> Weights:
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise WeightsCorrupt(f"{path}: {error}") from error
     floats = {k: v.to(torch.float32) if v.is_floating_point() else v for k, v in tensors.items()}
+    for name in [k for k in floats if k.endswith(SCALE)]:
+        scale, whole = floats.pop(name), floats[name.removesuffix(SCALE)]
+        floats[name.removesuffix(SCALE)] = whole.to(torch.float32) * scale
     return Weights(card=card, tensors=floats, folder=folder)
 
 
-def save(folder: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any]) -> str:
+def save(
+    folder: Path,
+    tensors: Mapping[str, torch.Tensor],
+    card: Mapping[str, Any],
+    *,
+    eight_bits_from: int | None = None,
+) -> str:
     """Write fp16 weights and their card atomically; return the digest that was put on the card.
 
+    Matrices and filters of ``eight_bits_from`` numbers and more are written in 8 bits: whole numbers and one
+    scale for each output, which is within half a step (1/254 of the row's largest number) of what it was.
     ``card`` holds every key of REQUIRED except ``sha256``. The card is written last, so a folder
     with a card is complete.
     """
@@ -119,10 +134,17 @@ def save(folder: Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, A
     if missing:
         raise WeightsError(f"a model card needs {', '.join(missing)}")
     folder.mkdir(parents=True, exist_ok=True)
-    half = {
-        k: (v.detach().to("cpu", torch.float16) if v.is_floating_point() else v.detach().cpu()).contiguous()
-        for k, v in tensors.items()
-    }
+    half = {}
+    for k, v in tensors.items():
+        value = v.detach().cpu()
+        if value.is_floating_point():
+            if eight_bits_from is not None and value.dim() > 1 and value.numel() >= eight_bits_from:
+                largest = value.float().abs().flatten(1).amax(1).clamp(min=1e-12)
+                half[k + SCALE] = (largest / 127).view(-1, *[1] * (value.dim() - 1)).contiguous()
+                value = (value.float() / half[k + SCALE]).round().to(torch.int8)
+            else:
+                value = value.to(torch.float16)
+        half[k] = value.contiguous()
     temporary = folder / f".{MODEL_FILE}.tmp"
     safetensors.torch.save_file(half, temporary, metadata={"name": str(card["name"])})
     # The library makes it for its owner alone; a container's worker is another user.

@@ -111,12 +111,12 @@ class Job(models.Model):
 
 
 class JobInput(models.Model):
-    """A picture that a job takes: exactly one of an upload or an artwork."""
+    """A picture that a job takes: an upload or an artwork; neither when that was deleted since."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="inputs")
     role = models.CharField(max_length=16)
     upload = models.ForeignKey(
-        "gallery.Upload", on_delete=models.PROTECT, null=True, blank=True, related_name="used_by"
+        "gallery.Upload", on_delete=models.SET_NULL, null=True, blank=True, related_name="used_by"
     )
     artwork = models.ForeignKey(
         "gallery.Artwork", on_delete=models.SET_NULL, null=True, blank=True, related_name="used_by"

@@ -139,6 +139,12 @@ def siblings_of(person: Person, one: Artwork, limit: int = 16) -> list[Artwork]:
     return list(cards(Artwork.objects.filter(job_id=one.job_id)).exclude(pk=one.pk).order_by("index")[:limit])
 
 
+def uploads_page(person: Person, onward: str = "", back: str = "") -> Page[Upload]:
+    """The pictures that the person brought, newest first."""
+    own = Upload.objects.filter(owner_id=person.pk)
+    return keyset_page(own, field="created_at", size=PAGE, onward=onward, back=back)
+
+
 def own_upload(person: Person, upload_id: Any) -> Upload | None:
     """A picture that the person brought, or None."""
     try:

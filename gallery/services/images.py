@@ -41,7 +41,7 @@ TEXTS: dict[str, str | Promise] = {
     "too_small": _("The picture is too small or too narrow; each side needs at least 16 pixels."),
     "too_complex": _("The picture takes too much memory or time to read."),
     "busy": _("Too many pictures are being read right now. Try again in a moment."),
-    "quota": _("Your uploads take all the space you have. Unused ones are deleted after a day."),
+    "quota": _("Your uploads take all the space you have. Delete some under “My uploads”."),
 }
 
 BRANDS = frozenset((b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"))

@@ -22,6 +22,7 @@ from gallery.models import Artwork, Job, JobInput, JobState, Upload, User, Visib
 from gallery.permissions import usable_as_input
 from gallery.selectors.queue import serving_turn
 from gallery.services import storage
+from gallery.services.uploads import space_of
 
 QUEUE_FULL_RETRY_SECONDS = 30
 DAY = timedelta(days=1)
@@ -33,7 +34,9 @@ Inputs = Mapping[str, Upload | Artwork]
 class QuotaExceeded(Exception):
     """The person has to wait before submitting more. ``retry_after``: seconds."""
 
-    def __init__(self, code: Literal["queue_full", "quota_exceeded"], retry_after: int, visitor: str) -> None:
+    def __init__(
+        self, code: Literal["queue_full", "quota_exceeded", "space_exceeded"], retry_after: int, visitor: str
+    ) -> None:
         super().__init__(f"{code}, retry after {retry_after} s")
         self.code = code
         self.retry_after = retry_after
@@ -195,6 +198,14 @@ def _check_limits(owner: User) -> None:
             QUEUE_FULL_RETRY_SECONDS,
             _("You have %(count)d works waiting already. Submit more when some are done.")
             % {"count": waiting},
+        )
+    space = space_of(owner)
+    if space.works >= space.works_limit:
+        raise QuotaExceeded(
+            "space_exceeded",
+            round(DAY.total_seconds()),
+            _("Your works take all the space you have (%(limit)d MB). Delete some to make room.")
+            % {"limit": space.works_limit // 2**20},
         )
     if settings.ARTSITE_JOBS_PER_DAY:
         since = timezone.now() - DAY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,8 +13,11 @@ from django.core.files.base import File
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from gallery.models import Upload, User
+from gallery.errors import Problem
+from gallery.models import Artwork, Upload, User
+from gallery.models.job import FINAL
 from gallery.services import files, storage
 from gallery.services.images import CleanPicture, PictureRejected, picture_normalise
 
@@ -49,6 +53,43 @@ def upload_create(*, owner: User, file: File[bytes]) -> Upload:
         files.files_delete([name])
         raise
     return upload
+
+
+class UploadInUse(Problem):
+    """A job that waits or is at work takes this picture."""
+
+    def __init__(self) -> None:
+        super().__init__("in_use", _("A job needs this picture: cancel it first, or wait until it is done."))
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes that a person's uploads and works take, and how many they may."""
+
+    uploads: int
+    uploads_limit: int
+    works: int
+    works_limit: int
+
+
+def space_of(owner: User) -> Space:
+    """How much of their space a person uses."""
+    works: int | None = Artwork.objects.filter(owner=owner).aggregate(total=Sum("size"))["total"]
+    return Space(
+        quota_used(owner), settings.ARTSITE_UPLOAD_QUOTA_BYTES, works or 0, settings.ARTSITE_WORKS_QUOTA_BYTES
+    )
+
+
+def upload_delete(*, upload: Upload) -> None:
+    """Delete a picture with its file. Works made from it stay. Raises UploadInUse."""
+    with transaction.atomic():
+        held = Upload.objects.select_for_update().filter(pk=upload.pk).first()
+        if held is None:
+            return
+        if held.used_by.exclude(job__state__in=FINAL).exists():
+            raise UploadInUse
+        files.files_delete_on_commit([held.file.name or ""])
+        held.delete()
 
 
 def quota_used(owner: User) -> int:

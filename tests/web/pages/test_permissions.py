@@ -16,6 +16,8 @@ GET = {name: page for name, page in PAGES.items() if name != "sign out"} | {
     "studio door": ("studio", "person"),
     "edit": ("artwork_edit picture", "owner"),
     "job json": ("job_json job", "owner"),
+    "my uploads": ("my_uploads", "person"),
+    "delete my account": ("account_delete", "person"),
     "healthz": ("healthz", "anybody"),
     "readyz": ("readyz", "anybody"),
 }
@@ -120,7 +122,7 @@ def test_every_address_is_in_this_file() -> None:
     media = {pattern.name for pattern in urls_media.urlpatterns}
     named = {pattern.name for pattern in urls.urlpatterns if isinstance(pattern, URLPattern) and pattern.name}
     targets = [target for target, _ in GET.values()] + [target for target, *_ in POST.values()]
-    known = {target.split()[0] for target in targets} | {"welcome", "invitation"}
+    known = {target.split()[0] for target in targets} | {"welcome", "invitation", "upload_delete"}
     assert named - media - known == set()
 
 

@@ -21,6 +21,8 @@ DATA = (
     "titles leave out guessed by a linear classifier. The discriminator's feature "
     "network, in training only and not shipped: EfficientNet-Lite0 (Apache-2.0)."
 )
+EIGHT_BITS_FROM = 500_000
+"""The few largest tensors hold most of the numbers."""
 GPU = (
     "python -m workers.training gan --data DIR --minutes 120 --batch 64 --average 0.999; then "
     "--grow-from RUN/checkpoint.pt --channels 512 384 256 192 96 --teacher-size 128 --minutes 600; then "
@@ -31,8 +33,8 @@ GPU = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the ``export-paint`` command."""
     parser.add_argument("--painter", type=Path, required=True, help="checkpoint.pt of a `gan` run")
-    parser.add_argument("--batch", type=int, default=16, help="pictures per step of that run")
-    parser.add_argument("--device", default="two shared CPU cores, float32", help="what it trained on")
+    parser.add_argument("--batch", type=int, default=32, help="pictures per step of that run")
+    parser.add_argument("--device", default="two shared CPU cores, bfloat16", help="what it trained on")
     target_argument(parser, weights.SHIPPED)
 
 
@@ -61,4 +63,4 @@ def main(arguments: argparse.Namespace) -> None:
             "Loose, dreamlike compositions; small objects such as boats and houses are hints.",
         ],
     }
-    weights.save(arguments.to / PAINTER, saved["state"]["average"], card)
+    weights.save(arguments.to / PAINTER, saved["state"]["average"], card, eight_bits_from=EIGHT_BITS_FROM)
