@@ -125,7 +125,11 @@ VARIABLES: dict[str, Variable] = {
 }
 
 COMPOSE = (
-    Variable("POSTGRES_PASSWORD", "", "the database's password, made up by you"),
+    Variable("POSTGRES_PASSWORD", "", "the studio's password at the database, made up by you"),
+    Variable(
+        "POSTGRES_ADMIN_PASSWORD", "", "the database superuser's, another one; only PostgreSQL knows it"
+    ),
+    Variable("VALKEY_PASSWORD", "", "the broker's password, letters and digits"),
     Variable("TORCH_INDEX", "", "an index of torch wheels for the worker image; empty: plain pip, with CUDA"),
 )
 """Read by docker-compose.yml alone."""
