@@ -22,12 +22,20 @@ def take_data_option(arguments: list[str]) -> list[str]:
     return rest
 
 
+MAKE_THE_FOLDER = ("studio", "migrate", "check", "collectstatic", "createsuperuser")
+"""Commands that may be the first in a data folder; for any other a folder that is not there is a mistake."""
+
+
 def main() -> None:
     """Run one management command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "artsite.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(take_data_option(sys.argv))
+    rest = take_data_option(sys.argv)
+    folder = os.environ.get("ARTSITE_DATA", "")
+    if rest != sys.argv and rest[1:2] and rest[1] not in MAKE_THE_FOLDER and not os.path.isdir(folder):
+        sys.exit(f"--data: {folder} is not the data folder of a studio that was started.")
+    execute_from_command_line(rest)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,12 @@ def test_one_result_is_a_file_and_several_are_a_folder(running: Stack) -> None:
         assert picture.format == "PNG"
         first = picture.convert("RGB").tobytes()
 
+    two = running.folder / "two.png"
+    done = submit(running, "paint", "--count", "2", "--seed", "7", "--out", str(two))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(running.folder / f"two-{number}.png") for number in (1, 2)]
+    assert not two.exists()
+
     several = running.folder / "several"
     done = submit(running, "paint", "--set", "count=3", "--seed", "7", "--out", str(several))
     assert done.returncode == 0, done.stderr
@@ -103,6 +109,9 @@ def test_a_bridge_between_a_file_and_a_work_is_written_as_either_file(running: S
         (["restyle", "--image", "notes.txt", "--style", "udnie"], "notes.txt: "),
         (["paint", "--prompt", "invalid at=1"], "This cannot be made. [invalid_request]"),
         (["paint", "--user", "nobody"], "There is no user 'nobody'"),
+        (["paint", "--out", "x.jpg"], "paint is written as .png"),
+        (["verse", "--out", "x.png"], "verse is written as .txt"),
+        (["blend", "--out", "x.gif"], "blend is written as .mp4 or .png or .webp"),
     ],
 )
 def test_errors_are_printed_and_the_exit_code_is_one(
@@ -138,3 +147,4 @@ def test_a_studio_that_does_not_run_is_told_apart(stack: Stack, tmp_path: Path) 
     )
     assert done.returncode == 1
     assert "not the data folder of a studio" in done.stderr
+    assert not elsewhere.exists()

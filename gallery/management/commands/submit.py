@@ -26,7 +26,7 @@ from gallery.services import images, submissions, uploads
 POLL_SECONDS = 0.1
 BAR_WIDTH = 28
 SUFFIX = {"picture": ".png", "poem": ".txt"}
-LOOP_SUFFIX = ".webp"
+LOOP_SUFFIX, VIDEO_SUFFIX = ".webp", ".mp4"
 TERMINAL = "terminal"
 
 
@@ -77,6 +77,7 @@ class Command(BaseCommand):
         owner = _owner(options["user"])
         if not queue.expected_wait(kind.slug).feasible:
             raise CommandError(f"No worker serves {kind.slug!r} now. Is the studio running? (make run)")
+        _check_out(kind, options["out"])
         parameters, inputs = _parameters(kind, options), _pictures(owner, options)
         if "style" in inputs:
             parameters.pop("style", None)
@@ -216,14 +217,28 @@ def _status(job: Job) -> str:
     return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {fraction:4.0%} {job.phase}"
 
 
+def _check_out(kind: kinds.KindSpec, out: Path | None) -> None:
+    """Before the work is made: raises CommandError for a file that would not be what its name says."""
+    suffixes = {SUFFIX[kind.makes]}
+    if any(param.name == "mode" or param.name == "zoom" for param in kind.params):
+        suffixes |= {LOOP_SUFFIX, VIDEO_SUFFIX}
+    if out is not None and not out.is_dir() and out.suffix.lower() not in {"", *suffixes}:
+        raise CommandError(f"--out {out}: {kind.slug} is written as {' or '.join(sorted(suffixes))}")
+
+
 def _write(artworks: list[Artwork], kind: kinds.KindSpec, out: Path | None) -> list[Path]:
-    """Write one result to ``out`` (default: a name of its own here), several into the folder ``out``."""
+    """Write one result to ``out`` (default: a name of its own here), several into the folder ``out``.
+
+    Where ``out`` is the name of a file, several get its name and a number: ``sea-1.png``, ``sea-2.png``.
+    """
     suffix = LOOP_SUFFIX if any(one.is_animation for one in artworks) else SUFFIX[kind.makes]
     name = f"{kind.slug}-{str(artworks[0].job_id)[:8]}" if artworks else kind.slug
     try:
         if len(artworks) == 1:
             target = out or Path(f"{name}{suffix}")
             paths = [target / f"{name}{suffix}" if target.is_dir() else target]
+        elif out is not None and out.suffix and not out.is_dir():
+            paths = [out.with_stem(f"{out.stem}-{number + 1}") for number in range(len(artworks))]
         else:
             folder = out or Path(name)
             folder.mkdir(parents=True, exist_ok=True)
