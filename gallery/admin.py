@@ -50,18 +50,19 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "state", "error_code")
     list_select_related = ("owner",)
     search_fields = ("id", "owner__username", "worker_name")
+    exclude = ("parameters", "notes", "seed", "batch_key", "idempotency_key")
 
 
 @admin.register(Artwork)
 class ArtworkAdmin(ReadOnlyAdmin):
     """Works; moderators decide about them on their own page."""
 
-    list_display = ("id", "kind", "title", "owner", "visibility", "moderation", "created_at")
-    exclude = ("details",)
-    readonly_fields = ("facts",)
+    list_display = ("id", "kind", "owner", "visibility", "moderation", "created_at")
+    # Works are looked at on their pages, by those who may see them.
+    exclude = ("details", "title", "prompt", "text", "recipe", "file", "thumbnail", "video", "sha256")
     list_filter = ("kind", "visibility", "moderation")
     list_select_related = ("owner",)
-    search_fields = ("id", "title", "prompt", "owner__username")
+    search_fields = ("id", "owner__username")
 
 
 @admin.register(ModerationEntry)

@@ -21,8 +21,13 @@ def can_operate(person: Person) -> bool:
 
 
 def can_view_job(person: Person, job: Job) -> bool:
-    """A job is its owner's alone; operators may see it, others not even that it exists."""
+    """A job is its owner's; operators may see that it is there and how it stands, others not even that."""
     return person.is_active and (person.pk == job.owner_id or can_operate(person))
+
+
+def can_read_job(person: Person, job: Job) -> bool:
+    """What a job is about (its words, pictures and results) is its owner's alone."""
+    return person.is_active and person.pk == job.owner_id
 
 
 def can_edit_job(person: Person, job: Job) -> bool:

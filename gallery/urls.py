@@ -26,6 +26,7 @@ urlpatterns = [
     path("jobs/", jobs.my_jobs, name="my_jobs"),
     path("jobs/<uuid:job_id>/", jobs.job, name="job"),
     path("jobs/<uuid:job_id>.json", jobs.job_json, name="job_json"),
+    path("jobs/<uuid:job_id>/look/", jobs.job_look, name="job_look"),
     path("jobs/<uuid:job_id>/cancel/", jobs.job_cancel, name="job_cancel"),
     path("jobs/<uuid:job_id>/enough/", jobs.job_finish_early, name="job_finish_early"),
     path("jobs/<uuid:job_id>/retry/", jobs.job_retry, name="job_retry"),

@@ -36,6 +36,7 @@ from django.db import Error as DatabaseProblem
 from gallery import permissions
 from gallery.live import snapshots
 from gallery.live.messages import (
+    CONTENT,
     LAYER_MESSAGE,
     LAYER_RECHECK,
     WORKERS_GROUP,
@@ -217,9 +218,10 @@ class LiveConsumer(AsyncConsumer):
         allowed = await self._query(snapshots.may_watch, self._user, job_id)
         if not allowed:
             return None if allowed is None else self._error("not_found", job=job_id)
+        reads = await self._query(snapshots.may_read, self._user, job_id)
         if await self._join(job_group(job_id)):
             # A second subscribe starts anew: the page may have forgotten what it was told.
-            self._jobs[job_id] = WatchedJob()
+            self._jobs[job_id] = WatchedJob(reads=bool(reads))
             await self._send_job(job_id)
         return None
 
@@ -265,6 +267,11 @@ class LiveConsumer(AsyncConsumer):
 
     def _put_job(self, job_id: str, message: Envelope) -> None:
         watched = self._jobs.get(job_id)
+        if watched is not None and not watched.reads:
+            if message["type"] in CONTENT:
+                return
+            if message["type"] == "job.state":
+                message = {**message, "data": payloads.without_content(message["data"])}
         if watched is not None and watched.is_news(message):
             self._put(message)
             if message["type"] == "job.state" and message["data"]["state"] == JobState.QUEUED:

@@ -33,6 +33,8 @@ MessageType = Literal[
     "error",
 ]
 VERSION = 1
+CONTENT = frozenset(("job.preview", "job.text"))
+"""Messages that show what a job is about: for its owner alone."""
 WORKERS_GROUP = "studio.workers"
 LAYER_MESSAGE = "live.messages"
 LAYER_RECHECK = "live.recheck"

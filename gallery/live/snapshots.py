@@ -7,7 +7,7 @@ from typing import Any
 
 from gallery import permissions
 from gallery.live import recent
-from gallery.live.messages import Envelope, OutputData, envelope
+from gallery.live.messages import CONTENT, Envelope, OutputData, envelope
 from gallery.models import Job, JobState, Worker
 from gallery.models.job import LEASED
 from gallery.permissions import Person
@@ -18,6 +18,12 @@ def may_watch(person: Person, job_id: str) -> bool:
     """Whether there is such a job and the person may see it."""
     job = Job.objects.filter(pk=job_id).first()
     return job is not None and permissions.can_view_job(person, job)
+
+
+def may_read(person: Person, job_id: str) -> bool:
+    """Whether the person may know what the job is about."""
+    job = Job.objects.filter(pk=job_id).first()
+    return job is not None and permissions.can_read_job(person, job)
 
 
 def may_watch_all(person: Person, job_ids: list[str]) -> bool:
@@ -35,8 +41,14 @@ def job_snapshot(person: Person, job_id: str) -> list[Envelope]:
     if job.state == JobState.SUCCEEDED:
         messages.append(envelope("job.output", outputs(person, key), job=key, seq=seq))
     elif job.state in LEASED:
-        messages += recent.recall(job.pk)
+        messages += newest_messages(person, job)
     return messages
+
+
+def newest_messages(person: Person, job: Job) -> list[Envelope]:
+    """The newest progress of a job at work, and for its owner its previews and text."""
+    reads = permissions.can_read_job(person, job)
+    return [one for one in recent.recall(job.pk) if reads or one["type"] not in CONTENT]
 
 
 def outputs(person: Person, job_id: str) -> OutputData:

@@ -11,8 +11,12 @@ from gallery.live.messages import Envelope
 
 @dataclass(slots=True)
 class WatchedJob:
-    """One job that the page watches, and what it has been told."""
+    """One job that the page watches, and what it has been told.
 
+    ``reads``: whether its person may know what the job is about; operators only see how it stands.
+    """
+
+    reads: bool = False
     seq: int = -1
     final: bool = False
     newest: dict[tuple[str, object], tuple[int, int]] = field(default_factory=dict)

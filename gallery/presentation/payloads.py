@@ -6,6 +6,7 @@ a job for one person, with its place in the queue and its results.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 from uuid import UUID
@@ -201,8 +202,9 @@ def job_payload(job: Job, person: Person) -> dict[str, Any]:
     """
     data: dict[str, Any] = {**full_state(job, person)}
     data["outputs"] = job_outputs(job.pk, person)
+    reads = permissions.can_read_job(person, job)
     data["inputs"] = [
-        {"role": given.role, "url": _input_url(given.upload, given.artwork)}
+        {"role": given.role, "url": _input_url(given.upload, given.artwork) if reads else None}
         for given in job.inputs.select_related("upload", "artwork").order_by("role")
     ]
     data["urls"] = {name: reverse(url, args=[job.pk]) for name, url in _JOB_URLS.items()}
@@ -212,11 +214,18 @@ def job_payload(job: Job, person: Person) -> dict[str, Any]:
 def full_state(job: Job, person: Person) -> dict[str, Any]:
     """StateData with the place in the queue and, for operators, their text of the error."""
     data: dict[str, Any] = {**state_data(job)}
+    if not permissions.can_read_job(person, job):
+        data = without_content(data)
     standing = standing_data(job)
     data.update(standing or dict.fromkeys(StandingData.__annotations__))
     if data["error"] is not None and permissions.can_operate(person):
         data["error"]["operator"] = job.error_operator
     return data
+
+
+def without_content(state: Mapping[str, Any]) -> dict[str, Any]:
+    """StateData as operators get it: how the job stands, and nothing of what it is about."""
+    return {**state, "parameters": {}, "seed": "", "notes": []}
 
 
 def job_outputs(job_id: UUID | str, person: Person) -> list[ArtworkData]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from gallery import kinds, permissions
 from gallery.forms.studio import StudioForm
 from gallery.kinds import InvalidRecipe, KindSpec
 from gallery.kinds.verse_forms import ENGLISH, FORMS, VerseForm
-from gallery.live import recent
+from gallery.live import snapshots
 from gallery.models import Job, JobState, User
 from gallery.presentation import labels, payloads
 from gallery.presentation.analysis import analysis_of
@@ -27,7 +28,8 @@ from gallery.selectors import jobs as selectors
 from gallery.selectors import recipes
 from gallery.selectors.similarity import similar_works
 from gallery.services import jobs, submissions
-from gallery.views.access import own_job, person_of, signed_in, too_often, visible_job
+from gallery.services.accounts import security_log
+from gallery.views.access import operators_only, own_job, person_of, signed_in, too_often, visible_job
 from gallery.views.artworks import before_of
 from gallery.views.studio import picker_of, places_of
 
@@ -51,15 +53,17 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     row = visible_job(request, job_id)
     # Operators may look at jobs, but a private work is its owner's.
     mine = permissions.can_edit_job(request.user, row)
+    reads = permissions.can_read_job(request.user, row) or _looks(request, row)
     artworks = [work for work in selectors.job_artworks(row) if permissions.can_view(request.user, work)]
     context: dict[str, Any] = {
         "job": row,
         "kind": kinds.KINDS.get(row.kind),
         "mine": mine,
+        "reads": reads,
         "operator": permissions.can_operate(request.user),
         "standing": payloads.standing_data(row),
         "artworks": artworks,
-        "inputs": selectors.job_pictures(request.user, row),
+        "inputs": selectors.job_pictures(request.user, row) if reads else [],
         "retry_key": uuid4().hex,
         "next_key": uuid4().hex if mine else "",
         "slots": _slots(row) if row.state not in (JobState.SUCCEEDED, *_WITHOUT_RESULT) else [],
@@ -86,6 +90,32 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     if artworks and not artworks[0].file:
         context["inscribable"] = background_of(request.user, artworks[0]) is not None
     return render(request, "jobs/detail.html", context)
+
+
+LOOK_SECONDS = 900
+SHORTEST_REASON, LONGEST_REASON = 5, 200
+
+
+def _looks(request: HttpRequest, row: Job) -> bool:
+    """Whether this operator gave a reason for looking into this job a moment ago."""
+    looked: dict[str, float] = request.session.get("looked", {})
+    return permissions.can_operate(request.user) and time.time() - looked.get(str(row.pk), 0) < LOOK_SECONDS
+
+
+@require_POST
+@operators_only
+def job_look(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """An operator looks into somebody's job: with a reason, which is written down, and for a while only."""
+    row = visible_job(request, job_id)
+    reason = kinds.clean_text(request.POST.get("reason", ""))[:LONGEST_REASON]
+    if len(reason) < SHORTEST_REASON:
+        messages.warning(request, _("Say why you need to look; it is written down."))
+        return redirect("job", job_id=row.pk)
+    security_log.record("private_access", person=request.user.pk, request=request, job=row.pk, reason=reason)
+    now = time.time()
+    looked = {key: at for key, at in request.session.get("looked", {}).items() if now - at < LOOK_SECONDS}
+    request.session["looked"] = {**looked, str(row.pk): now}
+    return redirect("job", job_id=row.pk)
 
 
 def _form_beside(person: User, row: Job, spec: KindSpec) -> dict[str, Any]:
@@ -137,7 +167,7 @@ def job_json(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The truth about one job, with the newest progress, previews and text: what polling pages read."""
     row = visible_job(request, job_id)
     payload = payloads.job_payload(row, request.user)
-    payload["live"] = [] if row.is_final else recent.recall(row.pk)
+    payload["live"] = [] if row.is_final else snapshots.newest_messages(request.user, row)
     return JsonResponse(payload)
 
 

@@ -24,7 +24,8 @@ from gallery.views.access import visible_artwork
 log = logging.getLogger(__name__)
 
 MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".mp4": "video/mp4"}
-FOR_EVER = "public, max-age=31536000, immutable"
+# Hours, not for ever: what moderators remove must be gone from shared caches on the same day.
+PUBLIC = "public, max-age=14400"
 NOT_KEPT = "private, no-store"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -125,7 +126,7 @@ def _byte_range(response: HttpResponse, request: HttpRequest, sha256: str) -> Ht
 def _with_caching(response: HttpResponse, request: HttpRequest, artwork: Artwork) -> HttpResponse:
     tagged = request.GET.get("v", "") == artwork.sha256[:TAG_LENGTH]
     lasting = response.status_code in (200, 206) and artwork.is_listed and tagged
-    response["Cache-Control"] = FOR_EVER if lasting else NOT_KEPT
+    response["Cache-Control"] = PUBLIC if lasting else NOT_KEPT
     return response
 
 

@@ -421,6 +421,24 @@ async def test_a_deleted_job_is_not_found_any_more(
     assert (await page.hear())["data"]["code"] == "not_found"
 
 
+async def test_an_operator_is_told_how_a_job_stands_and_not_what_it_is_about(
+    open_page: OpenPage, ana: User, otto: User, running: Job
+) -> None:
+    await Job.objects.filter(pk=running.pk).aupdate(parameters={"prompt": "harbour at dawn"})
+    await running.arefresh_from_db()
+    owner, operator = await open_page(ana), await open_page(otto)
+    assert (await owner.watch(running))["data"]["parameters"] == {"prompt": "harbour at dawn"}
+    assert (await operator.watch(running))["data"]["parameters"] == {}
+    publisher.publish(
+        messages.job_preview(running, 0, b"pixels", 8, 8),
+        messages.job_text(running, 0, "a poem"),
+        messages.job_progress(running, 0.5),
+    )
+    for kind in ("job.preview", "job.text", "job.progress"):
+        await owner.hear(kind)
+    assert (await operator.hear())["type"] == "job.progress"
+
+
 # --- Rights that end ------------------------------------------------------------------------------------
 
 

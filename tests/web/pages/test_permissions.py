@@ -24,6 +24,7 @@ GET = {name: page for name, page in PAGES.items() if name != "sign out"} | {
 POST = {
     # name -> (address, what is sent, who may)
     "cancel": ("job_cancel job", {}, "owner"),
+    "look": ("job_look job", {"reason": "a stuck job"}, "operator"),
     "enough": ("job_finish_early job", {}, "owner"),
     "retry": ("job_retry job", {}, "owner"),
     "edit": ("artwork_edit picture", {"title": "x", "visibility": "private"}, "owner"),
@@ -163,3 +164,36 @@ def test_private_relatives_are_stubs(world: World) -> None:
     assert "a private work" in page
     page = client_of(None).get(reverse("artwork", args=[world.listed.pk])).content.decode()
     assert str(world.picture.pk) not in page  # a private child is not told either
+
+
+def test_an_operator_sees_how_a_job_stands_and_not_what_it_is_about(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    Job.objects.filter(pk=world.job.pk).update(
+        parameters={"prompt": "harbour at dawn"},
+        notes=[{"code": "unknown_words", "words": ["dawn"]}],
+        seed=777,
+    )
+    client, page = client_of(world.operator), reverse("job", args=[world.job.pk])
+    json_page = reverse("job_json", args=[world.job.pk])
+    administration = f"/admin/gallery/job/{world.job.pk}/change/"
+    root = client_of(User.objects.create_superuser("root"))
+    for reader, link in ((client, page), (client, json_page), (root, administration)):
+        text = reader.get(link).content.decode()
+        assert str(world.job.pk) in text
+        for secret in ("harbour", "dawn", "777"):
+            assert secret not in text, link
+    # With a reason that says nothing it stays so; with one it is shown, and written down.
+    look = reverse("job_look", args=[world.job.pk])
+    client.post(look, {"reason": " x "})
+    assert "harbour" not in client.get(page).content.decode()
+    caplog.set_level("INFO", "artsite.security")
+    client.post(look, {"reason": "reported as stuck"})
+    assert "harbour at dawn" in client.get(page).content.decode()
+    assert f"job={world.job.pk}" in caplog.text
+    assert "reason=reported as stuck" in caplog.text
+    # Another operator's look is their own.
+    assert (
+        "harbour"
+        not in client_of(factories.make_user("olga", ["operate_workers"])).get(page).content.decode()
+    )
