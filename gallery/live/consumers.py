@@ -36,7 +36,6 @@ from django.db import Error as DatabaseProblem
 from gallery import permissions
 from gallery.live import snapshots
 from gallery.live.messages import (
-    CONTENT,
     LAYER_MESSAGE,
     LAYER_RECHECK,
     WORKERS_GROUP,
@@ -267,13 +266,8 @@ class LiveConsumer(AsyncConsumer):
 
     def _put_job(self, job_id: str, message: Envelope) -> None:
         watched = self._jobs.get(job_id)
-        if watched is not None and not watched.reads:
-            if message["type"] in CONTENT:
-                return
-            if message["type"] == "job.state":
-                message = {**message, "data": payloads.without_content(message["data"])}
         if watched is not None and watched.is_news(message):
-            self._put(message)
+            self._put(watched.readable(message))
             if message["type"] == "job.state" and message["data"]["state"] == JobState.QUEUED:
                 if "position" in message["data"]:
                     watched.standing = {key: message["data"][key] for key in STANDING}

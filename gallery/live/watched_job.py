@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gallery.live.messages import Envelope
+from gallery.live.messages import CONTENT, Envelope
+from gallery.presentation.payloads import without_content
 
 
 @dataclass(slots=True)
@@ -23,7 +24,9 @@ class WatchedJob:
     standing: Mapping[str, Any] | None = None
 
     def is_news(self, message: Envelope) -> bool:
-        """Whether the page does not know this yet; takes note of it."""
+        """Whether the page may and does not know this yet; takes note of it."""
+        if message["type"] in CONTENT and not self.reads:
+            return False
         kind, seq, data = message["type"], message["seq"], message["data"]
         if kind == "job.state":
             if seq <= self.seq:
@@ -36,3 +39,9 @@ class WatchedJob:
                 return False
             self.newest[slot] = age
         return True
+
+    def readable(self, message: Envelope) -> Envelope:
+        """The message without what its person may not know."""
+        if self.reads or message["type"] != "job.state":
+            return message
+        return {**message, "data": without_content(message["data"])}
